@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
+
+from wsjax.metrics import features
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads cost more than they bring on sets this small, most of all if shared."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Training pictures and labels, then held-out ones, a fifth of all."""
+    pictures, labels = load_digits().images / 16, load_digits().target
+    rows = np.random.default_rng(0).permutation(len(pictures))
+    test, train = np.split(rows, [len(rows) // 5])
+    return pictures[train], labels[train], pictures[test], labels[test]
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    return features.classifier(*digits[:2])
+
+
+@pytest.mark.parametrize("shape", [(40, 4, 3, 1), (20, 5, 6)])  # Both solvers.
+def test_all_pixel_pca_axes_keep_every_distance(shape):
+    pictures = np.random.default_rng(0).normal(size=shape)
+    most = min(len(pictures) - 1, np.prod(shape[1:]))
+    found = features.pixel_pca(pictures, components=int(most))(pictures)
+    steps = np.diff(pictures.reshape(len(pictures), -1), axis=0)
+    np.testing.assert_allclose(
+        np.linalg.norm(np.diff(found, axis=0), axis=1),
+        np.linalg.norm(steps, axis=1),
+        rtol=1e-4,
+    )
+
+
+def test_pixel_pca_axes_come_in_order_unwhitened_and_repeat(digits):
+    pictures = digits[0]
+    found = features.pixel_pca(pictures, components=8)(pictures)
+    variances = found.var(axis=0)
+    assert np.all(np.diff(variances) < 0)
+    assert variances[0] > 2 * variances[-1]
+    again = features.pixel_pca(pictures, components=8)(pictures[:5])
+    np.testing.assert_allclose(again, found[:5], atol=1e-5)
+
+
+def test_pixel_pca_names_what_was_wrong():
+    pictures = np.random.default_rng(0).normal(size=(9, 4, 4))
+    with pytest.raises(ValueError, match="32 components .* got 9 and 16"):
+        features.pixel_pca(pictures)
+    with pytest.raises(ValueError, match=r"\(2, 8, 2\)"):
+        features.pixel_pca(pictures, components=2)(np.zeros((2, 8, 2)))
+
+
+def test_classifier_reads_digits_it_has_not_seen(digits, trained):
+    _, _, pictures, labels = digits
+    chances = trained.probabilities(pictures)
+    assert (trained.classes[chances.argmax(axis=1)] == labels).mean() > 0.96
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_classifier_features_are_the_last_hidden_activations(digits, trained):
+    # Log-odds are linear in the last hidden layer, and in nothing before it.
+    pictures = digits[2]
+    hidden = trained.features(pictures)
+    assert hidden.shape == (len(pictures), 64)
+    assert hidden.min() == 0
+    log_chances = np.log(trained.probabilities(pictures).astype(np.float64) + 1e-30)
+    odds = log_chances[:, 1:3] - log_chances[:, :1]
+    inputs = np.column_stack([hidden, np.ones(len(hidden))])
+    fitted = inputs @ np.linalg.lstsq(inputs, odds)[0]
+    np.testing.assert_allclose(fitted, odds, atol=1e-2)
+
+
+def test_classifier_repeats_with_its_seed():
+    pictures = np.random.default_rng(0).normal(size=(30, 2, 2))
+    labels = np.where(pictures[:, 0, 0] > 0, "right", "left")
+    first, again, other = (
+        features.classifier(pictures, labels, seed=s).probabilities(pictures)
+        for s in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_classifier_names_what_was_wrong(trained):
+    pictures = np.zeros((6, 2, 2))
+    with pytest.raises(ValueError, match=r"6 labels, got shape \(5,\)"):
+        features.classifier(pictures, np.arange(5))
+    with pytest.raises(ValueError, match="two classes"):
+        features.classifier(pictures, np.full(6, 3))
+    for function in (trained.features, trained.probabilities):
+        with pytest.raises(ValueError, match=r"\(6, 2, 2\)"):
+            function(pictures)

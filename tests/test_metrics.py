@@ -1,0 +1,217 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from wsjax.metrics import generation, reconstruction
+
+DISTANCES = {
+    "frechet": generation.frechet,
+    "mmd_gaussian": generation.mmd_gaussian,
+    "mmd_polynomial": generation.mmd_polynomial,
+}
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def whitened(n, width):
+    """Rows with mean 0 and covariance exactly the identity."""
+    rows = normal(n, width)
+    left, _, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    return left * np.sqrt(n - 1)
+
+
+@pytest.mark.parametrize(("error", "decibel"), [(0.2, 20.0), (0.02, 40.0)])
+def test_psnr_of_a_known_error_is_the_known_number(error, decibel):
+    # An error e on [-1, 1] is e / 2 on [0, 1]; here it sits in two of eight numbers.
+    target = jnp.linspace(-0.5, 0.5, 8).reshape(4, 2)
+    predicted = target.at[1:3, 1].add(2 * error)
+    np.testing.assert_allclose(
+        reconstruction.psnr(predicted, target), decibel, atol=1e-3
+    )
+
+
+def test_psnr_clips_predictions_and_not_more():
+    target = jnp.ones((5, 1))
+    assert reconstruction.psnr(7.0 * target, target) == jnp.inf
+    np.testing.assert_allclose(reconstruction.psnr(-7.0 * target, target), 0, atol=1e-5)
+
+
+def test_psnr_of_many_fields_is_the_psnr_of_each():
+    predicted, target = jnp.tanh(normal(2, 3, 5, 2))
+    many = jax.jit(jax.vmap(reconstruction.psnr))(predicted, target)
+    alone = [reconstruction.psnr(a, b) for a, b in zip(predicted, target, strict=True)]
+    np.testing.assert_allclose(many, np.stack(alone), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(11, 11, 1), (16, 12, 3)])
+def test_ssim_is_one_for_equal_pictures_symmetric_and_falls_with_noise(shape):
+    picture = np.random.default_rng(0).uniform(size=shape)
+    noisy = [np.clip(picture + s * normal(*shape, seed=1), 0, 1) for s in (0.05, 0.3)]
+    scores = [reconstruction.ssim(picture, other) for other in (picture, *noisy)]
+    assert scores[0] == pytest.approx(1)
+    assert scores[0] > scores[1] > scores[2]
+    assert reconstruction.ssim(noisy[1], picture) == pytest.approx(scores[2])
+
+
+def test_ssim_of_flat_pictures_is_the_luminance_term():
+    # Without any variance only (2 a b + c) / (a^2 + b^2 + c) is left, c = 0.01^2.
+    flat = np.ones((12, 12, 1))
+    expected = (2 * 0.2 * 0.8 + 1e-4) / (0.2**2 + 0.8**2 + 1e-4)
+    assert reconstruction.ssim(0.2 * flat, 0.8 * flat) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "wrong"),
+    [
+        (np.zeros((12, 12, 3)), np.zeros((12, 12, 1)), r"\(12, 12, 3\) and"),
+        (np.zeros((8, 12, 1)), np.zeros((8, 12, 1)), "11 pixels"),
+        (np.zeros((12, 12, 1), np.uint8), np.zeros((12, 12, 1)), "uint8"),
+    ],
+)
+def test_ssim_names_what_was_wrong(a, b, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        reconstruction.ssim(a, b)
+
+
+def test_frechet_of_two_gaussians_is_the_closed_form():
+    # With commuting covariances: |shift|^2 + sum (deviation_x - deviation_y)^2.
+    unit = whitened(50, 3)
+    axes, _ = np.linalg.qr(normal(3, 3, seed=1))
+    x = unit * [1.0, 2.0, 3.0] @ axes.T
+    y = unit[::-1] * [2.0, 2.0, 0.5] @ axes.T + [1.0, -1.0, 2.0]
+    expected = (1 + 1 + 4) + (1 + 0 + 2.5**2)
+    assert generation.frechet(x, y) == pytest.approx(expected)
+
+
+def test_frechet_of_covariances_that_do_not_commute_is_the_closed_form():
+    # For 2 x 2 matrices tr(M^1/2) = sqrt(tr M + 2 sqrt(det M)).
+    unit = whitened(40, 2)
+    a, b = np.array([[2.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [-1.0, 3.0]])
+    cov_a, cov_b = a.T @ a, b.T @ b
+    product = cov_a @ cov_b
+    overlap = np.sqrt(np.trace(product) + 2 * np.sqrt(np.linalg.det(product)))
+    expected = np.trace(cov_a) + np.trace(cov_b) - 2 * overlap
+    assert generation.frechet(unit @ a, unit @ b) == pytest.approx(expected)
+
+
+def test_frechet_survives_fewer_rows_than_features():
+    x, y = normal(5, 40), normal(7, 40, seed=1)
+    assert generation.frechet(x, x) == pytest.approx(0, abs=1e-5)
+    assert 0 < generation.frechet(x, y) < np.inf
+    assert generation.frechet(np.zeros((3, 4)), np.ones((2, 4))) == pytest.approx(4)
+    assert generation.frechet(np.zeros((3, 1)), np.ones((2, 1))) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("mmd", "expected"),
+    [
+        (generation.mmd_gaussian, 2 - 2 * np.exp(-1)),
+        (generation.mmd_polynomial, 8 + 8 - 2 * 1),
+    ],
+)
+def test_mmd_of_two_points_is_the_closed_form_whatever_the_length(mmd, expected):
+    x, y = np.tile([3.0, 0.0], (4, 1)), np.tile([0.0, 0.2], (5, 1))
+    assert mmd(x, y) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("mmd", "kernel"),
+    [
+        (generation.mmd_gaussian, lambda s: np.exp(s - 1)),
+        (generation.mmd_polynomial, lambda s: (1 + s) ** 3),
+    ],
+)
+def test_mmd_is_the_sum_over_different_pairs(mmd, kernel):
+    x, y = ([z / np.linalg.norm(z) for z in normal(4, 3, seed=s)] for s in (0, 1))
+    within = [
+        np.mean([kernel(a @ b) for i, a in enumerate(z) for b in z[:i]]) for z in (x, y)
+    ]
+    across = np.mean([kernel(a @ b) for a in x for b in y])
+    assert mmd(np.stack(x), np.stack(y)) == pytest.approx(sum(within) - 2 * across)
+
+
+@pytest.mark.parametrize("mmd", [generation.mmd_gaussian, generation.mmd_polynomial])
+def test_mmd_is_zero_on_average_for_one_distribution_and_positive_for_two(mmd):
+    draws = normal(2, 60, 12, 4)  # 60 pairs of small sets, where a bias would show.
+    same = np.array([mmd(x, y) for x, y in zip(*draws, strict=True)])
+    other = np.array([mmd(x, y + 1.0) for x, y in zip(*draws, strict=True)])
+    standard_error = same.std() / np.sqrt(len(same))
+    assert abs(same.mean()) < 3 * standard_error
+    assert other.mean() > 30 * standard_error
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_distances_are_symmetric_and_blind_to_order(name):
+    distance = DISTANCES[name]
+    x, y = normal(20, 4), normal(15, 4, seed=1) + 0.5
+    assert distance(y, x) == pytest.approx(distance(x, y), rel=1e-9)
+    assert distance(x[::-1], np.roll(y, 3, axis=0)) == pytest.approx(distance(x, y))
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+@pytest.mark.parametrize(
+    ("x", "y", "wrong"),
+    [
+        (np.ones((4, 3)), np.ones((4, 2)), r"\(4, 3\) and \(4, 2\)"),
+        (np.ones((4, 3)), np.ones((1, 3)), "2 rows or more, got 4 and 1"),
+        (np.ones((4, 3)), np.full((4, 3), np.nan), "finite"),
+    ],
+)
+def test_distances_name_what_was_wrong(name, x, y, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        DISTANCES[name](x, y)
+
+
+@pytest.mark.parametrize("width", [2, 40])  # A tree is searched, or all pairs.
+def test_nearest_finds_planted_neighbours_and_copies_at_exactly_zero(width):
+    candidates = 100 + 10 * normal(50, width)
+    planted = np.array([7, 0, 49, 7])
+    offset = np.zeros((4, width))
+    offset[1:, 0] = 1e-3
+    distances, indices = generation.nearest(candidates[planted] + offset, candidates)
+    np.testing.assert_array_equal(indices, planted)
+    np.testing.assert_allclose(distances, [0, 1e-3, 1e-3, 1e-3], rtol=1e-6)
+    assert distances[0] == 0
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_at_equal_count_good_samples_reach_the_floor_and_bad_ones_do_not(name):
+    distance = DISTANCES[name]
+    real, samples = normal(200, 3), normal(130, 3, seed=1)
+    good = generation.at_equal_count(distance, real, samples)
+    bad = generation.at_equal_count(distance, real, samples + 2.0)
+    gap = bad["value"] - bad["floor"]
+    assert abs(good["value"] - good["floor"]) < 0.05 * gap
+    assert good["floor"] == bad["floor"]
+
+
+@pytest.mark.parametrize(("n", "m", "count"), [(21, 30, 10), (20, 7, 7), (8, 4, 4)])
+def test_at_equal_count_compares_disjoint_sets_of_one_size(n, m, count):
+    real, samples = np.arange(n)[:, None], 100 + np.arange(m)[:, None]
+    seen = []
+
+    def distance(x, y):
+        seen.append((x, y))
+        return float(x.min() >= 100)
+
+    result = generation.at_equal_count(distance, real, samples, repeats=3)
+    assert result == {"value": 1.0, "floor": 0.0}
+    assert len(seen) == 6
+    for x, y in seen:
+        assert len(x) == len(y) == count
+        assert len(np.unique(np.concatenate([x, y]))) == 2 * count
+    assert len({tuple(np.sort(y[:, 0])) for _, y in seen}) > 1
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "repeats", "wrong"),
+    [(3, 9, 8, "got 3 and 9"), (9, 1, 8, "got 9 and 1"), (9, 9, 0, "repeats")],
+)
+def test_at_equal_count_names_what_was_wrong(n, m, repeats, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        generation.at_equal_count(
+            generation.frechet, normal(n, 2), normal(m, 2), repeats=repeats
+        )

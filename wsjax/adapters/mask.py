@@ -1,0 +1,111 @@
+"""Asymmetric masks (paper section 3.4): some entries are frozen, alike for everyone.
+
+A mask is drawn on the host from a seed and the leaf's name alone, so that it is the
+same for all instances, runs and machines and costs nothing inside a compiled fit.
+"""
+
+import math
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from chex import ArrayTree
+
+from wsjax.types import Adapter, Params
+
+
+def adapted(base: Params, skip: tuple[str, ...] = ()) -> list[str]:
+    """Names of the layers that own a kernel, without those in `skip`."""
+    names = [name for name, layer in base.items() if "kernel" in layer]
+    unknown = sorted(set(skip) - set(names))
+    if unknown:
+        raise ValueError(f"skip names unknown layers {unknown}; there are {names}")
+    return [name for name in names if name not in skip]
+
+
+def factor_shapes(base: Params, rank: int, skip: tuple[str, ...] = ()) -> dict:
+    """`{layer: ((R, d_in), (R, d_out))}` of low-rank factors for every kernel."""
+    shapes = {}
+    for name in adapted(base, skip):
+        d_in, d_out = base[name]["kernel"].shape
+        shapes[name] = ((rank, d_in), (rank, d_out))
+    return shapes
+
+
+def free_factors(base: Params, rank: int, skip: tuple[str, ...] = ()) -> ArrayTree:
+    """All entries of all factors are free: the unmasked case."""
+    return {
+        name: {"a": jnp.ones(a, bool), "b": jnp.ones(b, bool)}
+        for name, (a, b) in factor_shapes(base, rank, skip).items()
+    }
+
+
+def frozen_per_row(d_in: int, rank: int) -> int:
+    """floor(sqrt(d_in)) entries, never fewer than rank - 1 (Corollary 2.2)."""
+    return max(math.isqrt(d_in), rank - 1)
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def _frozen_factor(seed: int, name: str, shape: tuple[int, int]) -> np.ndarray:
+    """`[R, d_in]`, True where frozen: a random set of equal size in every row."""
+    rank, d_in = shape
+    order = _generator(seed, name).random(shape).argsort(axis=1)
+    return order < frozen_per_row(d_in, rank)
+
+
+def _frozen_kernel(seed: int, name: str, shape: tuple[int, int]) -> np.ndarray:
+    """`[d_in, d_out]`, True where frozen: the same for each output channel."""
+    d_in, d_out = shape
+    order = _generator(seed, name).random((d_out, d_in)).argsort(axis=1)
+    return (order < frozen_per_row(d_in, 1)).T
+
+
+_MASKED = {"a": _frozen_factor, "kernel": _frozen_kernel}
+
+
+def masked(
+    inner: Adapter, *, value: float, seed: int = 0, skip: tuple[str, ...] = ()
+) -> Adapter:
+    """Freezes entries of every factor `a` (or of every kernel an instance owns).
+
+    Args:
+      inner: the adapter to mask.
+      value: scale of the frozen entries: they are `value * N(0, 1)`, one draw for all
+        instances. The paper takes 0 for mLoRA and 6 for LoRA and the MLP.
+      seed: of the positions and the frozen draws.
+      skip: layers without a mask.
+    """
+
+    def impose(path, leaf):
+        layer, name = path[-2].key, path[-1].key
+        if name not in _MASKED or layer in skip:
+            return leaf
+        label = f"{layer}/{name}"
+        frozen = _MASKED[name](seed, label, leaf.shape)
+        draws = _generator(seed + 1, label).standard_normal(leaf.shape)
+        return jnp.where(frozen, jnp.asarray(value * draws, leaf.dtype), leaf)
+
+    def imposed(tree: ArrayTree) -> ArrayTree:
+        return jax.tree_util.tree_map_with_path(impose, tree)
+
+    def init(key: jax.Array, base: Params) -> ArrayTree:
+        return imposed(inner.init(key, base))
+
+    def merge(base: Params, adapter: ArrayTree) -> Params:
+        return inner.merge(base, imposed(adapter))
+
+    def free(base: Params) -> ArrayTree:
+        def entry(path, leaf):
+            layer, name = path[-2].key, path[-1].key
+            if name not in _MASKED or layer in skip:
+                return leaf
+            frozen = _MASKED[name](seed, f"{layer}/{name}", leaf.shape)
+            return leaf & jnp.asarray(~frozen)
+
+        return jax.tree_util.tree_map_with_path(entry, inner.free(base))
+
+    return Adapter(init, merge, free)

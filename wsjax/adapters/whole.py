@@ -1,0 +1,28 @@
+"""The instance owns all weights of its field: the standalone representation."""
+
+import jax
+import jax.numpy as jnp
+from chex import ArrayTree
+
+from wsjax.adapters.mask import adapted
+from wsjax.types import Adapter, Params
+
+
+def whole() -> Adapter:
+    """Kernels and biases are the instance's own; the Fourier layer stays the base's.
+
+    Every instance starts from the base itself (one shared initialisation).
+    """
+
+    def init(key: jax.Array, base: Params) -> ArrayTree:
+        del key  # The start is the base.
+        return {name: dict(base[name]) for name in adapted(base)}
+
+    def merge(base: Params, adapter: ArrayTree) -> Params:
+        return {**base, **adapter}
+
+    def free(base: Params) -> ArrayTree:
+        layers = {name: base[name] for name in adapted(base)}
+        return jax.tree.map(lambda x: jnp.ones(x.shape, bool), layers)
+
+    return Adapter(init, merge, free)

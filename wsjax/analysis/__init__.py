@@ -1,0 +1,1 @@
+"""What a population of fitted weights holds: classes, clusters, dimensions."""

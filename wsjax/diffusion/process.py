@@ -1,0 +1,83 @@
+"""How noise is added to clean weights, and what the denoiser is asked to predict.
+
+Time runs from 0 (clean) to 1 (noise). Both processes are records of pure functions, so
+that training and sampling never ask which of the two they serve.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from wsjax.types import Process
+
+_SMALLEST = 1e-4  # Levels are kept away from zero where they divide.
+
+
+def ddpm(*, steps: int = 1000, first: float = 1e-4, last: float = 2e-2) -> Process:
+    """The paper's process: linear betas, noise prediction (section 3.5, Eq. 6).
+
+    q(x_t | x_0) = N(sqrt(alpha_bar) x_0, (1 - alpha_bar) I), Ho et al. 2020, Eq. 4.
+
+    Args:
+      steps: T. With 1000 the last level is pure noise; with 500 it is not.
+      first: beta_1.
+      last: beta_T.
+    """
+    alpha_bars = jnp.append(1.0, jnp.cumprod(1.0 - jnp.linspace(first, last, steps)))
+
+    def draw_time(key):
+        return jax.random.randint(key, (), 1, steps + 1) / steps
+
+    def levels(t):
+        alpha_bar = alpha_bars[jnp.round(t * steps).astype(int)]
+        return jnp.sqrt(alpha_bar), jnp.sqrt(1.0 - alpha_bar)
+
+    def loss(prediction, clean, draw, t):
+        del clean, t
+        return jnp.mean(jnp.square(prediction - draw))
+
+    def clean(noisy, prediction, t):
+        signal, noise = levels(t)
+        return (noisy - noise * prediction) / signal
+
+    def noise(noisy, prediction, t):
+        del noisy, t
+        return prediction
+
+    return Process(draw_time, levels, loss, clean, noise)
+
+
+def flow(*, location: float = 0.0, scale: float = 1.0, floor: float = 0.1) -> Process:
+    """Straight paths `(1 - t) clean + t draw`, clean prediction, logit-normal times.
+
+    Rectified flow with the prediction and weighting of "Back to Basics" (JiT): the
+    network predicts the clean weights, the loss is that of the velocity, so that
+    errors count by 1 / t^2 with `floor` below t.
+
+    Args:
+      location: mean of the logit of t.
+      scale: standard deviation of the logit of t.
+      floor: smallest t in the weighting.
+    """
+
+    def draw_time(key):
+        return jax.nn.sigmoid(location + scale * jax.random.normal(key))
+
+    def levels(t):
+        return 1.0 - t, t
+
+    def loss(prediction, clean, draw, t):
+        del draw
+        weight = 1.0 / jnp.square(jnp.maximum(t, floor))
+        return weight * jnp.mean(jnp.square(prediction - clean))
+
+    def clean(noisy, prediction, t):
+        del noisy, t
+        return prediction
+
+    def noise(noisy, prediction, t):
+        return (noisy - (1.0 - t) * prediction) / jnp.maximum(t, _SMALLEST)
+
+    return Process(draw_time, levels, loss, clean, noise)
+
+
+PROCESSES = {"ddpm": ddpm, "flow": flow}

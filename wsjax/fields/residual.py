@@ -1,0 +1,72 @@
+"""The residual coordinate network whose folded form serves as base field.
+
+CIPS-like (`CIPSres`): Fourier layer, one linear layer, residual blocks of two, output.
+Layers are a flat dict, `layer_0 .. layer_{2 * blocks}` and `output`, so that an
+adapter can address each by name; only leaves called `kernel` are ever adapted.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from wsjax.types import Field, Params
+
+
+def activation(x: jax.Array) -> jax.Array:
+    """Leaky ReLU of slope 0.2, scaled to keep the variance of a unit normal."""
+    return jax.nn.leaky_relu(x, 0.2) * jnp.sqrt(2.0)
+
+
+def init_fourier(key: jax.Array, dim: int, width: int, omega: float) -> Params:
+    """Fourier layer `sin(coord @ frequencies + phases)`; CIPS's, times `omega`."""
+    frequency_key, phase_key = jax.random.split(key)
+    bound = jnp.sqrt(9.0 / dim)
+    frequencies = jax.random.uniform(
+        frequency_key, (dim, width), minval=-bound, maxval=bound
+    )
+    phases = jax.random.uniform(phase_key, (width,), maxval=2.0 * jnp.pi)
+    return {"frequencies": omega * frequencies, "phases": phases}
+
+
+def linear(layer: Params, x: jax.Array) -> jax.Array:
+    """`x @ kernel + bias` for one point `[d_in] -> [d_out]`."""
+    return x @ layer["kernel"] + layer["bias"]
+
+
+def apply(params: Params, coord: jax.Array) -> jax.Array:
+    """Evaluates the folded field at one point, `[D] -> [C]`; no output activation."""
+    fourier = params["fourier"]
+    x = jnp.sin(coord @ fourier["frequencies"] + fourier["phases"])
+    x = activation(linear(params["layer_0"], x))
+    hidden = sum(name.startswith("layer_") for name in params)
+    for i in range(1, hidden, 2):
+        inner = activation(linear(params[f"layer_{i}"], x))
+        inner = activation(linear(params[f"layer_{i + 1}"], inner))
+        x = (x + inner) * jnp.sqrt(0.5)
+    return linear(params["output"], x)
+
+
+def residual(
+    *, width: int, blocks: int, channels: int, dim: int = 2, omega: float = 8.0
+) -> Field:
+    """Plain residual field: what a modulated field becomes once a style is folded in.
+
+    Args:
+      width: channels of every hidden layer.
+      blocks: residual blocks of two layers, after the first layer.
+      channels: C, values per point.
+      dim: D, coordinates per point.
+      omega: largest useful angular frequency of the Fourier layer, in radians per
+        unit of the coordinate.
+    """
+
+    def init(key: jax.Array) -> Params:
+        fourier_key, *keys = jax.random.split(key, 2 * blocks + 3)
+        params = {"fourier": init_fourier(fourier_key, dim, width, omega)}
+        for i, layer_key in enumerate(keys[:-1]):
+            kernel = jax.random.normal(layer_key, (width, width)) / jnp.sqrt(width)
+            params[f"layer_{i}"] = {"kernel": kernel, "bias": jnp.zeros(width)}
+        kernel = jax.random.normal(keys[-1], (width, channels)) / jnp.sqrt(width)
+        params["output"] = {"kernel": kernel, "bias": jnp.zeros(channels)}
+        return params
+
+    return Field(init, apply)

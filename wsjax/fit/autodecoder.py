@@ -1,0 +1,143 @@
+"""Train the base field: one latent per instance, decoded by a shared network (Eq. 4)."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from chex import ArrayTree
+from flax import struct
+
+from wsjax import coords
+from wsjax.fields.modulated import Modulated
+from wsjax.fit.instance import render
+from wsjax.fit.losses import squared_error
+from wsjax.types import Params
+
+_LATENT_SPREAD = 0.1  # Standard deviation of a latent at the start.
+
+
+@struct.dataclass
+class State:
+    """All that a resumed training needs; keys are derived from `step`, not stored."""
+
+    step: jax.Array
+    trained: ArrayTree  # {"params": ..., "latents": [N, Z]}
+    average: ArrayTree
+    opt_state: optax.OptState
+
+
+def start(
+    key: jax.Array,
+    network: Modulated,
+    tx: optax.GradientTransformation,
+    *,
+    n: int,
+    latent_dim: int,
+) -> State:
+    """Fresh state for `n` instances with latents of `latent_dim` numbers."""
+    params_key, latent_key = jax.random.split(key)
+    latents = _LATENT_SPREAD * jax.random.normal(latent_key, (n, latent_dim))
+    trained = {"params": network.init(params_key), "latents": latents}
+    average = jax.tree.map(jnp.copy, trained)  # Not shared: the step donates both.
+    return State(jnp.zeros((), int), trained, average, tx.init(trained))
+
+
+def adam(*, learning_rate: float, steps: int) -> optax.GradientTransformation:
+    """Adam(0.9, 0.99), 5 % warm-up, then cosine to zero (paper notes 4.2)."""
+    warmup = max(1, steps // 20)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, steps)
+    return optax.adam(schedule, b1=0.9, b2=0.99)
+
+
+def make_advance(
+    network: Modulated,
+    tx: optax.GradientTransformation,
+    *,
+    penalty: float,
+    decay: float,
+) -> Callable[..., tuple[State, jax.Array]]:
+    """Returns `advance(key, state, coords, values, *, batch, steps)`.
+
+    It takes `steps` optimiser steps on random batches of `batch` whole instances and
+    returns the state and the losses `[steps]`. Values are `[N, P, C]`, or uint8-free
+    pictures at any resolution with the matching coordinates `[P, D]`.
+
+    Args:
+      network: the modulated field.
+      tx: optimiser of parameters and latents together.
+      penalty: lambda_r of Eq. 4, on the squared norm of a latent.
+      decay: of the moving average that every later stage uses.
+    """
+
+    def objective(trained, points, values, rows):
+        latents = trained["latents"][rows]
+
+        def one(latent, target):
+            code = network.style(trained["params"], latent)
+            folded = network.fold(trained["params"], code)
+            error = squared_error(render(network.field, folded, points), target)
+            return error + penalty * jnp.sum(jnp.square(latent))
+
+        return jnp.mean(jax.vmap(one)(latents, values[rows]))
+
+    def advance(key, state: State, points, values, *, batch: int, steps: int):
+        def step(state, _):
+            step_key = jax.random.fold_in(key, state.step)
+            rows = jax.random.randint(step_key, (batch,), 0, len(values))
+            loss, grads = jax.value_and_grad(objective)(
+                state.trained, points, values, rows
+            )
+            updates, opt_state = tx.update(grads, state.opt_state, state.trained)
+            trained = optax.apply_updates(state.trained, updates)
+            average = optax.incremental_update(trained, state.average, 1.0 - decay)
+            return State(state.step + 1, trained, average, opt_state), loss
+
+        return jax.lax.scan(step, state, length=steps)
+
+    return jax.jit(advance, static_argnames=("batch", "steps"), donate_argnums=1)
+
+
+def mean_base(network: Modulated, trained: ArrayTree) -> Params:
+    """Folds the mean style of all training instances into plain kernels.
+
+    What later stages freeze: a field that was part of the training, not the bare
+    trunk, which never worked without modulation (paper notes 4.3 b).
+    """
+    codes = jax.vmap(network.style, in_axes=(None, 0))(
+        trained["params"], trained["latents"]
+    )
+    return network.fold(trained["params"], jnp.mean(codes, axis=0))
+
+
+def reconstruct(network: Modulated, trained: ArrayTree, points: jax.Array):
+    """Renders every instance from its latent, `[N, P, C]`."""
+
+    def one(latent):
+        code = network.style(trained["params"], latent)
+        return render(network.field, network.fold(trained["params"], code), points)
+
+    return jax.lax.map(one, trained["latents"], batch_size=32)
+
+
+def at_resolution(pixels: np.ndarray, factor: int) -> tuple[jax.Array, jax.Array]:
+    """Coordinates `[P, 2]` and values `[N, P, C]` of pictures shrunk by `factor`.
+
+    Args:
+      pixels: `[N, H, W, C]` in [0, 1].
+      factor: side of the square of pixels that is averaged into one.
+
+    Raises:
+      ValueError: if `factor` does not divide both sides.
+    """
+    n, height, width, channels = pixels.shape
+    if height % factor or width % factor:
+        raise ValueError(
+            f"factor {factor} must divide the picture size {(height, width)}"
+        )
+    size = (height // factor, width // factor)
+    blocks = pixels.reshape(n, size[0], factor, size[1], factor, channels)
+    values = 2.0 * blocks.mean(axis=(2, 4)) - 1.0
+    flat = values.reshape(n, size[0] * size[1], channels)
+    return coords.grid(size), jnp.asarray(flat, jnp.float32)

@@ -1,0 +1,1 @@
+"""Measures of fields and pictures: reconstruction, generation, features."""

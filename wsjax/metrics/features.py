@@ -1,0 +1,99 @@
+"""Feature spaces made from the real pictures alone, for distances between sets.
+
+Pictures are `[N, ...]` arrays of any one shape and any one range of values, kept the
+same between making a feature function and calling it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.neural_network import MLPClassifier
+
+
+class Classifier(NamedTuple):
+    """A trained reader of pictures.
+
+    `probabilities(pictures [N, ...]) -> [N, len(classes)]`, columns in the order of
+    `classes`; `features(pictures [N, ...]) -> [N, F]`, the last hidden activations.
+    """
+
+    probabilities: Callable[[np.ndarray], np.ndarray]
+    features: Callable[[np.ndarray], np.ndarray]
+    classes: np.ndarray
+
+
+def pixel_pca(
+    real: np.ndarray, *, components: int = 32
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Coordinates along the main axes of the real pictures, not whitened.
+
+    Args:
+      real: `[N, ...]` real pictures.
+      components: number of axes.
+
+    Returns:
+      `features(pictures [M, ...]) -> [M, components]`, in units of pixel values.
+
+    Raises:
+      ValueError: if there are fewer pictures or pixels than components; from
+        `features`, if the pictures have another shape than the real ones.
+    """
+    rows, shape = _rows(real, real.shape[1:]), real.shape[1:]
+    if components > min(rows.shape):
+        raise ValueError(
+            f"{components} components need as many pictures and pixels, "
+            f"got {rows.shape[0]} and {rows.shape[1]}"
+        )
+    # Both are exact; the first is the quicker one for many small pictures.
+    solver = "covariance_eigh" if rows.shape[0] >= rows.shape[1] else "full"
+    pca = PCA(components, svd_solver=solver).fit(rows)
+    return lambda pictures: pca.transform(_rows(pictures, shape))
+
+
+def classifier(
+    pictures: np.ndarray, labels: np.ndarray, *, seed: int = 0
+) -> Classifier:
+    """Trains a small network, 128 and 64 hidden units, to tell the classes apart.
+
+    Args:
+      pictures: `[N, ...]` real pictures.
+      labels: `[N]` their classes.
+      seed: of the initial weights and the order of pictures.
+
+    Returns:
+      The classifier. Its features suit distances between sets; its probabilities are
+      not calibrated.
+
+    Raises:
+      ValueError: if the lengths differ or there is only one class; from the functions
+        of the result, if the pictures have another shape than the real ones.
+    """
+    labels, shape = np.asarray(labels), pictures.shape[1:]
+    if labels.shape != (len(pictures),):
+        raise ValueError(f"need {len(pictures)} labels, got shape {labels.shape}")
+    if len(np.unique(labels)) < 2:
+        raise ValueError(f"need two classes or more, got {np.unique(labels)}")
+    # Training stops when the loss stalls; the limit lies far above what that takes.
+    network = MLPClassifier((128, 64), tol=1e-3, max_iter=2000, random_state=seed)
+    network.fit(_rows(pictures, shape), labels)
+
+    def features(pictures: np.ndarray) -> np.ndarray:
+        hidden = _rows(pictures, shape)
+        hidden_layers = zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True)
+        for kernel, bias in hidden_layers:
+            hidden = np.maximum(hidden @ kernel + bias, 0)
+        return hidden
+
+    def probabilities(pictures: np.ndarray) -> np.ndarray:
+        return network.predict_proba(_rows(pictures, shape))
+
+    return Classifier(probabilities, features, network.classes_)
+
+
+def _rows(pictures: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    pictures = np.asarray(pictures, np.float32)
+    if pictures.shape[1:] != shape:
+        raise ValueError(f"pictures must be [N, *{shape}], got {pictures.shape}")
+    return pictures.reshape(len(pictures), -1)

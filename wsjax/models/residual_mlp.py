@@ -1,0 +1,34 @@
+"""A denoiser without tokens: a residual MLP on the whole vector, for linear latents."""
+
+import flax.linen as nn
+import jax
+
+from wsjax.models import layers
+
+
+class ResidualMlp(nn.Module):
+    """adaLN-Zero residual MLP, `(noisy [K], t []) -> [K]`.
+
+    Attributes:
+      width: of every hidden layer.
+      depth: residual blocks.
+      dropout: share of hidden units dropped in training.
+    """
+
+    width: int
+    depth: int
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, noisy: jax.Array, t: jax.Array, *, train: bool) -> jax.Array:
+        """Predicts what the process asks for."""
+        condition = layers.TimeEmbedding(self.width)(t)
+        x = nn.Dense(self.width)(noisy)
+        for _ in range(self.depth):
+            shift, scale, gate = layers.Modulation(self.width, 3)(condition)
+            inner = layers.modulate(layers.norm(x), shift, scale)
+            mlp = layers.TokenMlp(self.width, expansion=2, dropout=self.dropout)
+            x = x + gate * mlp(inner, train=train)
+        shift, scale = layers.Modulation(self.width, 2)(condition)
+        x = layers.modulate(layers.norm(x), shift, scale)
+        return nn.Dense(noisy.shape[-1], kernel_init=nn.initializers.zeros)(x)

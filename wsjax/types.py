@@ -1,0 +1,69 @@
+"""The vocabulary: every record of functions that crosses a module border."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+from chex import ArrayTree
+
+Params = ArrayTree
+"""Weights of one field: `{layer: {"kernel": [d_in, d_out], "bias": [d_out], ...}}`."""
+
+Signal = tuple[jax.Array, jax.Array]
+"""What a field is fitted to: coordinates `[P, D]` and values `[P, C]`."""
+
+
+class Field(NamedTuple):
+    """A coordinate network for one point.
+
+    `init(key) -> params`; `apply(params, coord [D]) -> value [C]`.
+    """
+
+    init: Callable[[jax.Array], Params]
+    apply: Callable[[Params, jax.Array], jax.Array]
+
+
+class Adapter(NamedTuple):
+    """How one instance differs from the base field.
+
+    `init(key, base) -> adapter`; `merge(base, adapter) -> params` of the same
+    structure as `base`; `free(base) -> tree` of booleans shaped like the adapter,
+    False where an entry is frozen at a value that all instances share.
+    """
+
+    init: Callable[[jax.Array, Params], ArrayTree]
+    merge: Callable[[Params, ArrayTree], Params]
+    free: Callable[[Params], ArrayTree]
+
+
+class Codec(NamedTuple):
+    """An invertible way to write one adapter as the vector that is diffused.
+
+    `encode(adapter) -> [K]`; `decode([K]) -> adapter`.
+    """
+
+    encode: Callable[[ArrayTree], jax.Array]
+    decode: Callable[[jax.Array], ArrayTree]
+
+
+class Process(NamedTuple):
+    """How noise is added and what the denoiser is asked for; times lie in [0, 1].
+
+    `draw_time(key) -> t []`; `levels(t) -> (signal [], noise [])`, so that
+    `noisy = signal * clean + noise * draw`; `loss(prediction, clean, draw, t) -> []`;
+    `clean(noisy, prediction, t)` and `noise(noisy, prediction, t)` read an estimate
+    of either part off the prediction.
+    """
+
+    draw_time: Callable[[jax.Array], jax.Array]
+    levels: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    loss: Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+    clean: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+    noise: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+
+
+Denoise = Callable[[jax.Array, jax.Array], jax.Array]
+"""`denoise(noisy [K], t []) -> prediction [K]`, parameters already bound."""
+
+Sampler = Callable[[Denoise, jax.Array], jax.Array]
+"""`sampler(denoise, start [K]) -> sample [K]`, `start` drawn from N(0, I)."""
