@@ -40,5 +40,3 @@ def lora(*, rank: int, skip: tuple[str, ...] = ()) -> Adapter:
         return params
 
     return Adapter(init, merge, lambda base: free_factors(base, rank, skip))
-
-

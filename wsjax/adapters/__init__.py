@@ -1,0 +1,50 @@
+"""How one instance differs from the base field: the six representations by name.
+
+A new representation is one new file with a builder, and one line in `ADAPTERS`.
+"""
+
+from wsjax.adapters.lora import lora
+from wsjax.adapters.mask import masked
+from wsjax.adapters.mlora import mlora
+from wsjax.adapters.whole import whole
+from wsjax.types import Adapter
+
+_KAPPA = 6.0  # Frozen entries of MLP-Asym and LoRA-Asym are 6 * N(0, 1) (paper 3.4).
+
+
+def mlp_asym(*, mask_seed: int = 0) -> Adapter:
+    """Whole weights with frozen entries in every kernel but the last."""
+    return masked(whole(), value=_KAPPA, seed=mask_seed, skip=("output",))
+
+
+def lora_asym(*, mask_seed: int = 0, **options) -> Adapter:
+    """Additive factors with large frozen entries in `a`; options as `lora`."""
+    return masked(lora(**options), value=_KAPPA, seed=mask_seed)
+
+
+def mlora_asym(*, mask_seed: int = 0, **options) -> Adapter:
+    """Multiplicative factors with zeros in `a`; options as `mlora`."""
+    return masked(mlora(**options), value=0.0, seed=mask_seed)
+
+
+ADAPTERS = {
+    "mlp": whole,
+    "mlp_asym": mlp_asym,
+    "lora": lora,
+    "lora_asym": lora_asym,
+    "mlora": mlora,
+    "mlora_asym": mlora_asym,
+}
+
+
+def by_name(name: str, **options) -> Adapter:
+    """Builds the adapter of a representation.
+
+    Raises:
+      ValueError: if `name` is not a key of `ADAPTERS`.
+    """
+    if name not in ADAPTERS:
+        raise ValueError(
+            f"unknown representation {name!r}; choose one of {sorted(ADAPTERS)}"
+        )
+    return ADAPTERS[name](**options)

@@ -1,0 +1,72 @@
+"""Training checkpoints; the only file that knows Orbax."""
+
+import pathlib
+
+import jax
+from chex import ArrayTree
+from orbax.checkpoint import v1 as ocp
+
+from wsjax import tree
+
+
+def save(folder: pathlib.Path, step: int, state: ArrayTree, *, keep: int = 2) -> None:
+    """Writes `state` as checkpoint `step` of a folder; a crash leaves no half one.
+
+    Args:
+      folder: of all checkpoints of one training.
+      step: its number.
+      state: any pytree of arrays, dataclasses included.
+      keep: newest checkpoints that stay.
+    """
+    policy = ocp.training.preservation_policies.LatestN(keep)
+    with ocp.training.Checkpointer(
+        folder.absolute(), preservation_policy=policy
+    ) as checkpointer:
+        checkpointer.save(step, state)
+
+
+def latest(folder: pathlib.Path) -> int | None:
+    """Number of the newest whole checkpoint, None if there is none."""
+    if not folder.is_dir():
+        return None
+    with ocp.training.Checkpointer(folder.absolute()) as checkpointer:
+        newest = checkpointer.latest
+    return None if newest is None else newest.step
+
+
+def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
+    """Reads a checkpoint into the structure and shapes of `like`.
+
+    Raises:
+      ValueError: if names or shapes differ, naming the first that does, or if the
+        checkpoint cannot be read.
+    """
+    path = folder.absolute() / str(step)
+    try:
+        found = _shapes(ocp.metadata(path).metadata)
+    except Exception as error:  # Orbax raises many kinds for a damaged folder.
+        raise ValueError(
+            f"{path} is no readable checkpoint ({type(error).__name__}); delete it and "
+            "run the command that wrote it again"
+        ) from error
+    wanted = _shapes(like)
+    for name in sorted(set(wanted) | set(found)):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(
+                f"{path}: {name} should be {wanted.get(name, 'absent')}, found "
+                f"{found.get(name, 'nothing')}; use the recipe that wrote it or a "
+                "fresh workdir"
+            )
+    return ocp.load(path, like)
+
+
+def _shapes(state: ArrayTree) -> dict[str, tuple[int, ...]]:
+    plain = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state
+    )
+    return {_plain(name): leaf.shape for name, leaf in tree.named(plain).items()}
+
+
+def _plain(name: str) -> str:
+    """Path names as Orbax stores them, where attributes and keys look alike."""
+    return name.replace(".", "/").strip("/")

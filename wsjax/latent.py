@@ -1,0 +1,162 @@
+"""Adapters as vectors: free entries, exact standardisation, optional linear latent.
+
+    adapter --flatten--> free entries [K] --standardise--> [K] --project--> [M]
+
+Frozen entries never enter; each arrow has an exact inverse, but for the projection,
+which keeps the M directions that matter most.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from chex import ArrayTree
+
+from wsjax.types import Codec
+
+
+def free_entries(free: ArrayTree, start: ArrayTree) -> Codec:
+    """Codec between an adapter and the vector of its free entries.
+
+    Args:
+      free: booleans shaped like the adapter (`Adapter.free`).
+      start: any adapter of this representation; gives the frozen entries.
+
+    Returns:
+      `encode(adapter) -> [K]` and its exact inverse, leaf by leaf in tree order.
+    """
+    chosen = jax.tree.map(lambda x: np.flatnonzero(np.asarray(x)), free)
+
+    def encode(adapter):
+        parts = jax.tree.map(lambda x, rows: x.reshape(-1)[rows], adapter, chosen)
+        return jnp.concatenate(jax.tree.leaves(parts))
+
+    def decode(vector):
+        leaves, structure = jax.tree.flatten(start)
+        rows = jax.tree.leaves(chosen)
+        ends = np.cumsum([len(r) for r in rows])[:-1]
+        parts = jnp.split(vector, ends)
+        filled = [
+            jnp.asarray(leaf).reshape(-1).at[r].set(part).reshape(leaf.shape)
+            for leaf, r, part in zip(leaves, rows, parts, strict=True)
+        ]
+        return jax.tree.unflatten(structure, filled)
+
+    return Codec(encode, decode)
+
+
+def groups(free: ArrayTree) -> np.ndarray:
+    """`[K]` number of the leaf (layer and factor) that each free entry belongs to."""
+    sizes = [int(np.sum(leaf)) for leaf in jax.tree.leaves(free)]
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def statistics(vectors: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean per entry and one scale per group, from the training instances.
+
+    Args:
+      vectors: `[N, K]` free entries.
+      group: `[K]`, from `groups`.
+
+    Returns:
+      `{"mean": [K], "scale": [K]}` float32; a group that never varies has scale 1.
+    """
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    squares = np.square(vectors - mean).mean(axis=0)
+    by_group = np.bincount(group, squares) / np.bincount(group)
+    scale = np.sqrt(np.where(by_group > 0, by_group, 1.0))[group]
+    return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
+
+
+def principal(
+    vectors: np.ndarray, components: int, metric: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Linear latent: the main directions of standardised vectors.
+
+    Args:
+      vectors: `[N, K]`, standardised.
+      components: M.
+      metric: `[K, K]` positive semi-definite; distances are measured by it, so that
+        with the decoder's average Gram matrix squared error in the latent is squared
+        error of the rendered values. None: the identity (plain PCA).
+
+    Returns:
+      `{"project": [K, M], "lift": [M, K]}` float32, scaled such that the latents have
+      variance 1 on average; `lift @ project` is the identity of the latent.
+
+    Raises:
+      ValueError: if there are fewer instances or numbers than components.
+    """
+    n, k = vectors.shape
+    if not 0 < components <= min(n - 1, k):
+        raise ValueError(
+            f"a latent of {components} numbers needs more instances and as many "
+            f"numbers, got {n} instances of {k}"
+        )
+    root, inverse = _roots(np.eye(k) if metric is None else metric)
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    _, sizes, directions = np.linalg.svd(centred @ root, full_matrices=False)
+    directions = directions[:components]
+    # SVD leaves the signs open: the largest entry of each direction is positive.
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(components), largest])[:, None]
+    spread = np.sqrt(np.mean(np.square(sizes[:components])) / n)
+    return {
+        "project": (root @ directions.T / spread).astype(np.float32),
+        "lift": (spread * directions @ inverse).astype(np.float32),
+    }
+
+
+def _roots(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Square root of a metric and its inverse; tiny eigenvalues are raised."""
+    values, vectors = np.linalg.eigh(metric.astype(np.float64))
+    values = values / values.mean()
+    values = np.sqrt(np.maximum(values, 0.0) + 1e-3)
+    return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
+
+
+def average_gram(
+    decode: Callable[[jax.Array], jax.Array], vectors: jax.Array
+) -> np.ndarray:
+    """Average of J^T J over instances, J the Jacobian of `decode` `[K] -> [...]`.
+
+    Args:
+      decode: renders the field of a standardised vector.
+      vectors: `[N, K]` instances to average over; some fifty are enough.
+
+    Returns:
+      `[K, K]`.
+    """
+
+    def gram(vector):
+        jacobian = jax.jacfwd(decode)(vector).reshape(-1, vector.shape[0])
+        return jacobian.T @ jacobian
+
+    return np.asarray(jnp.mean(jax.lax.map(gram, jnp.asarray(vectors)), axis=0))
+
+
+def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:
+    """The whole way from an adapter to what the denoiser sees, and back.
+
+    Args:
+      entries: from `free_entries`.
+      encoding: `statistics`, with the entries of `principal` or without them.
+    """
+    linear = "project" in encoding
+
+    def encode(adapter):
+        vector = (entries.encode(adapter) - encoding["mean"]) / encoding["scale"]
+        return vector @ encoding["project"] if linear else vector
+
+    def decode(vector):
+        if linear:
+            vector = vector @ encoding["lift"]
+        return entries.decode(vector * encoding["scale"] + encoding["mean"])
+
+    return Codec(encode, decode)
+
+
+def size(encoding: dict[str, jax.Array]) -> int:
+    """Numbers in an encoded instance."""
+    return encoding["lift" if "lift" in encoding else "mean"].shape[0]

@@ -1,0 +1,42 @@
+"""Denoisers; the only folder that knows Flax modules.
+
+A new denoiser is one new file and one line in `DENOISERS`.
+"""
+
+import flax.linen as nn
+from chex import ArrayTree
+
+from wsjax.models.lora_encoder import LoraTransformer, layout
+from wsjax.models.residual_mlp import ResidualMlp
+
+
+def residual_mlp(free: ArrayTree, **options) -> nn.Module:
+    """A network on the whole vector: for linear latents."""
+    del free  # Knows nothing of the layers.
+    return ResidualMlp(**options)
+
+
+def lora_transformer(free: ArrayTree, **options) -> nn.Module:
+    """The hierarchical transformer on raw low-rank factors."""
+    return LoraTransformer(layout(free), **options)
+
+
+DENOISERS = {"residual_mlp": residual_mlp, "lora_transformer": lora_transformer}
+
+
+def by_name(name: str, free: ArrayTree, **options) -> nn.Module:
+    """Builds a denoiser `module(noisy [K], t [], train=...) -> [K]`.
+
+    Args:
+      name: a key of `DENOISERS`.
+      free: which entries of an adapter are free (`Adapter.free`).
+      **options: of the module.
+
+    Raises:
+      ValueError: if the name is unknown or the representation does not suit it.
+    """
+    if name not in DENOISERS:
+        raise ValueError(
+            f"unknown denoiser {name!r}; choose one of {sorted(DENOISERS)}"
+        )
+    return DENOISERS[name](free, **options)

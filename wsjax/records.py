@@ -1,0 +1,102 @@
+"""Small files of a run folder: metrics, traces and what things cost.
+
+Every file is written under a temporary name and then renamed, so that a killed run
+leaves a whole file or none.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import time
+from typing import NamedTuple
+
+COSTS = (
+    "seconds",
+    "cpu_seconds",
+    "compile_seconds",
+    "fields_per_cpu_second",
+    "peak_memory_mib",
+)
+"""Metric keys that depend on the machine's speed; all others repeat exactly."""
+
+
+class Cost(NamedTuple):
+    """Wall-clock and process CPU time, in seconds."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def now() -> Cost:
+    """Reads both clocks; the difference of two readings is a cost."""
+    return Cost(time.perf_counter(), time.process_time())
+
+
+def since(start: Cost) -> dict[str, float]:
+    """`{"seconds", "cpu_seconds"}` spent since a reading of `now`."""
+    end = now()
+    return {
+        "seconds": round(end.seconds - start.seconds, 3),
+        "cpu_seconds": round(end.cpu_seconds - start.cpu_seconds, 3),
+    }
+
+
+def total(costs: list[dict]) -> dict[str, float]:
+    """Sums `seconds` and `cpu_seconds` over parts of a run, resumed or not."""
+    keys = ("seconds", "cpu_seconds")
+    return {key: round(sum(cost[key] for cost in costs), 3) for key in keys}
+
+
+def peak_memory_mib() -> float:
+    """Largest resident set of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def write_bytes(path: pathlib.Path, data: bytes) -> None:
+    """Writes a file whole: temporary name, flush to disk, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: pathlib.Path, content: dict) -> None:
+    """Writes JSON, indented, whole or not at all."""
+    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """Reads JSON.
+
+    Raises:
+      ValueError: if the file is not JSON, naming it and the way out.
+    """
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not valid JSON ({error}); delete it and run the command that "
+            "writes it again"
+        ) from error
+
+
+def read_lines(path: pathlib.Path) -> list[dict]:
+    """Reads a JSON-lines file; a last line that was cut short is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return lines
+
+
+def write_lines(path: pathlib.Path, lines: list[dict]) -> None:
+    """Writes a JSON-lines file whole."""
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())

@@ -1,0 +1,180 @@
+"""The weight set on disk: safetensors shards of stacked adapters and a manifest.
+
+A shard holds the leaves of some instances, `layer/factor` `[n, ...]`, and in its header
+what happened to each of them. It is complete in itself and written whole, so that a
+killed run continues behind its last shard. The manifest is written when all are there.
+"""
+
+import hashlib
+import json
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import safetensors
+from chex import ArrayTree
+from safetensors.numpy import save as to_bytes
+
+from wsjax import records, tree
+
+VERSION = 1
+DONE = "done"
+
+
+class Shard(NamedTuple):
+    """Weights of consecutive instances.
+
+    `start`: row of the first; `weights`: stacked leaves `[n, ...]`; `instances`: one
+    dict per instance with at least `name` and `status`; `cost`: of making them.
+    """
+
+    start: int
+    weights: ArrayTree
+    instances: list[dict]
+    cost: dict
+
+
+def path_of(folder: pathlib.Path, start: int) -> pathlib.Path:
+    """File of the shard whose first row is `start`."""
+    return folder / f"weights_{start:08d}.safetensors"
+
+
+def write_shard(folder: pathlib.Path, shard: Shard) -> None:
+    """Writes a shard, whole or not at all."""
+    leaves = {
+        name: np.ascontiguousarray(leaf)
+        for name, leaf in tree.named(shard.weights).items()
+    }
+    header = {
+        "version": str(VERSION),
+        "start": str(shard.start),
+        "instances": json.dumps(shard.instances),
+        "cost": json.dumps(shard.cost),
+    }
+    records.write_bytes(path_of(folder, shard.start), to_bytes(leaves, header))
+
+
+def read_shard(path: pathlib.Path, like: ArrayTree | None = None) -> Shard:
+    """Reads a shard.
+
+    Args:
+      path: of the file.
+      like: one instance's weights; names and shapes must agree with it.
+
+    Raises:
+      ValueError: if the file is cut short or damaged, of another version, or its
+        leaves differ from `like`; the message names the file and the leaf.
+    """
+    again = "delete it and run the command that wrote it again"
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            header = file.metadata() or {}
+            leaves = {name: file.get_tensor(name) for name in file.keys()}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); {again}") from error
+    if header.get("version") != str(VERSION):
+        found = header.get("version", "none")
+        raise ValueError(f"{path} has version {found}, expected {VERSION}; {again}")
+    if like is not None:
+        _check_leaves(path, leaves, like)
+        leaves = {name: leaves[name] for name in tree.named(like)}
+    return Shard(
+        int(header["start"]),
+        tree.from_named(leaves),
+        json.loads(header["instances"]),
+        json.loads(header["cost"]),
+    )
+
+
+def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
+    wanted = {name: leaf.shape for name, leaf in tree.named(like).items()}
+    found = {name: leaf.shape[1:] for name, leaf in leaves.items()}
+    for name in sorted(set(wanted) | set(found)):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(
+                f"{path}: leaf {name} should have shape {wanted.get(name, 'none')} per "
+                f"instance, found {found.get(name, 'no such leaf')}; the weights belong "
+                "to another base or representation, use the recipe that wrote them"
+            )
+
+
+def finish(folder: pathlib.Path, description: dict) -> dict:
+    """Writes `manifest.json` over all shards of a folder and returns it.
+
+    Args:
+      folder: with the shards.
+      description: what else a reader needs: recipe, representation, base and mask.
+    """
+    shards, instances, costs, leaves = [], [], [], {}
+    for path in sorted(folder.glob("weights_*.safetensors")):
+        shard = read_shard(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows = len(shard.instances)
+        entry = {"file": path.name, "start": shard.start, "rows": rows}
+        shards.append({**entry, "sha256": digest})
+        instances += shard.instances
+        costs.append(shard.cost)
+        for name, leaf in tree.named(shard.weights).items():
+            leaves[name] = {"shape": leaf.shape[1:], "dtype": str(leaf.dtype)}
+    manifest = {
+        "version": VERSION,
+        **description,
+        "n": len(instances),
+        "leaves": leaves,
+        "cost": records.total(costs),
+        "shards": shards,
+        "instances": instances,
+    }
+    records.write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def manifest(folder: pathlib.Path) -> dict:
+    """Reads the manifest of a finished weight set.
+
+    Raises:
+      FileNotFoundError: if the set is absent or unfinished.
+    """
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no finished weight set in {folder}: manifest.json is missing; run the "
+            "command that writes it, it resumes"
+        )
+    return records.read_json(path)
+
+
+def load(
+    folder: pathlib.Path, like: ArrayTree | None = None, *, rows: slice = slice(None)
+) -> tuple[ArrayTree, list[dict]]:
+    """Reads some or all instances of a finished set, touching only their shards.
+
+    Args:
+      folder: of the weight set.
+      like: one instance's weights, to check names and shapes against.
+      rows: a slice of step 1 over all instances.
+
+    Returns:
+      `(weights, instances)`: stacked leaves `[n, ...]` and one dict per instance.
+
+    Raises:
+      ValueError: if a shard is missing or damaged, or no instance is selected.
+    """
+    contents = manifest(folder)
+    first, last, _ = rows.indices(contents["n"])
+    weights, instances = [], []
+    for entry in contents["shards"]:
+        begin = max(first - entry["start"], 0)
+        end = min(last - entry["start"], entry["rows"])
+        if begin < end:
+            shard = read_shard(folder / entry["file"], like)
+            weights.append(tree.row(shard.weights, slice(begin, end)))
+            instances += shard.instances[begin:end]
+    if not weights:
+        raise ValueError(f"{folder} has {contents['n']} instances, none in {rows}")
+    return tree.concatenate(weights), instances
+
+
+def done(instances: list[dict]) -> np.ndarray:
+    """`[N]` booleans: which instances were fitted."""
+    return np.array([instance["status"] == DONE for instance in instances])
