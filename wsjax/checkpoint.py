@@ -2,7 +2,6 @@
 
 import pathlib
 
-import jax
 from chex import ArrayTree
 from orbax.checkpoint import v1 as ocp
 
@@ -61,10 +60,7 @@ def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
 
 
 def _shapes(state: ArrayTree) -> dict[str, tuple[int, ...]]:
-    plain = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state
-    )
-    return {_plain(name): leaf.shape for name, leaf in tree.named(plain).items()}
+    return {_plain(name): leaf.shape for name, leaf in tree.named(state).items()}
 
 
 def _plain(name: str) -> str:

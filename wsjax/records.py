@@ -11,6 +11,8 @@ import resource
 import time
 from typing import NamedTuple
 
+import jax
+
 COSTS = (
     "seconds",
     "cpu_seconds",
@@ -100,3 +102,19 @@ def read_lines(path: pathlib.Path) -> list[dict]:
 def write_lines(path: pathlib.Path, lines: list[dict]) -> None:
     """Writes a JSON-lines file whole."""
     write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+_COMPILED = [0.0]
+
+
+def _count_compilation(event: str, seconds: float, **_) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        _COMPILED[0] += seconds
+
+
+jax.monitoring.register_event_duration_secs_listener(_count_compilation)
+
+
+def compile_seconds() -> float:
+    """Seconds that this process has spent in the compiler so far."""
+    return _COMPILED[0]

@@ -54,7 +54,7 @@ def write_shard(folder: pathlib.Path, shard: Shard) -> None:
     records.write_bytes(path_of(folder, shard.start), to_bytes(leaves, header))
 
 
-def read_shard(path: pathlib.Path, like: ArrayTree | None = None) -> Shard:
+def read_shard(path: pathlib.Path, *, like: ArrayTree | None = None) -> Shard:
     """Reads a shard.
 
     Args:
@@ -93,8 +93,9 @@ def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
         if wanted.get(name) != found.get(name):
             raise ValueError(
                 f"{path}: leaf {name} should have shape {wanted.get(name, 'none')} per "
-                f"instance, found {found.get(name, 'no such leaf')}; the weights belong "
-                "to another base or representation, use the recipe that wrote them"
+                f"instance, found {found.get(name, 'no such leaf')}; the weights "
+                "belong to another base or representation, use the recipe that wrote "
+                "them"
             )
 
 
@@ -145,7 +146,7 @@ def manifest(folder: pathlib.Path) -> dict:
 
 
 def load(
-    folder: pathlib.Path, like: ArrayTree | None = None, *, rows: slice = slice(None)
+    folder: pathlib.Path, *, like: ArrayTree | None = None, rows: slice = slice(None)
 ) -> tuple[ArrayTree, list[dict]]:
     """Reads some or all instances of a finished set, touching only their shards.
 
@@ -167,7 +168,7 @@ def load(
         begin = max(first - entry["start"], 0)
         end = min(last - entry["start"], entry["rows"])
         if begin < end:
-            shard = read_shard(folder / entry["file"], like)
+            shard = read_shard(folder / entry["file"], like=like)
             weights.append(tree.row(shard.weights, slice(begin, end)))
             instances += shard.instances[begin:end]
     if not weights:

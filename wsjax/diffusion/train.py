@@ -11,7 +11,7 @@ from flax import struct
 from wsjax.types import Process
 
 Apply = Callable[..., jax.Array]
-"""`apply(params, noisy [K], t [], key) -> prediction [K]`; a key of None: no dropout."""
+"""`apply(params, noisy [K], t [], key) -> prediction [K]`; no dropout if None."""
 
 
 @struct.dataclass

@@ -1,4 +1,4 @@
-"""The standalone field: fixed Fourier features and linear layers (paper section 3.1)."""
+"""The standalone field: Fourier features and linear layers (paper section 3.1)."""
 
 import jax
 import jax.numpy as jnp

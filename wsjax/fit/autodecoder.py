@@ -1,4 +1,4 @@
-"""Train the base field: one latent per instance, decoded by a shared network (Eq. 4)."""
+"""Train the base field: a latent per instance and one shared decoder (Eq. 4)."""
 
 from collections.abc import Callable
 

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 from chex import ArrayTree
 
+from wsjax import tree
+
 
 def over_instances(
-    fn: Callable[..., ArrayTree], *, chunk: int = 8, group: int = 1
+    fn: Callable[..., ArrayTree], *, chunk: int = 8, group: int | None = None
 ) -> Callable[..., ArrayTree]:
     """Lifts a per-instance function to N instances; the only place with `pmap`.
 
@@ -21,8 +23,9 @@ def over_instances(
       fn: pure `fn(shared, *instance)`. `shared` is common to all instances (the base
         field); the later arguments belong to one instance.
       chunk: instances that one device computes at once.
-      group: rows are filled up to a multiple of this, so that the last, shorter call
-        has the shape of the others and compiles nothing new.
+      group: rows per call of the compiled program, the last call filled up, so that
+        any number of instances needs one compilation and no more memory than a
+        group does; None takes all rows at once.
 
     Returns:
       `lifted(shared, *stacked)`. Every leaf of `stacked` and of the result has a
@@ -42,15 +45,11 @@ def over_instances(
 
     mapped = jax.pmap(one_device, in_axes=(None, 0))
 
-    def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
-        sizes = [leaf.shape[0] for leaf in jax.tree.leaves(stacked)]
-        if len(set(sizes)) != 1 or sizes[0] == 0:
-            raise ValueError(f"every leaf needs one leading axis N > 0, got {sizes}")
-        n, devices = sizes[0], jax.local_device_count()
-        total = n + -n % group
-        total += -total % (devices * chunk)
+    def filled(shared, stacked, size):
+        n, devices = _rows(stacked), jax.local_device_count()
+        size += -size % (devices * chunk)
         # Fill up with copies of row 0: real work, so it cannot produce NaNs.
-        rows = np.append(np.arange(n), np.zeros(total - n, int))
+        rows = np.append(np.arange(n), np.zeros(size - n, int))
 
         def spread(x):
             return x[rows].reshape(devices, -1, *x.shape[1:])
@@ -58,4 +57,22 @@ def over_instances(
         result = jax.device_get(mapped(shared, jax.tree.map(spread, stacked)))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
+    def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
+        n = _rows(stacked)
+        size = group or n
+        parts = [
+            filled(shared, tree.row(stacked, slice(begin, begin + size)), size)
+            for begin in range(0, n, size)
+        ]
+        return tree.concatenate(parts)
+
     return lifted
+
+
+def _rows(stacked: ArrayTree) -> int:
+    sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(
+            f"every leaf needs one leading axis N > 0, got {sorted(sizes)}"
+        )
+    return sizes.pop()

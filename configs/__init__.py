@@ -1,0 +1,1 @@
+"""Recipes: one per study, variants after a colon."""

@@ -1,0 +1,1 @@
+"""One binary per arrow of the pipeline; see README.md for the order and the cost."""

@@ -1,0 +1,35 @@
+"""What every binary does around its `run(config, workdir)`: flags, devices, errors."""
+
+import os
+from collections.abc import Callable
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+_CONFIG = config_flags.DEFINE_config_file("config", help_string="Recipe.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder; a second run resumes.")
+
+
+def main(run: Callable[..., object]) -> None:
+    """Parses the flags and calls `run(config, workdir)`.
+
+    A mistake of the caller ends the program with one line; `--v=1` adds the traceback.
+    """
+    flags.mark_flags_as_required(["config", "workdir"])
+
+    def start(argv: list[str]) -> None:
+        if len(argv) > 1:
+            raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)  # Libraries talk a lot at INFO.
+        # One CPU device per core lets `pmap` use them all; accelerators ignore this.
+        jax.config.update("jax_num_cpu_devices", os.cpu_count())
+        logging.info("jax %s on %s", jax.__version__, jax.devices())
+        try:
+            run(_CONFIG.value, _WORKDIR.value)
+        except (ValueError, OSError) as error:
+            logging.vlog(1, "traceback", exc_info=True)
+            raise SystemExit(f"error: {error}") from None
+
+    app.run(start)

@@ -1,0 +1,129 @@
+"""Builds the library's objects from a recipe; here the config ends."""
+
+import pathlib
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from chex import ArrayTree
+from ml_collections import ConfigDict
+
+from wsjax import adapters, checkpoint, coords, fields, fit, latent, models, store
+from wsjax.data import images, load, split
+from wsjax.fields import Modulated
+from wsjax.types import Adapter, Codec, Field, Params
+
+
+class Data(NamedTuple):
+    """A data set and its fixed split: `heldout` `[N]` is never trained on."""
+
+    pictures: images.Images
+    heldout: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a picture."""
+        return self.pictures.pixels.shape[1:3]
+
+    @property
+    def channels(self) -> int:
+        """Values per pixel."""
+        return self.pictures.pixels.shape[3]
+
+    def signals(self, rows) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates `[n, P, 2]` and values `[n, P, C]` of some instances."""
+        values = images.to_values(self.pictures.pixels[rows])
+        grid = np.asarray(coords.grid(self.size))
+        return np.broadcast_to(grid, (len(values), *grid.shape)), values
+
+
+class Representation(NamedTuple):
+    """One way to store an instance: its field, its adapter and the frozen base."""
+
+    name: str
+    field: Field
+    adapter: Adapter
+    base: Params
+
+
+def data(config: ConfigDict) -> Data:
+    """Loads the recipe's data set and splits it."""
+    options = config.data.to_dict()
+    fraction = options.pop("heldout")
+    pictures = load(options.pop("name"), **options)
+    mask = split.heldout(len(pictures.pixels), fraction=fraction, seed=config.seed)
+    return Data(pictures, mask)
+
+
+def network(config: ConfigDict, channels: int) -> Modulated:
+    """The modulated field that `train_base` trains."""
+    return fields.modulated(**config.base.field, channels=channels)
+
+
+def keys(config: ConfigDict) -> dict[str, jax.Array]:
+    """One key per purpose, all from the recipe's seed."""
+    names = ("base", "batches", "start", "fit", "denoiser", "training", "sample")
+    root = jax.random.key(config.seed)
+    return dict(zip(names, jax.random.split(root, len(names)), strict=True))
+
+
+def representation(
+    config: ConfigDict, folder: pathlib.Path, channels: int
+) -> Representation:
+    """The recipe's representation on the base that `train_base` wrote.
+
+    A representation whose options hold a `field` is standalone: its base is that
+    field's shared initialisation.
+    """
+    name = config.adapter.name
+    if name not in adapters.ADAPTERS:
+        raise ValueError(
+            f"adapter.name={name!r} is no representation; choose one of "
+            f"{sorted(adapters.ADAPTERS)}"
+        )
+    options = config.adapter[name].to_dict()
+    standalone = options.pop("field", None)
+    adapter = adapters.by_name(name, **options)
+    if standalone is not None:
+        field = fields.mlp(**standalone, channels=channels)
+        return Representation(name, field, adapter, field.init(keys(config)["base"]))
+    trained = network(config, channels).field
+    like = jax.eval_shape(trained.init, jax.random.key(0))
+    like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
+    base = checkpoint.restore(folder / "base" / "folded", 0, like)
+    return Representation(name, trained, adapter, base)
+
+
+def start(folder: pathlib.Path, form: Representation) -> ArrayTree:
+    """The consensus start that `fit` wrote; also the home of frozen entries."""
+    like = jax.eval_shape(form.adapter.init, jax.random.key(0), form.base)
+    shard = store.read_shard(store.path_of(folder / "start", 0), like=like)
+    return jax.tree.map(lambda x: x[0], shard.weights)
+
+
+def entries(form: Representation, first: ArrayTree) -> Codec:
+    """Codec between an adapter of this representation and its free entries."""
+    return latent.free_entries(form.adapter.free(form.base), first)
+
+
+def denoiser(config: ConfigDict, form: Representation):
+    """The recipe's denoiser and `apply(params, noisy, t, key)` over it."""
+    options = config.diffusion.denoiser.to_dict()
+    free = form.adapter.free(form.base)
+    module = models.by_name(options.pop("name"), free, **options)
+
+    def apply(params, noisy, t, key):
+        if key is None:
+            return module.apply(params, noisy, t, train=False)
+        return module.apply(params, noisy, t, train=True, rngs={"dropout": key})
+
+    return module, apply
+
+
+def renderer(form: Representation, grid: jax.Array):
+    """`render(adapter) -> values [P, C]` on a grid of points."""
+
+    def render(adapter):
+        return fit.render(form.field, form.adapter.merge(form.base, adapter), grid)
+
+    return render

@@ -1,0 +1,110 @@
+r"""Trains the base field on the training part of a data set.
+
+  python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
+
+Writes base/: Orbax checkpoints while it trains, the folded base that all instances
+share, train.jsonl, metrics.json. A second run of the command resumes.
+"""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from experiments import launch, parts, run_folder
+from wsjax import checkpoint, coords, records
+from wsjax.data import images
+from wsjax.fit import autodecoder, render
+from wsjax.metrics.reconstruction import psnr
+
+
+def schedule(config: ConfigDict) -> list[tuple[int, int, int]]:
+    """`(factor, batch, steps)` of every block of steps between two checkpoints."""
+    blocks = []
+    stages = zip(config.factors, config.batches, config.steps, strict=True)
+    for factor, batch, steps in stages:
+        whole, rest = divmod(steps, config.every)
+        blocks += [(factor, batch, config.every)] * whole
+        blocks += [(factor, batch, rest)] * bool(rest)
+    return blocks
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, float]:
+    """Trains the autodecoder through all resolutions; returns the metrics."""
+    data = parts.data(config)
+    folder = run_folder.open_run(config, workdir, data) / "base"
+    if (metrics := run_folder.finished(folder, "base")) is not None:
+        return metrics
+    network = parts.network(config, data.channels)
+    pixels = _as_float(data.pictures.pixels[~data.heldout])
+    state = _train(config, folder, network, pixels)
+    clock = records.now()
+    grid = coords.grid(data.size)
+    target = jnp.asarray(images.to_values(pixels))
+    decoded = autodecoder.reconstruct(network, state.average, grid)
+    base = autodecoder.mean_base(network, state.average)
+    folded = jnp.broadcast_to(render(network.field, base, grid), target.shape)
+    checkpoint.save(folder / "folded", 0, base)
+    lines = records.read_lines(folder / "train.jsonl")
+    metrics = {
+        "n": len(pixels),
+        "steps": int(state.step),
+        "psnr_db_mean": float(jnp.mean(jax.vmap(psnr)(decoded, target))),
+        "psnr_db_folded_mean": float(jnp.mean(jax.vmap(psnr)(folded, target))),
+        "loss_train": lines[-1]["loss_train"],
+        **records.total([*lines, records.since(clock)]),
+    }
+    return run_folder.close(folder, "base", metrics)
+
+
+def _as_float(pixels: np.ndarray) -> np.ndarray:
+    return pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
+
+
+def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
+    keys = parts.keys(config)
+    blocks = schedule(config.base)
+    total = sum(steps for _, _, steps in blocks)
+    tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
+    advance = autodecoder.make_advance(
+        network, tx, penalty=config.base.penalty, decay=config.base.decay
+    )
+    dim = config.base.field.latent_dim
+    state = autodecoder.start(keys["base"], network, tx, n=len(pixels), latent_dim=dim)
+    newest = checkpoint.latest(folder / "checkpoints")
+    if newest is not None:
+        state = checkpoint.restore(folder / "checkpoints", newest, state)
+    lines = records.read_lines(folder / "train.jsonl")
+    lines = [line for line in lines if line["step"] <= int(state.step)]
+
+    bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
+    end = 0
+    for factor, batch, steps in blocks:
+        end += steps
+        if end <= int(state.step):
+            continue
+        clock = records.now()
+        points, values = autodecoder.at_resolution(pixels, factor)
+        state, losses = advance(
+            keys["batches"], state, points, values, batch=batch, steps=steps
+        )
+        loss = float(losses.mean())
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"base training diverged before step {end}; lower "
+                f"--config.base.learning_rate={config.base.learning_rate}"
+            )
+        checkpoint.save(folder / "checkpoints", end, state)
+        lines.append({"step": end, "loss_train": loss, **records.since(clock)})
+        records.write_lines(folder / "train.jsonl", lines)
+        bar.update(steps)
+        bar.set_postfix(loss=f"{loss:.4f}")
+    bar.close()
+    return state
+
+
+if __name__ == "__main__":
+    launch.main(run)
