@@ -80,6 +80,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.decay = 0.998
     config.diffusion.jitter = 0.0  # Noise on the data, in standard deviations.
     config.diffusion.draws = 16  # Noises per instance in the held-out loss.
+    # The last parameters whose held-out loss is this near the lowest are sampled.
+    config.diffusion.tolerance = 0.02
 
     config.sample = config_dict.create(n=1000, sampler="heun", steps=32, chunk=125)
 

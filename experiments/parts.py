@@ -62,7 +62,16 @@ def network(config: ConfigDict, channels: int) -> Modulated:
 
 def keys(config: ConfigDict) -> dict[str, jax.Array]:
     """One key per purpose, all from the recipe's seed."""
-    names = ("base", "batches", "start", "fit", "denoiser", "training", "sample")
+    names = (
+        "base",
+        "batches",
+        "start",
+        "fit",
+        "denoiser",
+        "training",
+        "sample",
+        "trivial",
+    )
     root = jax.random.key(config.seed)
     return dict(zip(names, jax.random.split(root, len(names)), strict=True))
 

@@ -97,9 +97,10 @@ def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
                 f"base training diverged before step {end}; lower "
                 f"--config.base.learning_rate={config.base.learning_rate}"
             )
-        checkpoint.save(folder / "checkpoints", end, state)
         lines.append({"step": end, "loss_train": loss, **records.since(clock)})
+        # Lines first: a resumed run drops those behind its newest checkpoint.
         records.write_lines(folder / "train.jsonl", lines)
+        checkpoint.save(folder / "checkpoints", end, state)
         bar.update(steps)
         bar.set_postfix(loss=f"{loss:.4f}")
     bar.close()

@@ -21,7 +21,7 @@ def save(folder: pathlib.Path, step: int, state: ArrayTree, *, keep: int = 2) ->
     with ocp.training.Checkpointer(
         folder.absolute(), preservation_policy=policy
     ) as checkpointer:
-        checkpointer.save(step, state)
+        checkpointer.save(step, state, overwrite=True)
 
 
 def latest(folder: pathlib.Path) -> int | None:

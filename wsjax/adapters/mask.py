@@ -16,8 +16,8 @@ from wsjax.types import Adapter, Params
 
 
 def adapted(base: Params, skip: tuple[str, ...] = ()) -> list[str]:
-    """Names of the layers that own a kernel, without those in `skip`."""
-    names = [name for name, layer in base.items() if "kernel" in layer]
+    """Sorted names of the layers that own a kernel, without those in `skip`."""
+    names = sorted(name for name, layer in base.items() if "kernel" in layer)
     unknown = sorted(set(skip) - set(names))
     if unknown:
         raise ValueError(f"skip names unknown layers {unknown}; there are {names}")

@@ -43,8 +43,8 @@ def _init_mapping(key: jax.Array, latent_dim: int, style_dim: int, depth: int):
 def style(params: Params, latent: jax.Array) -> jax.Array:
     """Mapping network, `[Z] -> [T]`: equalised layers with leaky ReLU."""
     x = latent
-    for name in sorted(n for n in params["mapping"]):
-        layer = params["mapping"][name]
+    for i in range(len(params["mapping"])):
+        layer = params["mapping"][f"mapping_{i}"]
         kernel = layer["kernel"] * (_MAPPING_RATE / jnp.sqrt(x.shape[-1]))
         x = residual.activation(x @ kernel + layer["bias"] * _MAPPING_RATE)
     return x

@@ -94,25 +94,29 @@ def at_equal_count(
     real: np.ndarray,
     samples: np.ndarray,
     *,
+    rebuilt: np.ndarray | None = None,
     repeats: int = 8,
     seed: int = 0,
 ) -> dict[str, float]:
-    """A distance beside its floor, both between sets of one size.
+    """A distance beside its floor and its ceiling, all between sets of one size.
 
     Distances of finite sets shrink as the sets grow, so they compare at equal count
     only. Each repeat splits `real` at random into two halves: the floor is the distance
-    between the halves, the value that of as many random samples to the first half.
+    between the halves, the value that of as many random samples to the first half, the
+    ceiling that of the second half's reconstructions to the first half: a generator
+    that draws from the reconstructions can do no better.
 
     Args:
       distance: `distance(x, y) -> float` of two sets.
       real: `[N, F]` real things.
       samples: `[M, F]` generated ones; M < N // 2 makes the halves M things each.
+      rebuilt: `[N, F]` reconstructions of the rows of `real`; None: no ceiling.
       repeats: number of random splits that are averaged.
       seed: of the splits.
 
     Returns:
-      `{"value": ..., "floor": ...}`; equal on average if the samples are as good as
-      more real things.
+      `{"value": ..., "floor": ..., "ceiling": ...}`; value and floor are equal on
+      average if the samples are as good as more real things.
 
     Raises:
       ValueError: if a half or `samples` has fewer than 2 rows, or `repeats` is not
@@ -128,14 +132,16 @@ def at_equal_count(
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     generator = np.random.default_rng(seed)
-    values, floors = [], []
+    found = {"value": [], "floor": [], "ceiling": []}
     for _ in range(repeats):
         shuffled = generator.permutation(len(real))
-        first, second = real[shuffled[:count]], real[shuffled[count : 2 * count]]
+        first, others = real[shuffled[:count]], shuffled[count : 2 * count]
         drawn = samples[generator.permutation(len(samples))[:count]]
-        values.append(distance(drawn, first))
-        floors.append(distance(second, first))
-    return {"value": float(np.mean(values)), "floor": float(np.mean(floors))}
+        found["value"].append(distance(drawn, first))
+        found["floor"].append(distance(real[others], first))
+        if rebuilt is not None:
+            found["ceiling"].append(distance(rebuilt[others], first))
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
 def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: Callable) -> float:

@@ -1,0 +1,57 @@
+r"""Reads classes and structure off the fitted weights.
+
+  python -m experiments.analyze --config=configs/digits.py --workdir=runs/digits
+
+Reads fit/<representation>/, writes analyze/<representation>/: metrics.json and the
+t-SNE map of the weights. Every probe runs on pixels too.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import encoding, figures, launch, parts, run_folder
+from wsjax import latent, records
+from wsjax.analysis import probes, spectrum
+from wsjax.data import images
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, float]:
+    """Probes the weights of the recipe's representation; returns the scores."""
+    data = parts.data(config)
+    root = run_folder.open_run(config, workdir, data)
+    folder = root / "analyze" / config.adapter.name
+    if (metrics := run_folder.finished(folder, "analyze")) is not None:
+        return metrics
+    clock = records.now()
+    form = parts.representation(config, root, data.channels)
+    fits = encoding.fitted(root, form, data)
+    pixels = images.to_values(data.pictures.pixels[fits.rows])
+    pixels = pixels.reshape(len(pixels), -1)
+    group = latent.groups(form.adapter.free(form.base))
+    scaled = latent.statistics(fits.vectors[~fits.heldout], group)
+    weights = (fits.vectors - scaled["mean"]) / scaled["scale"]
+    metrics = {
+        "n": len(weights),
+        "n_heldout": int(fits.heldout.sum()),
+        "components_90": spectrum.components_for(weights),
+        "pixels_components_90": spectrum.components_for(pixels),
+    }
+    labels = data.pictures.labels
+    if labels is not None:
+        labels = labels[fits.rows]
+        options = {"seed": config.seed, "standardise": False}
+        metrics |= probes.probe(weights, labels, fits.heldout, **options)
+        on_pixels = probes.probe(pixels, labels, fits.heldout, **options)
+        metrics |= {f"pixels_{name}": score for name, score in on_pixels.items()}
+    points = probes.tsne(
+        weights, perplexity=config.analyze.perplexity, seed=config.seed
+    )
+    title = f"t-SNE of {form.name} weights"
+    figure = figures.scatter(points, labels, title)
+    records.write_bytes(folder / "tsne.png", figures.png(figure))
+    return run_folder.close(
+        folder, f"analyze {form.name}", {**metrics, **records.since(clock)}
+    )
+
+
+if __name__ == "__main__":
+    launch.main(run)

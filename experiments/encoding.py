@@ -1,0 +1,90 @@
+"""How fitted weights become what the denoiser sees; saved with the checkpoint."""
+
+import pathlib
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import parts, run_folder
+from wsjax import checkpoint, coords, latent, store, tree
+from wsjax.types import Codec
+
+_GRAM_INSTANCES = 48  # The decoder's Gram matrix hardly changes beyond these.
+LATENTS = ("none", "pca", "function_pca")
+
+
+class Fitted(NamedTuple):
+    """The fitted instances of a representation, failed ones left out.
+
+    `vectors` `[N, K]` free entries; `rows` `[N]` their numbers in the data set;
+    `heldout` `[N]`; `first`: the start that all share.
+    """
+
+    vectors: np.ndarray
+    rows: np.ndarray
+    heldout: np.ndarray
+    first: dict
+
+
+def fitted(
+    folder: pathlib.Path, form: parts.Representation, data: parts.Data
+) -> Fitted:
+    """Reads what `fit` wrote for every instance that did not fail."""
+    place = folder / "fit" / form.name
+    run_folder.need(place / "manifest.json", "fit")
+    first = parts.start(place, form)
+    weights, instances = store.load(place, like=first)
+    rows = np.flatnonzero(store.done(instances))
+    encode = jax.jit(jax.vmap(parts.entries(form, first).encode))
+    vectors = np.asarray(encode(tree.row(weights, rows)))
+    return Fitted(vectors, rows, data.heldout[rows], first)
+
+
+def make(
+    config: ConfigDict, form: parts.Representation, fits: Fitted, data: parts.Data
+) -> dict[str, np.ndarray]:
+    """Statistics and latent of the training instances (`wsjax.latent`)."""
+    kind = config.diffusion.latent
+    if kind not in LATENTS:
+        raise ValueError(f"diffusion.latent={kind!r}; choose one of {LATENTS}")
+    train = fits.vectors[~fits.heldout]
+    group = latent.groups(form.adapter.free(form.base))
+    encoding = latent.statistics(train, group)
+    if kind == "none":
+        return encoding
+    standard = (train - encoding["mean"]) / encoding["scale"]
+    metric = None
+    if kind == "function_pca":
+        to_adapter = latent.codec(parts.entries(form, fits.first), encoding).decode
+        render = parts.renderer(form, coords.grid(data.size))
+        chosen = standard[:: max(1, len(standard) // _GRAM_INSTANCES)]
+        metric = latent.average_gram(lambda v: render(to_adapter(v)), chosen)
+    return encoding | latent.principal(standard, config.diffusion.components, metric)
+
+
+def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:
+    """Writes the encoding beside the checkpoints of the denoiser."""
+    checkpoint.save(folder / "encoding", 0, encoding)
+
+
+def restore(
+    config: ConfigDict, folder: pathlib.Path, form: parts.Representation
+) -> dict[str, jax.Array]:
+    """Reads the encoding that belongs to a trained denoiser."""
+    k = len(latent.groups(form.adapter.free(form.base)))
+    shapes = {"mean": (k,), "scale": (k,)}
+    if config.diffusion.latent != "none":
+        m = config.diffusion.components
+        shapes |= {"project": (k, m), "lift": (m, k)}
+    like = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    return jax.tree.map(jnp.asarray, checkpoint.restore(folder / "encoding", 0, like))
+
+
+def codec(
+    form: parts.Representation, first: dict, encoding: dict[str, jax.Array]
+) -> Codec:
+    """From an adapter to the denoiser's vector and back."""
+    return latent.codec(parts.entries(form, first), encoding)

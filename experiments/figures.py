@@ -1,0 +1,93 @@
+"""Pictures for the run folder and the report."""
+
+import io
+import pathlib
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from wsjax import records
+
+matplotlib.rcParams["font.size"] = 8
+
+
+def tile(pictures: np.ndarray, *, columns: int = 10, gap: int = 2) -> np.ndarray:
+    """Lays pictures out in rows on white.
+
+    Args:
+      pictures: `[N, H, W, C]` in [0, 1].
+      columns: pictures per row.
+      gap: white pixels between them.
+
+    Returns:
+      `[height, width, C]`.
+    """
+    n, height, width, channels = pictures.shape
+    rows = -(-n // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    sheet = np.ones(shape, np.float32)
+    for i, picture in enumerate(pictures):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def save_sheet(
+    path: pathlib.Path, pictures: np.ndarray, *, columns: int = 10, zoom: int = 2
+) -> None:
+    """Writes a sheet of pictures as PNG, each pixel `zoom` pixels wide."""
+    sheet = (255 * tile(pictures, columns=columns)).round().astype(np.uint8)
+    image = Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
+    size = (image.width * zoom, image.height * zoom)
+    buffer = io.BytesIO()
+    image.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG")
+    records.write_bytes(path, buffer.getvalue())
+
+
+def png(figure: Figure) -> bytes:
+    """A matplotlib figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def scatter(points: np.ndarray, labels: np.ndarray | None, title: str) -> Figure:
+    """A map of instances, `[N, 2]`, coloured by class where there are labels."""
+    figure = Figure(figsize=(5, 4.6))
+    axes = figure.subplots()
+    colours = labels if labels is not None else np.zeros(len(points))
+    dots = axes.scatter(*points.T, c=colours, s=6, cmap="tab10")
+    if labels is not None:
+        axes.legend(*dots.legend_elements(num=None), loc="best", fontsize=7)
+    axes.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+def curves(lines: list[dict], keys: tuple[str, ...], title: str) -> Figure:
+    """Losses against steps, logarithmic."""
+    figure = Figure(figsize=(4.6, 2.8))
+    axes = figure.subplots()
+    for key in keys:
+        axes.plot([r["step"] for r in lines], [r[key] for r in lines], label=key)
+    axes.set(title=title, xlabel="step", yscale="log")
+    axes.legend()
+    return figure
+
+
+def pairs(
+    above: np.ndarray, below: np.ndarray, captions: list[str], title: str
+) -> Figure:
+    """Two rows of pictures, `[n, H, W, C]` in [0, 1], with a caption per column."""
+    n = len(above)
+    figure = Figure(figsize=(0.8 * n, 2.1))
+    axes = figure.subplots(2, n, squeeze=False)
+    for column in range(n):
+        for row, picture in enumerate((above[column], below[column])):
+            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
+            axes[row, column].imshow(shown, cmap="gray", vmin=0, vmax=1)
+            axes[row, column].axis("off")
+        axes[1, column].set_title(captions[column], fontsize=7, y=-0.35)
+    figure.suptitle(title, y=1.02)
+    return figure

@@ -1,0 +1,72 @@
+r"""Runs every stage of a study in order, from data to the report.
+
+  python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
+
+The same command resumes: finished stages are kept, the one that was interrupted goes
+on where it stopped.
+"""
+
+import time
+
+from ml_collections import ConfigDict
+
+from experiments import (
+    analyze,
+    evaluate,
+    fit,
+    launch,
+    report,
+    sample,
+    train_base,
+    train_diffusion,
+)
+from wsjax import adapters
+
+_SHOWN = (
+    ("fit", ("psnr_db_mean", "numbers_per_field", "n_failed", "seconds")),
+    (
+        "evaluate",
+        (
+            "fd_pixel_pca32",
+            "fd_pixel_pca32_floor",
+            "fd_pixel_pca32_ceiling",
+            "nn_function_median",
+            "nn_function_heldout_median",
+            "confident_fraction",
+            "confident_fraction_heldout",
+            "class_fraction_min",
+        ),
+    ),
+    ("analyze", ("one_nn_accuracy", "logistic_accuracy", "kmeans_ari")),
+)
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
+    """Runs all binaries; returns the metrics of each stage."""
+    begin = time.perf_counter()
+    metrics = {"base": train_base.run(config, workdir)}
+    metrics["fit"] = fit.run(config, workdir)
+    for name in adapters.ADAPTERS:
+        if config.fit.compare and name != config.adapter.name:
+            other = config.copy_and_resolve_references()
+            other.adapter.name = name
+            fit.run(other, workdir, limit=config.fit.compare)
+    metrics["diffusion"] = train_diffusion.run(config, workdir)
+    metrics["sample"] = sample.run(config, workdir)
+    metrics["evaluate"] = evaluate.run(config, workdir)
+    metrics["analyze"] = analyze.run(config, workdir)
+    page = report.run(config, workdir)
+    _print_table(metrics)
+    print(f"{time.perf_counter() - begin:.0f} s in all\n{page}", flush=True)
+    return metrics
+
+
+def _print_table(metrics: dict[str, dict]) -> None:
+    for stage, keys in _SHOWN:
+        for key in keys:
+            if key in metrics[stage]:
+                print(f"  {stage:9} {key:28} {metrics[stage][key]:.4g}")
+
+
+if __name__ == "__main__":
+    launch.main(run)
