@@ -41,7 +41,7 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     config.adapter = ConfigDict()
     config.adapter.name = "mlora_asym"
-    mlp = {"width": 18, "depth": 1, "scale": 1.5}
+    mlp = {"width": 19, "depth": 1, "scale": 1.5}
     config.adapter.mlp = config_dict.create(field={**mlp, "features": 18})
     config.adapter.mlp_asym = config_dict.create(field={**mlp, "features": 22})
     config.adapter.lora = config_dict.create(rank=1, skip=("output",))
@@ -69,11 +69,11 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion = ConfigDict()
     config.diffusion.process = config_dict.create(name="flow")
     config.diffusion.latent = "function_pca"  # Or "pca", or "none" for raw factors.
-    config.diffusion.components = 64  # Numbers in the latent.
+    config.diffusion.components = 96  # Numbers in the latent.
     config.diffusion.denoiser = config_dict.create(
         name="residual_mlp", width=256, depth=4, dropout=0.1
     )
-    config.diffusion.steps = 3000
+    config.diffusion.steps = 3500
     config.diffusion.every = 250  # Steps between held-out losses and checkpoints.
     config.diffusion.batch = 256
     config.diffusion.learning_rate = 1e-3

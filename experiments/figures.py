@@ -53,6 +53,13 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def svg(figure: Figure) -> bytes:
+    """A matplotlib figure as SVG, sharp at any size."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return buffer.getvalue()
+
+
 def scatter(points: np.ndarray, labels: np.ndarray | None, title: str) -> Figure:
     """A map of instances, `[N, 2]`, coloured by class where there are labels."""
     figure = Figure(figsize=(5, 4.6))
@@ -65,13 +72,19 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, title: str) -> Figure
     return figure
 
 
-def curves(lines: list[dict], keys: tuple[str, ...], title: str) -> Figure:
-    """Losses against steps, logarithmic."""
+def curves(
+    lines: list[dict], keys: tuple[str, ...], title: str, *, mark: int | None = None
+) -> Figure:
+    """Losses against steps, logarithmic; `mark` is a step to point out."""
     figure = Figure(figsize=(4.6, 2.8))
     axes = figure.subplots()
+    steps = [line["step"] for line in lines]
     for key in keys:
-        axes.plot([r["step"] for r in lines], [r[key] for r in lines], label=key)
-    axes.set(title=title, xlabel="step", yscale="log")
+        losses = [line[key] for line in lines]
+        axes.plot(steps, losses, marker=".", label=key.removeprefix("loss_"))
+    if mark is not None:
+        axes.axvline(mark, color="gray", linestyle="--", label=f"chosen: step {mark:,}")
+    axes.set(title=title, xlabel="step", ylabel="loss", yscale="log")
     axes.legend()
     return figure
 

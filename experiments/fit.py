@@ -40,20 +40,30 @@ def run(
     folder = root / "fit" / config.adapter.name
     n = min(limit or len(data.heldout), len(data.heldout))
     metrics = run_folder.finished(folder, f"fit {config.adapter.name}")
-    if metrics is not None and metrics["n_fitted"] >= n:
+    if metrics is not None and metrics["n_fitted"] >= n and not _removed(folder):
         return metrics
     form = parts.representation(config, root, data.channels)
-    fit_many = _lifted(config, form)
+    fit_many = lifted(config, form)
     compiled = records.compile_seconds()
     first = _start(config, folder, form, data, fit_many)
-    _fit_all(config, folder, form, data, fit_many, first, n)
+    fit_all(config, folder, form, data, fit_many, first, n)
     manifest = store.finish(folder, _description(config, form, data))
     metrics = _metrics(config, folder, form, data, first, manifest)
     metrics["compile_seconds"] = round(records.compile_seconds() - compiled, 3)
     return run_folder.close(folder, f"fit {config.adapter.name}", metrics)
 
 
-def _lifted(config: ConfigDict, form: parts.Representation) -> Callable:
+def _removed(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Deletes shards that were damaged after the fit; they are fitted again."""
+    bad = store.damaged(folder)
+    for path in bad:
+        logging.warning("%s is damaged: fitting its instances again", path)
+        path.unlink(missing_ok=True)
+    return bad
+
+
+def lifted(config: ConfigDict, form: parts.Representation) -> Callable:
+    """The recipe's fit over instances: `(weights, psnr, whether finite)` of each."""
     tx = fit.adam(
         learning_rate=config.fit.learning_rate[form.name],
         steps=config.fit.steps,
@@ -108,7 +118,8 @@ def _start(config, folder: pathlib.Path, form, data, fit_many):
     return parts.start(folder, form)
 
 
-def _fit_all(config, folder, form, data, fit_many, first, n) -> None:
+def fit_all(config, folder, form, data, fit_many, first, n) -> None:
+    """Fits the first `n` instances group by group, skipping what is there."""
     bar = tqdm(total=n, desc=f"fit {form.name}", unit="field")
     for begin in range(0, n, config.fit.group):
         rows = np.arange(begin, min(begin + config.fit.group, n))

@@ -1,6 +1,8 @@
 """Training checkpoints; the only file that knows Orbax."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 
 from chex import ArrayTree
 from orbax.checkpoint import v1 as ocp
@@ -41,13 +43,10 @@ def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
         checkpoint cannot be read.
     """
     path = folder.absolute() / str(step)
-    try:
+    with _readable(path):
         found = _shapes(ocp.metadata(path).metadata)
-    except Exception as error:  # Orbax raises many kinds for a damaged folder.
-        raise ValueError(
-            f"{path} is no readable checkpoint ({type(error).__name__}); delete it and "
-            "run the command that wrote it again"
-        ) from error
+        if not found:  # How Orbax reports metadata that it could not parse.
+            raise EOFError(path)
     wanted = _shapes(like)
     for name in sorted(set(wanted) | set(found)):
         if wanted.get(name) != found.get(name):
@@ -56,7 +55,20 @@ def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
                 f"{found.get(name, 'nothing')}; use the recipe that wrote it or a "
                 "fresh workdir"
             )
-    return ocp.load(path, like)
+    with _readable(path):
+        return ocp.load(path, like)
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[None]:
+    """Makes one error of the many kinds that Orbax raises for a damaged folder."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} is no readable checkpoint ({type(error).__name__}); delete it and "
+            "run the command that wrote it again"
+        ) from error
 
 
 def _shapes(state: ArrayTree) -> dict[str, tuple[int, ...]]:

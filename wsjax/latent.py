@@ -64,7 +64,7 @@ def statistics(vectors: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     squares = np.square(vectors - mean).mean(axis=0)
-    by_group = np.bincount(group, squares) / np.bincount(group)
+    by_group = np.bincount(group, squares) / np.maximum(np.bincount(group), 1)
     scale = np.sqrt(np.where(by_group > 0, by_group, 1.0))[group]
     return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
 

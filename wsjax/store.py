@@ -130,6 +130,17 @@ def finish(folder: pathlib.Path, description: dict) -> dict:
     return manifest
 
 
+def damaged(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Shards of a finished set that are gone or not what the manifest's sums say."""
+    bad = []
+    for entry in manifest(folder)["shards"]:
+        path = folder / entry["file"]
+        found = path.exists() and hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != entry["sha256"]:
+            bad.append(path)
+    return bad
+
+
 def manifest(folder: pathlib.Path) -> dict:
     """Reads the manifest of a finished weight set.
 

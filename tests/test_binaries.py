@@ -1,0 +1,69 @@
+"""Real processes: what a mistake on the command line says."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import digits, images
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def _run(binary, *arguments):
+    command = [sys.executable, "-m", f"experiments.{binary}", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=200
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("--config.fit.stepz=3", "steps"),  # Misspelt: the nearest key is named.
+        ("--config.fit.steps=many", "many"),  # Ill-typed: the value is named.
+    ],
+)
+def test_a_wrong_override_is_refused(tmp_path, override, expected):
+    recipe = "--config=configs/digits.py:tiny"
+    done = _run("fit", recipe, f"--workdir={tmp_path / 'run'}", override)
+    assert done.returncode != 0
+    assert expected in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_ends_with_one_line_and_no_traceback(tmp_path):
+    recipe = "--config=configs/images.py:tiny"
+    arguments = [f"--workdir={tmp_path / 'run'}", f"--config.data.path={tmp_path}/no"]
+    done = _run("train_base", recipe, *arguments)
+    assert done.returncode == 1
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert f"{tmp_path}/no" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(12):
+        pixels = generator.integers(0, 256, (14, 12, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    common = ["--config=configs/images.py:tiny", f"--workdir={tmp_path / 'run'}"]
+    common += [f"--config.data.path={folder}"]
+    for binary in ("train_base", "fit"):
+        done = _run(binary, *common)
+        assert done.returncode == 0, done.stderr
+    assert "n_failed 1" in done.stdout
+    manifest = (tmp_path / "run" / "fit" / "mlora_asym" / "manifest.json").read_text()
+    assert "broken.png" in manifest
+
+
+@pytest.mark.parametrize("recipe", [digits, images])
+def test_an_unknown_variant_is_refused(recipe):
+    with pytest.raises(ValueError, match="'huge'"):
+        recipe.get_config("huge")

@@ -1,0 +1,179 @@
+"""The whole pipeline on the tiny recipe: what it writes, keeps and refuses."""
+
+import json
+import math
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from configs import digits
+from experiments import fit, parts, pipeline, run_folder, sample, train_diffusion
+from wsjax import adapters, fields, latent, records, store
+
+NAMES = sorted(adapters.ADAPTERS)
+KEYS = {
+    "base": "n steps psnr_db_mean psnr_db_folded_mean seconds cpu_seconds",
+    "fit": "n n_done n_failed numbers_per_field steps psnr_db_mean psnr_db_p05 "
+    "components_90 seconds cpu_seconds compile_seconds fields_per_cpu_second "
+    "peak_memory_mib bytes_per_field",
+    "diffusion": "steps loss_train loss_heldout parameters seconds cpu_seconds",
+    "evaluate": "n_real n_sampled fd_pixel_pca4 fd_pixel_pca4_floor "
+    "fd_pixel_pca4_ceiling mmd_gaussian_pixel_pca4 mmd_polynomial_pixel_pca4 "
+    "fd_classifier nn_function_median nn_function_heldout_median nn_weights_median "
+    "nn_weights_heldout_median confident_fraction confident_fraction_heldout "
+    "class_fraction_min",
+    "analyze": "one_nn_accuracy logistic_accuracy kmeans_ari pixels_one_nn_accuracy",
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """One finished run of the tiny recipe."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    with threadpool_limits(1):
+        pipeline.run(digits.get_config("tiny"), str(folder))
+    return folder
+
+
+@pytest.fixture
+def copy(study, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(study, tmp_path / "copy")
+
+
+def _metrics(folder, stage, name="mlora_asym"):
+    place = folder / stage if stage == "base" else folder / stage / name
+    return json.loads((place / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("stage", KEYS)
+def test_metrics_hold_the_promised_keys_as_plain_numbers(study, stage):
+    metrics = _metrics(study, stage)
+    assert set(KEYS[stage].split()) <= set(metrics)
+    assert all(isinstance(v, int | float) for v in metrics.values())
+    assert all(math.isfinite(v) for v in metrics.values())
+
+
+def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
+    config = digits.get_config("tiny")
+    data = parts.data(config)
+    for name in NAMES:
+        config.adapter.name = name
+        form = parts.representation(config, study, data.channels)
+        folder = study / "fit" / name
+        first = parts.start(folder, form)
+        weights, instances = store.load(folder, like=first, rows=slice(0, 8))
+        render = jax.jit(jax.vmap(parts.renderer(form, data.signals([0])[0][0])))
+        error = np.asarray(render(weights)).clip(-1, 1) - data.signals(range(8))[1]
+        psnr = -10 * np.log10(np.square(error / 2).mean(axis=(1, 2)))
+        np.testing.assert_allclose(psnr, [i["psnr_db"] for i in instances], rtol=1e-3)
+
+
+def test_the_full_recipe_compares_at_equal_trainable_numbers():
+    config = digits.get_config()
+    base = parts.network(config, 1).field.init(jax.random.key(0))
+    counts = {}
+    for name in NAMES:
+        options = config.adapter[name].to_dict()
+        standalone = options.pop("field", None)
+        own = base
+        if standalone:
+            own = fields.mlp(**standalone, channels=1).init(jax.random.key(0))
+        free = adapters.by_name(name, **options).free(own)
+        counts[name] = len(latent.groups(free))
+    assert counts["mlora_asym"] <= 392
+    assert max(counts.values()) <= 1.05 * min(counts.values()), counts
+
+
+def test_the_same_command_keeps_what_is_finished(study):
+    before = {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.is_file()}
+    pipeline.run(digits.get_config("tiny"), str(study))
+    touched = {p for p, t in before.items() if p.stat().st_mtime_ns != t}
+    assert touched <= {study / "report.html"}
+
+
+def test_a_changed_recipe_is_refused_with_the_key_that_differs(study):
+    config = digits.get_config("tiny")
+    config.fit.steps += 1
+    with pytest.raises(ValueError, match=r"fit\.steps: 8 -> 9.*fresh --workdir"):
+        fit.run(config, str(study))
+
+
+def test_other_data_are_refused(copy):
+    path = copy / "recipe.json"
+    path.write_text(path.read_text().replace('fingerprint": "', 'fingerprint": "0'))
+    with pytest.raises(ValueError, match="made from other data"):
+        fit.run(digits.get_config("tiny"), str(copy))
+
+
+def test_a_workdir_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"cannot write in workdir .*file/run"):
+        fit.run(digits.get_config("tiny"), str(tmp_path / "file" / "run"))
+
+
+def test_a_stage_without_its_forerunner_names_the_binary(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"experiments\.train_base"):
+        fit.run(digits.get_config("tiny"), str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"experiments\.train_base"):
+        train_diffusion.run(digits.get_config("tiny"), str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"experiments\.train_diffusion"):
+        sample.run(digits.get_config("tiny"), str(tmp_path))
+
+
+def test_a_base_of_another_shape_is_refused_by_leaf(study):
+    config = digits.get_config("tiny")
+    config.base.field.width = 9
+    with pytest.raises(ValueError, match=r"fourier/frequencies .*9.*found .*8"):
+        parts.representation(config, study, 1)
+
+
+def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
+    folder = copy / "fit" / "mlora_asym"
+    path = store.path_of(folder, 8)
+    whole = store.read_shard(path)
+    path.write_bytes(path.read_bytes()[:-10])
+    shutil.rmtree(copy / "diffusion")
+    config = digits.get_config("tiny")
+    with pytest.raises(ValueError, match=path.name):
+        train_diffusion.run(config, str(copy))
+    fit.run(config, str(copy))
+    jax.tree.map(
+        np.testing.assert_array_equal, store.read_shard(path).weights, whole.weights
+    )
+    assert not store.damaged(folder)
+
+
+def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
+    config = digits.get_config("tiny")
+    data = parts.data(config)
+    poisoned = data.pictures._replace(pixels=data.pictures.pixels.copy())
+    poisoned.pixels[3] = np.inf
+    form = parts.representation(config, copy, data.channels)
+    folder = copy / "fit" / "again"
+    shutil.copytree(copy / "fit" / "mlora_asym" / "start", folder / "start")
+    first = parts.start(folder, form)
+    lifted = fit.lifted(config, form)
+    fit.fit_all(
+        config, folder, form, data._replace(pictures=poisoned), lifted, first, 8
+    )
+    shard = store.read_shard(store.path_of(folder, 0))
+    good = store.done(shard.instances)
+    assert list(np.flatnonzero(~good)) == [3]
+    assert "not finite" in shard.instances[3]["status"]
+    before = store.read_shard(store.path_of(copy / "fit" / "mlora_asym", 0))
+    np.testing.assert_array_equal(
+        shard.weights["output"]["a"][good], before.weights["output"]["a"][good]
+    )
+
+
+def test_costs_are_the_only_metrics_that_depend_on_the_machine(study):
+    assert set(records.COSTS) & set(_metrics(study, "fit"))
+
+
+def test_an_unfinished_stage_is_not_taken_for_a_finished_one(copy):
+    (copy / "fit" / "mlora_asym" / "metrics.json").unlink()
+    assert run_folder.finished(copy / "fit" / "mlora_asym", "fit") is None
