@@ -67,11 +67,15 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.fit.compare = 256  # Instances that `pipeline` fits with the other five.
 
     config.diffusion = ConfigDict()
-    config.diffusion.process = config_dict.create(name="flow")
+    config.diffusion.process = "flow"  # Or "ddpm", the paper's, sampled with "ddim".
+    config.diffusion.flow = config_dict.create(location=0.0, scale=1.0, floor=0.1)
+    config.diffusion.ddpm = config_dict.create(steps=1000, first=1e-4, last=2e-2)
     config.diffusion.latent = "function_pca"  # Or "pca", or "none" for raw factors.
     config.diffusion.components = 96  # Numbers in the latent.
-    config.diffusion.denoiser = config_dict.create(
-        name="residual_mlp", width=256, depth=4, dropout=0.1
+    config.diffusion.denoiser = "residual_mlp"  # Raw factors: "lora_transformer".
+    config.diffusion.residual_mlp = config_dict.create(width=256, depth=4, dropout=0.1)
+    config.diffusion.lora_transformer = config_dict.create(
+        width=128, rank_width=64, depth=4, heads=4, dropout=0.1
     )
     config.diffusion.steps = 3500
     config.diffusion.every = 250  # Steps between held-out losses and checkpoints.
@@ -105,6 +109,7 @@ def _shrink(config: ConfigDict) -> None:
         config.adapter[name].field.update(features=4, width=6)
     config.fit.update(steps=8, consensus=8, rounds=1, chunk=2, group=8, compare=8)
     config.diffusion.update(components=6, steps=40, every=10, batch=16, draws=2)
-    config.diffusion.denoiser.update(width=16, depth=1)
+    config.diffusion.residual_mlp.update(width=16, depth=1)
+    config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
     config.sample.update(n=20, steps=4, chunk=5)
     config.evaluate.update(components=4, repeats=2)

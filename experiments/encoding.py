@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import parts, run_folder
+from experiments import parts
 from wsjax import checkpoint, coords, latent, store, tree
 from wsjax.types import Codec
 
@@ -34,7 +34,7 @@ def fitted(
 ) -> Fitted:
     """Reads what `fit` wrote for every instance that did not fail."""
     place = folder / "fit" / form.name
-    run_folder.need(place / "manifest.json", "fit")
+    parts.need(place / "manifest.json", "fit")
     first = parts.start(place, form)
     weights, instances = store.load(place, like=first)
     rows = np.flatnonzero(store.done(instances))

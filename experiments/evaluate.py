@@ -52,7 +52,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return metrics
     clock = records.now()
     form = parts.representation(config, root, data.channels)
-    run_folder.need(root / "samples" / form.name / "manifest.json", "sample")
+    parts.need(root / "samples" / form.name / "manifest.json", "sample")
     fits = encoding.fitted(root, form, data)
     code = encoding.restore(config, root / "diffusion" / form.name, form)
     codec = encoding.codec(form, fits.first, code)

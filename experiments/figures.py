@@ -81,7 +81,8 @@ def curves(
     steps = [line["step"] for line in lines]
     for key in keys:
         losses = [line[key] for line in lines]
-        axes.plot(steps, losses, marker=".", label=key.removeprefix("loss_"))
+        label = key.removeprefix("loss_").replace("heldout", "held-out")
+        axes.plot(steps, losses, marker=".", label=label)
     if mark is not None:
         axes.axvline(mark, color="gray", linestyle="--", label=f"chosen: step {mark:,}")
     axes.set(title=title, xlabel="step", ylabel="loss", yscale="log")

@@ -32,4 +32,13 @@ def main(run: Callable[..., object]) -> None:
             logging.vlog(1, "traceback", exc_info=True)
             raise SystemExit(f"error: {error}") from None
 
-    app.run(start)
+    app.run(start, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Parses flags; a misspelt or ill-typed override ends with one line."""
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        line = " ".join(str(error.args[0] if error.args else error).split())
+        raise SystemExit(f"error: in the recipe or an override of it: {line}") from None

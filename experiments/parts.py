@@ -76,6 +76,19 @@ def keys(config: ConfigDict) -> dict[str, jax.Array]:
     return dict(zip(names, jax.random.split(root, len(names)), strict=True))
 
 
+def need(path: pathlib.Path, binary: str) -> None:
+    """Checks for what an earlier binary writes.
+
+    Raises:
+      FileNotFoundError: naming the file and the binary to run first.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing; run `python -m experiments.{binary}` with this "
+            "--config and --workdir first, or `experiments.pipeline` for everything"
+        )
+
+
 def representation(
     config: ConfigDict, folder: pathlib.Path, channels: int
 ) -> Representation:
@@ -96,6 +109,7 @@ def representation(
     if standalone is not None:
         field = fields.mlp(**standalone, channels=channels)
         return Representation(name, field, adapter, field.init(keys(config)["base"]))
+    need(folder / "base" / "folded", "train_base")
     trained = network(config, channels).field
     like = jax.eval_shape(trained.init, jax.random.key(0))
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
@@ -117,9 +131,13 @@ def entries(form: Representation, first: ArrayTree) -> Codec:
 
 def denoiser(config: ConfigDict, form: Representation):
     """The recipe's denoiser and `apply(params, noisy, t, key)` over it."""
-    options = config.diffusion.denoiser.to_dict()
-    free = form.adapter.free(form.base)
-    module = models.by_name(options.pop("name"), free, **options)
+    name = config.diffusion.denoiser
+    if name not in models.DENOISERS:
+        raise ValueError(
+            f"diffusion.denoiser={name!r}; choose one of {sorted(models.DENOISERS)}"
+        )
+    options = config.diffusion[name].to_dict()
+    module = models.by_name(name, form.adapter.free(form.base), **options)
 
     def apply(params, noisy, t, key):
         if key is None:

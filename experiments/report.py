@@ -7,13 +7,13 @@ the page, nothing is fetched. Stages that are missing are named and left out.
 """
 
 import base64
+import functools
 import io
 import json
 import math
 import pathlib
 import shlex
 import sys
-from collections import defaultdict
 from typing import NamedTuple
 
 import jinja2
@@ -25,58 +25,23 @@ from PIL import Image
 from experiments import figures, launch, parts, run_folder
 from wsjax import adapters, records, store
 
-_NONE = "–"
-_SHEET_WIDTH = 620  # Pixels that a sheet of pictures may take on the page.
-_LISTED = 50  # Failed instances that the page names.
-
-# Stage: the binary that runs it, and what it did.
+# Folder of a stage: the binary that fills it.
 _STAGES = {
-    "base": ("train_base", "{n} training instances, {steps} steps"),
-    "fit": (
-        "fit",
-        "{n_done} of {n} instances, {steps} steps each, {numbers_per_field} numbers "
-        "per field",
-    ),
-    "diffusion": (
-        "train_diffusion",
-        "{n_train} weight sets as {numbers_diffused} numbers each, {steps} steps, "
-        "{parameters} parameters",
-    ),
-    "samples": ("sample", "{n} samples, {denoiser_calls} denoiser calls each"),
-    "evaluate": ("evaluate", "{n_sampled} samples against {n_real} real instances"),
-    "analyze": ("analyze", "{n} instances, {n_heldout} of them held out"),
+    "base": "train_base",
+    "fit": "fit",
+    "diffusion": "train_diffusion",
+    "samples": "sample",
+    "evaluate": "evaluate",
+    "analyze": "analyze",
 }
-_GENERATORS = {
-    "gaussian_pca": "Gaussian in PCA space",
-    "add_noise": "training instance plus noise",
-    "average_two": "average of two training instances",
-    "resample_heldout": "held-out instances, drawn again",
-}
-# Column heading, metric, format.
-_REPRESENTATION_COLUMNS = (
-    ("Numbers per field", "numbers_per_field", "{:,}"),
-    ("Instances", "n_fitted", "{:,}"),
-    ("Steps", "steps", "{:,}"),
-    ("Learning rate", "learning_rate", "{:g}"),
-    ("PSNR mean (dB)", "psnr_db_mean", "{:.2f}"),
-    ("PSNR 5 % (dB)", "psnr_db_p05", "{:.2f}"),
-    ("PSNR mean, same instances (dB)", "psnr_db_common", "{:.2f}"),
-    ("Components for 90 %", "components_90", "{:,}"),
-    ("Fields per CPU-second", "fields_per_cpu_second", "{:,.1f}"),
-    ("Bytes per field", "bytes_per_field", "{:,}"),
-)
-_NOVELTY_COLUMNS = (
-    ("Novelty ratio, pictures", "novelty_function", "{:.2f}"),
-    ("Novelty ratio, weights", "novelty_weights", "{:.2f}"),
-    ("Recognised", "confident_fraction", "{:.1%}"),
-    ("Smallest class", "class_fraction_min", "{:.1%}"),
-)
+_SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at most.
 
 
-class Run(NamedTuple):
-    """A run folder as read: `metrics[stage][representation]`, the study's own first.
+class Study(NamedTuple):
+    """A run folder as read.
 
-    The base belongs to all representations and stands under "".
+    `metrics[stage][representation]` holds what is finished, the recipe's own
+    representation first; the base, common to all, stands under "".
     """
 
     root: pathlib.Path
@@ -89,30 +54,29 @@ class Run(NamedTuple):
         """The representation that the page is about."""
         return self.config.adapter.name
 
-    def own(self, stage: str) -> dict | None:
-        """Metrics of a stage of this representation, None if it did not finish."""
-        return self.metrics[stage].get("" if stage == "base" else self.name)
-
-
-class Table(NamedTuple):
-    """Headings, and rows whose first cell is a name; `marked` is the one that stands
-    out."""
-
-    head: list[str]
-    rows: list[list[str]]
-    marked: str
+    def key(self, stage: str) -> str:
+        """What this representation's metrics of a stage stand under."""
+        return "" if stage == "base" else self.name
 
 
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
-    """Writes the page; returns its path."""
-    if config.adapter.name not in adapters.ADAPTERS:
+    """Writes the page about the recipe's representation; returns its path."""
+    name = config.adapter.name
+    if name not in adapters.ADAPTERS:
         raise ValueError(
-            f"adapter.name={config.adapter.name!r} is no representation; choose one of "
+            f"adapter.name={name!r} is no representation; choose one of "
             f"{sorted(adapters.ADAPTERS)}"
         )
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
-    study = Run(root, config, data, _metrics(root, config.adapter.name))
+    page = _render(_content(Study(root, config, data, _metrics(root, name)), workdir))
+    path = root / "report.html"
+    records.write_bytes(path, page.encode())
+    print(f"report: {path}", flush=True)
+    return path
+
+
+def _render(content: dict) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
         autoescape=True,
@@ -120,11 +84,11 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("report.html").render(_content(study, workdir))
-    path = root / "report.html"
-    records.write_bytes(path, page.encode())
-    print(f"report: {path}", flush=True)
-    return path
+    environment.filters |= {
+        "number": _number,
+        "percent": functools.partial(_number, digits=1, unit=" %", scale=100),
+    }
+    return environment.get_template("report.html").render(content)
 
 
 def _metrics(root: pathlib.Path, own: str) -> dict[str, dict[str, dict]]:
@@ -133,9 +97,157 @@ def _metrics(root: pathlib.Path, own: str) -> dict[str, dict[str, dict]]:
     for stage in _STAGES:
         names = [""] if stage == "base" else order
         paths = {name: root / stage / name / "metrics.json" for name in names}
-        found[stage] = {
-            name: records.read_json(path)
-            for name, path in paths.items()
-            if path.exists()
-        }
+        found[stage] = {n: records.read_json(p) for n, p in paths.items() if p.exists()}
     return found
+
+
+def _content(study: Study, workdir: str) -> dict:
+    """Everything that the template shows."""
+    own = {stage: study.metrics[stage].get(study.key(stage)) for stage in _STAGES}
+    rows = [
+        {"stage": stage, "name": name, "metrics": metrics}
+        for stage in _STAGES
+        for name, metrics in ({study.key(stage): None} | study.metrics[stage]).items()
+    ]
+    pixels, labels = study.data.pictures.pixels, study.data.pictures.labels
+    recipe = records.read_json(study.root / "recipe.json")
+    share = None if labels is None else np.bincount(labels).min() / len(labels)
+    return {
+        "config": study.config,
+        "name": study.name,
+        "binary": _STAGES,
+        "own": own,
+        "stages": rows,
+        "total": records.total([row["metrics"] for row in rows if row["metrics"]]),
+        "size": pixels.shape,
+        "class_share": share,
+        "recipe": recipe,
+        "recipe_text": json.dumps(recipe["recipe"], indent=2),
+        "command": _command(workdir),
+        "pictures": _pictures(study),
+        "representations": _representations(study),
+        "features": _features(own["evaluate"] or {}),
+        "generators": _generators(study),
+        "failures": _failures(study),
+    }
+
+
+def _command(workdir: str) -> str | None:
+    """The pipeline with this process's flags; None if it was not started by flags."""
+    if not flags.FLAGS.is_parsed() or flags.FLAGS["workdir"].value != workdir:
+        return None
+    return f"python -m experiments.pipeline {shlex.join(sys.argv[1:])}"
+
+
+def _representations(study: Study) -> list[dict]:
+    """Metrics of every fit; `psnr_db_common` is over the instances all of them have."""
+    qualities = {}
+    for name in study.metrics["fit"]:
+        instances = _instances(study, "fit", name)
+        qualities[name] = {i["name"]: i["psnr_db"] for i in instances}
+    common = set.intersection(*map(set, qualities.values())) if qualities else set()
+    rows = []
+    for name, metrics in study.metrics["fit"].items():
+        found = [db for i in common if (db := qualities[name][i]) is not None]
+        extra = {
+            "name": name,
+            "n_common": len(common),
+            "psnr_db_common": np.mean(found) if found else None,
+            "learning_rate": study.config.fit.learning_rate.get(name),
+        }
+        rows.append(metrics | extra)
+    return sorted(rows, key=lambda row: list(adapters.ADAPTERS).index(row["name"]))
+
+
+def _features(metrics: dict) -> list[str]:
+    """Names of the feature sets, from keys like `fd_classifier_floor`."""
+    return [k[3:-6] for k in metrics if k.startswith("fd_") and k.endswith("_floor")]
+
+
+def _generators(study: Study) -> list[dict]:
+    """Metrics of the samples, of other representations' samples, of the baselines."""
+    path = study.root / "evaluate" / study.name / "baselines.json"
+    rows = {f"samples, {name}": m for name, m in study.metrics["evaluate"].items()}
+    rows |= records.read_json(path) if path.exists() else {}
+    rows = [{"name": name, **metrics} for name, metrics in rows.items()]
+    for row in rows:
+        for kind in ("function", "weights"):
+            ours, real = (row.get(f"nn_{kind}{x}_median") for x in ("", "_heldout"))
+            row[f"novelty_{kind}"] = ours / real if ours is not None and real else None
+    return rows
+
+
+def _instances(study: Study, stage: str, name: str) -> list[dict]:
+    return store.manifest(study.root / stage / name)["instances"]
+
+
+def _failures(study: Study) -> list[dict]:
+    """Instances that were skipped or failed, with the reason."""
+    found = [
+        {"stage": "data", "name": name, "reason": reason}
+        for name, reason in study.data.pictures.skipped.items()
+    ]
+    for stage in ("fit", "samples"):
+        for form in study.metrics[stage]:
+            found += [
+                {"stage": f"{stage} {form}", "name": i["name"], "reason": i["status"]}
+                for i in _instances(study, stage, form)
+                if i["status"] != store.DONE
+            ]
+    return found
+
+
+def _pictures(study: Study) -> dict[str, dict | None]:
+    """Pictures of the page, each as a data URI with its size; None where missing."""
+    folder = {stage: study.root / stage / study.name for stage in _STAGES}
+    losses = ("loss_train", "loss_heldout")
+    return {
+        "reconstructions": _picture(folder["evaluate"] / "reconstructions.png"),
+        "nearest": _picture(folder["evaluate"] / "nearest.png", sheet=True),
+        "samples": _picture(folder["samples"] / "samples.png", sheet=True),
+        "tsne": _picture(folder["analyze"] / "tsne.png"),
+        "base": _curves(study.root / "base", losses[:1], "Base field"),
+        "diffusion": _curves(folder["diffusion"], losses, "Denoiser"),
+    }
+
+
+def _picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    try:
+        width, height = Image.open(io.BytesIO(content)).size
+    except OSError as error:
+        raise ValueError(
+            f"{path} is no readable picture; delete the folder it is in and run the "
+            "command that writes it again"
+        ) from error
+    # Whole multiples keep the pixels of a sheet equally large.
+    zoom = max(1, _SHEET_WIDTH // width) if sheet else 1
+    return {"uri": _uri(content, "png"), "width": zoom * width, "height": zoom * height}
+
+
+def _curves(folder: pathlib.Path, keys: tuple[str, ...], title: str) -> dict | None:
+    lines = records.read_lines(folder / "train.jsonl")
+    if not lines:
+        return None
+    chosen = [line["step"] for line in lines if line.get("chosen")]
+    figure = figures.curves(lines, keys, title, mark=chosen[-1] if chosen else None)
+    return {"uri": _uri(figures.svg(figure), "svg+xml"), "width": None, "height": None}
+
+
+def _uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _number(
+    value: float | None, digits: int = 0, unit: str = "", *, scale: int = 1
+) -> str:
+    """A number with thousands separators, or a dash where there is none."""
+    if value is None or jinja2.is_undefined(value) or not math.isfinite(value):
+        return "–"
+    return f"{scale * value:,.{digits}f}{unit}".replace("-", "−")
+
+
+if __name__ == "__main__":
+    launch.main(run)

@@ -98,19 +98,6 @@ def finished(folder: pathlib.Path, stage: str) -> dict | None:
     return records.read_json(path)
 
 
-def need(path: pathlib.Path, binary: str) -> None:
-    """Checks for what an earlier binary writes.
-
-    Raises:
-      FileNotFoundError: naming the file and the binary to run first.
-    """
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is missing; run `python -m experiments.{binary}` with this "
-            "--config and --workdir first, or `experiments.pipeline` for everything"
-        )
-
-
 def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
     """Writes a stage's metrics, which marks it as finished, and says so."""
     records.write_json(folder / "metrics.json", metrics)

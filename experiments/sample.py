@@ -31,9 +31,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "samples" / config.adapter.name
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
-    run_folder.need(
-        root / "diffusion" / config.adapter.name / "chosen", "train_diffusion"
-    )
+    parts.need(root / "diffusion" / config.adapter.name / "chosen", "train_diffusion")
     form = parts.representation(config, root, data.channels)
     draw, shared = _drawing(config, root, form)
     _draw_all(config, folder, draw, shared)

@@ -25,13 +25,12 @@ from wsjax.types import Process
 
 def process(config: ConfigDict) -> Process:
     """The recipe's noise process."""
-    options = config.diffusion.process.to_dict()
-    name = options.pop("name")
+    name = config.diffusion.process
     if name not in PROCESSES:
         raise ValueError(
-            f"diffusion.process.name={name!r}; choose one of {sorted(PROCESSES)}"
+            f"diffusion.process={name!r}; choose one of {sorted(PROCESSES)}"
         )
-    return PROCESSES[name](**options)
+    return PROCESSES[name](**config.diffusion[name].to_dict())
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -41,7 +40,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "diffusion" / config.adapter.name
     if (metrics := run_folder.finished(folder, "diffusion")) is not None:
         return metrics
-    run_folder.need(root / "base" / "folded", "train_base")
     form = parts.representation(config, root, data.channels)
     fits = encoding.fitted(root, form, data)
     clock = records.now()

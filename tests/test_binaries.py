@@ -23,7 +23,7 @@ def _run(binary, *arguments):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("--config.fit.stepz=3", "steps"),  # Misspelt: the nearest key is named.
+        ("--config.fit.stepz=3", 'Did you mean "steps"'),  # Misspelt: the nearest key is named.
         ("--config.fit.steps=many", "many"),  # Ill-typed: the value is named.
     ],
 )
@@ -32,6 +32,7 @@ def test_a_wrong_override_is_refused(tmp_path, override, expected):
     done = _run("fit", recipe, f"--workdir={tmp_path / 'run'}", override)
     assert done.returncode != 0
     assert expected in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -13,12 +13,7 @@ MEAN, SPREAD = np.array([1.0, -0.5, 0.0]), np.array([0.5, 2.0, 1.0])
 TIMES = [0.02, 0.3, 0.77, 1.0]
 
 
-@pytest.fixture(scope="module", params=diffusion.PROCESSES)
-def process(request):
-    return diffusion.PROCESSES[request.param]()
-
-
-def exact(process, t, noisy):
+def exact(process, noisy, t):
     """`(E[clean | noisy], E[draw | noisy])` of a Gaussian, from its closed form."""
     signal, noise = process.levels(t)
     variance = (signal * SPREAD) ** 2 + noise**2
@@ -56,28 +51,179 @@ def test_flow_levels_are_straight():
 
 def test_drawn_times_are_those_of_the_process():
     keys = jax.random.split(jax.random.key(0), 4000)
-    drawn = diffusion.ddpm(steps=10).draw_time(keys[0])
-    assert drawn.shape == ()
     times = jax.vmap(diffusion.ddpm(steps=10).draw_time)(keys)
     np.testing.assert_allclose(np.unique(times), np.arange(1, 11) / 10, rtol=1e-6)
     process = diffusion.flow(location=-0.5, scale=0.7)
-    times = np.asarray(jax.vmap(process.draw_time)(keys + 0))
+    times = np.asarray(
+        jax.vmap(process.draw_time)(jax.random.split(jax.random.key(1), 4000))
+    )
     logits = np.log(times / (1 - times))
     np.testing.assert_allclose([logits.mean(), logits.std()], [-0.5, 0.7], atol=0.05)
 
 
-@pytest.mark.parametrize("t", TIMES)
-def test_clean_and_noise_read_off_what_was_mixed(process, t):
-    generator = np.random.default_rng(0)
-    clean, draw = generator.normal(size=(2, K))
+def mixed(process, t):
+    """Clean weights, a draw, and the two mixed at time t."""
+    clean, draw = np.random.default_rng(0).normal(size=(2, K))
     signal, noise = process.levels(jnp.asarray(t))
-    noisy = signal * clean + noise * draw
-    for prediction in (clean, draw):  # The process takes the one it asks for.
-        if process.loss(prediction, clean, draw, t) == 0:
-            found = process.clean(noisy, prediction, t)
-            np.testing.assert_allclose(found, clean, rtol=1e-3, atol=1e-3)
-            if t < 1.0 or process.levels(1.0)[0] > 0:
-                found = process.noise(noisy, prediction, t)
-                np.testing.assert_allclose(found, draw, rtol=1e-3, atol=1e-3)
-            return
-    raise AssertionError("neither the clean weights nor the draw are a perfect guess")
+    return clean, draw, signal * clean + noise * draw
+
+
+@pytest.mark.parametrize("t", TIMES)
+def test_ddpm_reads_both_parts_off_the_draw(t):
+    process = diffusion.ddpm()
+    clean, draw, noisy = mixed(process, t)
+    assert process.loss(draw, clean, draw, t) == 0
+    np.testing.assert_allclose(process.clean(noisy, draw, t), clean, atol=1e-3)
+    np.testing.assert_allclose(process.noise(noisy, draw, t), draw, atol=1e-6)
+
+
+@pytest.mark.parametrize("t", TIMES)
+def test_flow_reads_both_parts_off_the_clean_weights(t):
+    process = diffusion.flow()
+    clean, draw, noisy = mixed(process, t)
+    assert process.loss(clean, clean, draw, t) == 0
+    np.testing.assert_allclose(process.clean(noisy, clean, t), clean, atol=1e-6)
+    np.testing.assert_allclose(process.noise(noisy, clean, t), draw, atol=1e-4)
+
+
+def test_ddpm_loss_is_the_error_of_the_noise():
+    guess = np.array([0.0, 1.0, 2.0])
+    loss = diffusion.ddpm().loss(guess, None, np.ones(K), 0.5)
+    np.testing.assert_allclose(loss, 2 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("t", TIMES)
+def test_flow_loss_is_the_error_of_the_velocity(t):
+    process = diffusion.flow(floor=0.1)
+    clean, draw, noisy = mixed(process, t)
+    guess = clean + np.array([0.3, -0.1, 0.2])
+    velocity = process.noise(noisy, guess, t) - process.clean(noisy, guess, t)
+    error = np.mean(np.square(velocity - (draw - clean))) * min(t / 0.1, 1.0) ** 2
+    np.testing.assert_allclose(process.loss(guess, clean, draw, t), error, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", diffusion.PROCESSES)
+def test_the_best_guess_of_a_gaussian_has_the_smallest_loss(name):
+    process = diffusion.PROCESSES[name]()
+    keys = jax.random.split(jax.random.key(0), 300)
+    data = MEAN[None] + SPREAD[None] * np.random.default_rng(0).normal(size=(300, K))
+
+    def loss(key, clean, error):
+        def denoise(noisy, t):
+            return exact(process, noisy, t)[name == "ddpm"] + error
+
+        return train.diffusion_loss(key, process, denoise, clean)
+
+    by_error = jax.vmap(jax.vmap(loss, (0, 0, None)), (None, None, 0))
+    losses = jax.jit(by_error)(keys, data, jnp.array([0.0, 0.2, -0.2]))
+    assert np.argmin(losses.mean(axis=1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "steps", "order"),
+    [
+        ("ddpm", "ddim", (25, 50, 100), 1),
+        ("flow", "ddim", (25, 50, 100), 1),
+        ("flow", "heun", (16, 32, 64), 2),
+    ],
+)
+def test_samplers_converge_to_the_exact_flow_of_a_gaussian(name, sampler, steps, order):
+    process = diffusion.PROCESSES[name]()
+    start = np.array([0.7, -1.2, 1.5], np.float32)
+
+    def denoise(noisy, t):
+        return exact(process, noisy, t)[name == "ddpm"]
+
+    ends = [
+        diffusion.SAMPLERS[sampler](process, steps=s)(denoise, start) for s in steps
+    ]
+    errors = [np.linalg.norm(end - end_point(process, start)) for end in ends]
+    assert errors[-1] < 0.1
+    np.testing.assert_allclose(np.divide(errors[1:], errors[:-1]), 0.5**order, rtol=0.2)
+
+
+def scaled(params, noisy, t, key):
+    """A denoiser of K + 1 parameters with dropout."""
+    if key is not None:
+        noisy = jnp.where(jax.random.bernoulli(key, 0.9, noisy.shape), noisy, 0.0)
+    return params["gain"] * noisy * (1.0 - t) + params["shift"]
+
+
+def parameters():
+    return {"gain": jnp.zeros(K), "shift": jnp.zeros(K)}
+
+
+@pytest.fixture(scope="module")
+def tx():
+    return optax.adam(0.03)
+
+
+@pytest.fixture(scope="module")
+def advance(tx):
+    return train.make_advance(
+        diffusion.flow(), scaled, tx, batch=16, decay=0.75, jitter=0.01
+    )
+
+
+@pytest.fixture(scope="module")
+def data():
+    rows = np.random.default_rng(0).normal(size=(20, K))
+    return jnp.asarray(MEAN[None] + SPREAD[None] * rows, jnp.float32)
+
+
+def trained(advance, tx, data, *, steps, calls=1):
+    state, losses = train.start(parameters(), tx), []
+    for _ in range(calls):
+        state, part = advance(jax.random.key(1), state, data, steps=steps)
+        losses.append(part)
+    return state, np.concatenate(losses)
+
+
+def test_two_halves_of_a_training_are_the_whole_bit_for_bit(advance, tx, data):
+    halves = trained(advance, tx, data, steps=3, calls=2)
+    whole = trained(advance, tx, data, steps=6)
+    chex.assert_trees_all_equal(halves, whole)
+    assert whole[0].step == 6
+    assert len(np.unique(whole[1])) == 6
+
+
+def test_one_step_moves_the_average_by_its_decay(advance, tx, data):
+    state, _ = trained(advance, tx, data, steps=1)
+    quarter = jax.tree.map(lambda x: 0.25 * x, state.params)  # It started at zero.
+    chex.assert_trees_all_close(state.average, quarter, rtol=1e-5)
+    assert np.all(state.params["shift"] != 0)
+
+
+def test_training_lowers_the_score(advance, tx, data):
+    score = train.make_score(diffusion.flow(), scaled, draws=5)
+    state, _ = trained(advance, tx, data, steps=3, calls=60)
+    before, after = (
+        score(jax.random.key(0), params, data)
+        for params in (parameters(), state.average)
+    )
+    assert after < 0.8 * before
+
+
+def test_a_score_has_no_dropout_and_depends_on_its_key_alone(data):
+    def strict(params, noisy, t, key):
+        assert key is None
+        return scaled(params, noisy, t, key)
+
+    score = train.make_score(diffusion.flow(), strict, draws=3)
+    first, again, other = (
+        score(jax.random.key(i), parameters(), data) for i in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_a_score_is_the_mean_over_examples_and_draws(data):
+    """A denoiser that is off by one everywhere has a mean squared error of one."""
+
+    def off_by_one(params, noisy, t, key):
+        signal, noise = process.levels(t)
+        return (noisy - signal * data[0]) / noise + 1.0
+
+    process = diffusion.ddpm()
+    score = train.make_score(process, off_by_one, draws=4)
+    same = jnp.tile(data[:1], (5, 1))
+    np.testing.assert_allclose(score(jax.random.key(0), {}, same), 1.0, rtol=1e-2)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 
+import jax
 import pytest
 
 from wsjax import records
@@ -88,3 +89,9 @@ def test_cost_is_the_difference_of_two_readings(monkeypatch):
 
 def test_peak_memory_is_that_of_a_running_process():
     assert 10 < records.peak_memory_mib() < 1e6
+
+
+def test_compiling_adds_to_the_compile_time():
+    before = records.compile_seconds()
+    jax.jit(lambda x: 3 * x + 1)(1.0)
+    assert before < records.compile_seconds() < before + 100

@@ -21,7 +21,7 @@ def lora(*, rank: int, skip: tuple[str, ...] = ()) -> Adapter:
     """
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, skip)
+        shapes = factor_shapes(base, rank, skip=skip)
         keys = jax.random.split(key, len(shapes))
         adapter = {}
         for layer_key, (name, (a, b)) in zip(keys, shapes.items(), strict=True):
@@ -39,4 +39,4 @@ def lora(*, rank: int, skip: tuple[str, ...] = ()) -> Adapter:
             params[name] = {**base[name], "kernel": kernel + update}
         return params
 
-    return Adapter(init, merge, lambda base: free_factors(base, rank, skip))
+    return Adapter(init, merge, lambda base: free_factors(base, rank, skip=skip))

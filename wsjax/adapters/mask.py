@@ -15,7 +15,7 @@ from chex import ArrayTree
 from wsjax.types import Adapter, Params
 
 
-def adapted(base: Params, skip: tuple[str, ...] = ()) -> list[str]:
+def adapted(base: Params, *, skip: tuple[str, ...] = ()) -> list[str]:
     """Sorted names of the layers that own a kernel, without those in `skip`."""
     names = sorted(name for name, layer in base.items() if "kernel" in layer)
     unknown = sorted(set(skip) - set(names))
@@ -24,20 +24,20 @@ def adapted(base: Params, skip: tuple[str, ...] = ()) -> list[str]:
     return [name for name in names if name not in skip]
 
 
-def factor_shapes(base: Params, rank: int, skip: tuple[str, ...] = ()) -> dict:
+def factor_shapes(base: Params, rank: int, *, skip: tuple[str, ...] = ()) -> dict:
     """`{layer: ((R, d_in), (R, d_out))}` of low-rank factors for every kernel."""
     shapes = {}
-    for name in adapted(base, skip):
+    for name in adapted(base, skip=skip):
         d_in, d_out = base[name]["kernel"].shape
         shapes[name] = ((rank, d_in), (rank, d_out))
     return shapes
 
 
-def free_factors(base: Params, rank: int, skip: tuple[str, ...] = ()) -> ArrayTree:
+def free_factors(base: Params, rank: int, *, skip: tuple[str, ...] = ()) -> ArrayTree:
     """All entries of all factors are free: the unmasked case."""
     return {
         name: {"a": jnp.ones(a, bool), "b": jnp.ones(b, bool)}
-        for name, (a, b) in factor_shapes(base, rank, skip).items()
+        for name, (a, b) in factor_shapes(base, rank, skip=skip).items()
     }
 
 

@@ -73,7 +73,7 @@ def mlora(
     draw, factor = STARTS[start]
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, skip)
+        shapes = factor_shapes(base, rank, skip=skip)
         keys = jax.random.split(key, len(shapes))
         return {
             name: draw(layer_key, a, b, spread)
@@ -89,4 +89,4 @@ def mlora(
             params[name] = {**base[name], "kernel": kernel * gain}
         return params
 
-    return Adapter(init, merge, lambda base: free_factors(base, rank, skip))
+    return Adapter(init, merge, lambda base: free_factors(base, rank, skip=skip))

@@ -114,6 +114,7 @@ def make_score(
 
             return diffusion_loss(key, process, denoise, clean)
 
+        key = jax.random.fold_in(key, 0)  # The caller keeps the key for later scores.
         keys = jax.random.split(key, (draws, len(data)))
         over_data = jax.vmap(one)
         return jnp.mean(jax.lax.map(lambda k: over_data(k, data), keys))

@@ -1,0 +1,196 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from wsjax import adapters, models
+from wsjax.models import layers, lora_encoder
+
+OPTIONS = {
+    "residual_mlp": {"width": 7, "depth": 2},
+    "lora_transformer": {"width": 6, "rank_width": 9, "depth": 1, "heads": 2},
+}
+
+
+BASE = {
+    "layer_0": {"kernel": np.ones((5, 5)), "bias": np.ones(5)},
+    "layer_1": {"kernel": np.ones((5, 5)), "bias": np.ones(5)},
+    "output": {"kernel": np.ones((5, 2)), "bias": np.ones(2)},
+}
+
+
+def free_of(name):
+    return adapters.by_name(name, rank=3).free(BASE)
+
+
+@pytest.fixture(scope="module")
+def where():
+    """A layout with frozen entries."""
+    return lora_encoder.layout(free_of("mlora_asym"))
+
+
+def numbered(where):
+    return np.arange(1.0, where.size + 1, dtype=np.float32)
+
+
+def test_the_layout_counts_the_free_entries(where):
+    assert where.size == 3 * (3 * 5 + 5 + 5 + 2) - 3 * 3 * 2  # Two frozen per row.
+    assert list(where.places) == ["layer_0", "layer_1", "output"]
+    assert where.places["output"].shape == (3, 5 + 2)
+
+
+def test_tokens_are_the_pairs_of_rank_components(where):
+    tokens = lora_encoder.to_tokens(numbered(where), where)
+    leaves, structure = jax.tree.flatten(free_of("mlora_asym"))
+    ends = np.cumsum([np.sum(leaf) for leaf in leaves])
+    filled = []
+    for leaf, end in zip(leaves, ends, strict=True):
+        values = np.zeros(leaf.shape)
+        values[np.asarray(leaf)] = np.arange(end - np.sum(leaf), end) + 1
+        filled.append(values)
+    for name, factors in jax.tree.unflatten(structure, filled).items():
+        expected = np.concatenate([factors["a"], factors["b"]], axis=1)
+        np.testing.assert_array_equal(tokens[name], expected)
+
+
+@pytest.mark.parametrize("name", ["lora", "mlora_asym"])
+def test_from_tokens_inverts_to_tokens(name):
+    where = lora_encoder.layout(free_of(name))
+    tokens = lora_encoder.to_tokens(numbered(where), where)
+    np.testing.assert_array_equal(
+        lora_encoder.from_tokens(tokens, where), numbered(where)
+    )
+
+
+def test_what_stands_at_frozen_entries_is_dropped(where):
+    tokens = lora_encoder.to_tokens(numbered(where), where)
+    noisy = {k: jnp.where(x == 0, np.nan, x) for k, x in tokens.items()}
+    np.testing.assert_array_equal(
+        lora_encoder.from_tokens(noisy, where), numbered(where)
+    )
+
+
+def test_whole_weights_have_no_rank_tokens():
+    free = adapters.by_name("mlp").free(BASE)
+    with pytest.raises(ValueError, match="layer_0 holds .*kernel.*a linear latent"):
+        models.by_name("lora_transformer", free, **OPTIONS["lora_transformer"])
+
+
+def test_unknown_denoisers_are_refused_with_the_choices():
+    with pytest.raises(ValueError, match="'unet'.*lora_transformer.*residual_mlp"):
+        models.by_name("unet", {})
+
+
+class Built:
+    """One denoiser with dropout, compiled once for training and once without."""
+
+    def __init__(self, name, free):
+        module = models.by_name(name, free, **OPTIONS[name], dropout=0.5)
+        self.where = lora_encoder.layout(free)
+        generator = np.random.default_rng(0)
+        self.noisy = generator.normal(size=self.where.size).astype(np.float32)
+        init = jax.jit(lambda key: module.init(key, self.noisy, 0.5, train=False))
+        self.fresh = init(jax.random.key(0))
+        self.params = jax.tree.map(
+            lambda x: np.asarray(x) + 0.3 * generator.normal(size=x.shape), self.fresh
+        )
+        self.apply = jax.jit(lambda p, x, t: module.apply(p, x, t, train=False))
+        self.train = jax.jit(
+            lambda key, p, x, t: module.apply(
+                p, x, t, train=True, rngs={"dropout": key}
+            )
+        )
+
+
+@functools.cache
+def build(name):
+    return Built(name, free_of("lora"))
+
+
+@pytest.fixture(params=models.DENOISERS)
+def built(request):
+    return build(request.param)
+
+
+@pytest.fixture
+def transformer():
+    return build("lora_transformer")
+
+
+def test_the_output_is_a_vector_like_the_input_and_zero_at_the_start(built):
+    assert not np.any(built.apply(built.fresh, built.noisy, 0.5))
+    out = built.apply(built.params, built.noisy, 0.5)
+    assert out.shape == built.noisy.shape
+    assert np.all(np.isfinite(out)) and np.std(out) > 0.1
+
+
+def test_the_output_depends_on_the_time(built):
+    outs = [built.apply(built.params, built.noisy, t) for t in (0.5, 0.51)]
+    assert np.abs(outs[0] - outs[1]).max() > 1e-3
+
+
+def test_every_output_depends_on_the_input_of_other_layers(built):
+    """The entries of the first layer reach those of the last."""
+    changed = built.noisy.copy()
+    changed[:4] += 1.0
+    outs = [built.apply(built.params, x, 0.5) for x in (built.noisy, changed)]
+    assert np.all(outs[0][-6:] != outs[1][-6:])
+
+
+def test_dropout_acts_in_training_alone(built):
+    again = [built.apply(built.params, built.noisy, 0.5) for _ in range(2)]
+    np.testing.assert_array_equal(*again)
+    outs = [
+        built.train(jax.random.key(i), built.params, built.noisy, 0.5) for i in (0, 1)
+    ]
+    assert not np.allclose(*outs, atol=1e-3)
+    assert not np.allclose(outs[0], again[0], atol=1e-3)
+
+
+def output_tokens(transformer, change):
+    """Output tokens of an input whose tokens were changed."""
+    where = transformer.where
+    tokens = change(lora_encoder.to_tokens(transformer.noisy, where))
+    noisy = lora_encoder.from_tokens(tokens, where)
+    out = transformer.apply(transformer.params, noisy, 0.5)
+    return lora_encoder.to_tokens(out, where)
+
+
+def test_layers_have_positions(transformer):
+    """With its input the output of two swapped layers is not swapped."""
+
+    def swap(tokens):
+        return {**tokens, "layer_0": tokens["layer_1"], "layer_1": tokens["layer_0"]}
+
+    straight = output_tokens(transformer, lambda tokens: tokens)
+    swapped = swap(output_tokens(transformer, swap))
+    for name in ("layer_0", "layer_1", "output"):
+        assert not np.allclose(straight[name], swapped[name], atol=1e-3)
+
+
+def test_rank_components_have_positions(transformer):
+    order = np.array([1, 2, 0])
+
+    def permute(tokens):
+        return {**tokens, "layer_1": tokens["layer_1"][order]}
+
+    straight = output_tokens(transformer, lambda tokens: tokens)["layer_1"]
+    permuted = output_tokens(transformer, permute)["layer_1"]
+    assert not np.allclose(permuted, straight[order], atol=1e-3)
+
+
+def test_norm_has_mean_zero_and_variance_one():
+    x = 5 + 3 * np.random.default_rng(0).normal(size=(4, 50))
+    found = np.asarray(layers.norm(jnp.asarray(x)))
+    np.testing.assert_allclose(found.mean(axis=-1), 0, atol=1e-5)
+    np.testing.assert_allclose(found.var(axis=-1), 1, rtol=1e-4)
+
+
+def test_time_features_lie_on_the_unit_circle_and_tell_times_apart():
+    features = np.asarray(layers.time_features(jnp.asarray(0.25), 8))
+    np.testing.assert_allclose(features[:4] ** 2 + features[4:] ** 2, 1.0, rtol=1e-5)
+    np.testing.assert_allclose(features[[0, 4]], [np.cos(250), np.sin(250)], atol=1e-4)
+    next_step = layers.time_features(jnp.asarray(0.251), 8)
+    assert np.abs(features - next_step).max() > 0.5
