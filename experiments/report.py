@@ -143,7 +143,7 @@ def _representations(study: Study) -> list[dict]:
     """Metrics of every fit; `psnr_db_common` is over the instances all of them have."""
     qualities = {}
     for name in study.metrics["fit"]:
-        instances = _instances(study, "fit", name)
+        instances = store.manifest(study.root / "fit" / name)["instances"]
         qualities[name] = {i["name"]: i["psnr_db"] for i in instances}
     common = set.intersection(*map(set, qualities.values())) if qualities else set()
     rows = []
@@ -177,10 +177,6 @@ def _generators(study: Study) -> list[dict]:
     return rows
 
 
-def _instances(study: Study, stage: str, name: str) -> list[dict]:
-    return store.manifest(study.root / stage / name)["instances"]
-
-
 def _failures(study: Study) -> list[dict]:
     """Instances that were skipped or failed, with the reason."""
     found = [
@@ -189,9 +185,10 @@ def _failures(study: Study) -> list[dict]:
     ]
     for stage in ("fit", "samples"):
         for form in study.metrics[stage]:
+            instances = store.manifest(study.root / stage / form)["instances"]
             found += [
                 {"stage": f"{stage} {form}", "name": i["name"], "reason": i["status"]}
-                for i in _instances(study, stage, form)
+                for i in instances
                 if i["status"] != store.DONE
             ]
     return found
@@ -240,13 +237,12 @@ def _uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _number(
-    value: float | None, digits: int = 0, unit: str = "", *, scale: int = 1
-) -> str:
+def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:
     """A number with thousands separators, or a dash where there is none."""
     if value is None or jinja2.is_undefined(value) or not math.isfinite(value):
         return "–"
-    return f"{scale * value:,.{digits}f}{unit}".replace("-", "−")
+    shown = f"{scale * value:,.{digits}f}{unit}"
+    return shown.replace("-", "−").replace(" ", "\u00a0")  # Units stay on the line.
 
 
 if __name__ == "__main__":

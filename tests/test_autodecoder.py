@@ -58,6 +58,9 @@ def test_training_lowers_the_loss(advance, fresh, task):
     assert losses.shape == (120,)
     assert state.step == 120
     assert losses[-20:].mean() < 0.2 * losses[:20].mean()
+    # Every instance was drawn at some step.
+    moved = state.trained["latents"] != fresh().trained["latents"]
+    assert np.all(np.any(moved, axis=1))
 
 
 def test_two_halves_of_a_training_are_the_whole_bit_for_bit(advance, fresh, task):

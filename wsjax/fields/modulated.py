@@ -6,6 +6,7 @@ input channel, and the rows are renormalised. `fold` carries this out for one st
 returns plain kernels, so that the modulated field *is* the residual field of its fold.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -24,9 +25,9 @@ class Modulated(NamedTuple):
     `field.apply(fold(params, style(params, latent)), coord)` is the network.
     """
 
-    init: callable
-    style: callable
-    fold: callable
+    init: Callable[[jax.Array], Params]
+    style: Callable[[Params, jax.Array], jax.Array]
+    fold: Callable[[Params, jax.Array], Params]
     field: Field
 
 

@@ -45,7 +45,7 @@ def start(
 
 
 def adam(*, learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam(0.9, 0.99), 5 % warm-up, then cosine to zero (paper notes 4.2)."""
+    """Adam(0.9, 0.99), 5 % warm-up, then cosine to zero."""
     warmup = max(1, steps // 20)
     schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, steps)
     return optax.adam(schedule, b1=0.9, b2=0.99)
@@ -61,8 +61,9 @@ def make_advance(
     """Returns `advance(key, state, coords, values, *, batch, steps)`.
 
     It takes `steps` optimiser steps on random batches of `batch` whole instances and
-    returns the state and the losses `[steps]`. Values are `[N, P, C]`, or uint8-free
-    pictures at any resolution with the matching coordinates `[P, D]`.
+    returns the state and the losses `[steps]`. `coords` `[P, D]` and `values`
+    `[N, P, C]` may be those of any resolution (`at_resolution`). The key serves all
+    calls: each step derives its own from it.
 
     Args:
       network: the modulated field.
@@ -103,7 +104,7 @@ def mean_base(network: Modulated, trained: ArrayTree) -> Params:
     """Folds the mean style of all training instances into plain kernels.
 
     What later stages freeze: a field that was part of the training, not the bare
-    trunk, which never worked without modulation (paper notes 4.3 b).
+    trunk, which never worked without modulation.
     """
     codes = jax.vmap(network.style, in_axes=(None, 0))(
         trained["params"], trained["latents"]
