@@ -194,6 +194,22 @@ def test_one_step_moves_the_average_by_its_decay(advance, tx, data):
     assert np.all(state.params["shift"] != 0)
 
 
+def test_every_step_draws_anew_and_jitters_the_data(data):
+    """A perfect guess of still data is off by the jitter, however it is trained."""
+
+    def still(params, noisy, t, key):
+        return data[0] + params["shift"]
+
+    tx = optax.sgd(0.0)
+    advance = train.make_advance(
+        diffusion.flow(floor=1.0), still, tx, batch=99, decay=0.9, jitter=0.1
+    )
+    same = jnp.tile(data[:1], (4, 1))
+    _, losses = trained(advance, tx, same, steps=5)
+    assert len(np.unique(losses)) == 5
+    np.testing.assert_allclose(losses.mean(), 0.1**2, rtol=0.15)
+
+
 def test_training_lowers_the_score(advance, tx, data):
     score = train.make_score(diffusion.flow(), scaled, draws=5)
     state, _ = trained(advance, tx, data, steps=3, calls=60)

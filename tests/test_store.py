@@ -153,6 +153,14 @@ def test_a_damaged_manifest_is_refused_by_name(folder):
         store.load(folder)
 
 
+def test_shards_that_changed_since_the_manifest_are_found(folder, weights):
+    assert store.damaged(folder) == []
+    moved = tree.row(weights, slice(1, 4))
+    store.write_shard(folder, shard(weights, 3)._replace(weights=moved))
+    store.path_of(folder, 6).unlink()
+    assert store.damaged(folder) == [store.path_of(folder, 3), store.path_of(folder, 6)]
+
+
 def test_done_tells_which_instances_were_fitted(folder):
     _, instances = store.load(folder)
     assert store.done(instances).tolist() == [i != 4 for i in range(N)]

@@ -70,7 +70,7 @@ def statistics(vectors: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def principal(
-    vectors: np.ndarray, components: int, metric: np.ndarray | None = None
+    vectors: np.ndarray, components: int, *, metric: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Linear latent: the main directions of standardised vectors.
 
