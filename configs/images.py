@@ -26,10 +26,8 @@ def get_config(variant: str = "full") -> ConfigDict:
         heldout=0.2,
     )
     if not tiny:
-        config.base.field.update(width=64, omega=8.0)
+        config.base.field.update(width=64, blocks=2, omega=8.0)
         config.fit.steps = 150
-        for name in ("lora", "lora_asym", "mlora", "mlora_asym"):
-            config.adapter[name].rank = 2
-        config.adapter.mlp.field.update(features=32, width=37, scale=3.0)
-        config.adapter.mlp_asym.field.update(features=38, width=37, scale=3.0)
+        config.adapter.mlp.field.update(features=32, width=38, scale=3.0)
+        config.adapter.mlp_asym.field.update(features=38, width=38, scale=3.0)
     return config

@@ -62,7 +62,9 @@ def make(
         render = parts.renderer(form, coords.grid(data.size))
         chosen = standard[:: max(1, len(standard) // _GRAM_INSTANCES)]
         metric = latent.average_gram(lambda v: render(to_adapter(v)), chosen)
-    return encoding | latent.principal(standard, config.diffusion.components, metric)
+    return encoding | latent.principal(
+        standard, config.diffusion.components, metric=metric
+    )
 
 
 def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:

@@ -66,6 +66,11 @@ def _drawing(
     name = config.sample.sampler
     if name not in SAMPLERS:
         raise ValueError(f"sample.sampler={name!r}; choose one of {sorted(SAMPLERS)}")
+    if name == "heun" and config.diffusion.process != "flow":
+        raise ValueError(
+            'sample.sampler="heun" follows the straight paths of "flow"; take "ddim" '
+            f"for diffusion.process={config.diffusion.process!r}"
+        )
     folder = root / "diffusion" / form.name
     code = encoding.restore(config, folder, form)
     first = parts.start(root / "fit" / form.name, form)

@@ -23,7 +23,10 @@ def _run(binary, *arguments):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("--config.fit.stepz=3", 'Did you mean "steps"'),  # Misspelt: the nearest key is named.
+        (
+            "--config.fit.stepz=3",
+            'Did you mean "steps"',
+        ),  # Misspelt: the nearest key is named.
         ("--config.fit.steps=many", "many"),  # Ill-typed: the value is named.
     ],
 )

@@ -173,7 +173,9 @@ def load(
       ValueError: if a shard is missing or damaged, or no instance is selected.
     """
     contents = manifest(folder)
-    first, last, _ = rows.indices(contents["n"])
+    first, last, step = rows.indices(contents["n"])
+    if step != 1:
+        raise ValueError(f"rows needs a slice of step 1, got {rows}")
     weights, instances = [], []
     for entry in contents["shards"]:
         begin = max(first - entry["start"], 0)

@@ -1,5 +1,7 @@
 """Additive low rank: W' = W + BA (paper section 3.1, Eq. 2)."""
 
+from collections.abc import Mapping
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,19 +11,19 @@ from wsjax.adapters.mask import factor_shapes, free_factors
 from wsjax.types import Adapter, Params
 
 
-def lora(*, rank: int, skip: tuple[str, ...] = ()) -> Adapter:
+def lora(*, rank: int, ranks: Mapping[str, int] | None = None) -> Adapter:
     """Additive adapter on every kernel: `kernel + a.T @ b`.
 
     Starts at `b = 0` and `a ~ U(+-1/sqrt(d_in))`, so that a fresh adapter changes
     nothing.
 
     Args:
-      rank: R, components per layer.
-      skip: layers that are left as they are.
+      rank: R, components per layer that `ranks` does not name.
+      ranks: R of single layers by name; 0 leaves a layer as it is.
     """
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, skip=skip)
+        shapes = factor_shapes(base, rank, ranks=ranks)
         keys = jax.random.split(key, len(shapes))
         adapter = {}
         for layer_key, (name, (a, b)) in zip(keys, shapes.items(), strict=True):
@@ -39,4 +41,7 @@ def lora(*, rank: int, skip: tuple[str, ...] = ()) -> Adapter:
             params[name] = {**base[name], "kernel": kernel + update}
         return params
 
-    return Adapter(init, merge, lambda base: free_factors(base, rank, skip=skip))
+    def free(base: Params) -> ArrayTree:
+        return free_factors(factor_shapes(base, rank, ranks=ranks))
+
+    return Adapter(init, merge, free)

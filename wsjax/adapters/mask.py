@@ -6,6 +6,7 @@ same for all instances, runs and machines and costs nothing inside a compiled fi
 
 import math
 import zlib
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +16,41 @@ from chex import ArrayTree
 from wsjax.types import Adapter, Params
 
 
-def adapted(base: Params, *, skip: tuple[str, ...] = ()) -> list[str]:
-    """Sorted names of the layers that own a kernel, without those in `skip`."""
-    names = sorted(name for name, layer in base.items() if "kernel" in layer)
-    unknown = sorted(set(skip) - set(names))
+def adapted(base: Params) -> list[str]:
+    """Sorted names of the layers that own a kernel."""
+    return sorted(name for name, layer in base.items() if "kernel" in layer)
+
+
+def factor_shapes(
+    base: Params, rank: int, *, ranks: Mapping[str, int] | None = None
+) -> dict:
+    """`{layer: ((R, d_in), (R, d_out))}` of low-rank factors.
+
+    Args:
+      base: params of the base field.
+      rank: R of every layer that `ranks` does not name.
+      ranks: R of single layers; 0 leaves a layer as it is.
+
+    Raises:
+      ValueError: if `ranks` names a layer that the base does not have.
+    """
+    names, ranks = adapted(base), dict(ranks or {})
+    unknown = sorted(set(ranks) - set(names))
     if unknown:
-        raise ValueError(f"skip names unknown layers {unknown}; there are {names}")
-    return [name for name in names if name not in skip]
-
-
-def factor_shapes(base: Params, rank: int, *, skip: tuple[str, ...] = ()) -> dict:
-    """`{layer: ((R, d_in), (R, d_out))}` of low-rank factors for every kernel."""
+        raise ValueError(f"ranks names unknown layers {unknown}; there are {names}")
     shapes = {}
-    for name in adapted(base, skip=skip):
+    for name in names:
         d_in, d_out = base[name]["kernel"].shape
-        shapes[name] = ((rank, d_in), (rank, d_out))
+        if r := ranks.get(name, rank):
+            shapes[name] = ((r, d_in), (r, d_out))
     return shapes
 
 
-def free_factors(base: Params, rank: int, *, skip: tuple[str, ...] = ()) -> ArrayTree:
+def free_factors(shapes: dict) -> ArrayTree:
     """All entries of all factors are free: the unmasked case."""
     return {
         name: {"a": jnp.ones(a, bool), "b": jnp.ones(b, bool)}
-        for name, (a, b) in factor_shapes(base, rank, skip=skip).items()
+        for name, (a, b) in shapes.items()
     }
 
 

@@ -12,7 +12,7 @@ standard normal draws:
 in the paper. The literal `b = 0` of additive LoRA is a dead start (zero gradient).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import chex
 import jax
@@ -55,15 +55,15 @@ def mlora(
     rank: int,
     start: str = "ones",
     spread: float = 0.01,
-    skip: tuple[str, ...] = (),
+    ranks: Mapping[str, int] | None = None,
 ) -> Adapter:
     """Multiplicative adapter on every kernel.
 
     Args:
-      rank: R, components per layer.
+      rank: R, components per layer that `ranks` does not name.
       start: a key of `STARTS`; sets the start and the meaning of the factors.
       spread: standard deviation of the `ones` start.
-      skip: layers that are left as they are.
+      ranks: R of single layers by name; 0 leaves a layer as it is.
 
     Raises:
       ValueError: if `start` is unknown.
@@ -73,7 +73,7 @@ def mlora(
     draw, factor = STARTS[start]
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, skip=skip)
+        shapes = factor_shapes(base, rank, ranks=ranks)
         keys = jax.random.split(key, len(shapes))
         return {
             name: draw(layer_key, a, b, spread)
@@ -84,9 +84,12 @@ def mlora(
         params = dict(base)
         for name, factors in adapter.items():
             kernel = base[name]["kernel"]
-            gain = factor(factors["a"].T @ factors["b"], rank)
+            gain = factor(factors["a"].T @ factors["b"], len(factors["a"]))
             chex.assert_equal_shape([kernel, gain])
             params[name] = {**base[name], "kernel": kernel * gain}
         return params
 
-    return Adapter(init, merge, lambda base: free_factors(base, rank, skip=skip))
+    def free(base: Params) -> ArrayTree:
+        return free_factors(factor_shapes(base, rank, ranks=ranks))
+
+    return Adapter(init, merge, free)
