@@ -38,9 +38,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     labels = data.pictures.labels
     if labels is not None:
         labels = labels[fits.rows]
-        options = {"seed": config.seed, "standardise": False}
-        metrics |= probes.probe(weights, labels, fits.heldout, **options)
-        on_pixels = probes.probe(pixels, labels, fits.heldout, **options)
+        metrics |= probes.probe(weights, labels, fits.heldout, seed=config.seed)
+        # Pixels share one scale; standardising would blow up the empty corners.
+        on_pixels = probes.probe(
+            pixels, labels, fits.heldout, seed=config.seed, standardise=False
+        )
         metrics |= {f"pixels_{name}": score for name, score in on_pixels.items()}
     points = probes.tsne(
         weights, perplexity=config.analyze.perplexity, seed=config.seed
