@@ -16,6 +16,7 @@ from experiments import figures, parts, report, run_folder
 from wsjax import records
 
 OWN = "mlora_asym"
+RATE = digits.get_config().fit.learning_rate
 MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
 FD = [f"fd_pixel_pca4{end}" for end in ("", "_floor", "_ceiling")]
 GENERATED = {
@@ -54,8 +55,8 @@ def _write_fit(folder, name, qualities):
     done, n = [db for db in qualities if db], len(qualities)
     counts = {"n": n, "n_fitted": n, "n_done": len(done), "n_failed": n - len(done)}
     counts["psnr_db_mean"] = float(np.mean(done))
-    manifest, place = {"instances": instances}, folder / "fit" / name
-    records.write_json(place / "manifest.json", manifest)
+    place = folder / "fit" / name
+    records.write_json(place / "manifest.json", {"instances": instances})
     records.write_json(place / "metrics.json", FIT | SPEED | counts)
 
 
@@ -77,8 +78,8 @@ def _write(folder, config):
         place = folder / stage if stage == "base" else folder / stage / OWN
         records.write_json(place / "metrics.json", metrics | COST)
     records.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
-    trivial = folder / "evaluate" / OWN / "baselines.json"
-    records.write_json(trivial, {"gaussian_pca": GENERATED})
+    evaluated = folder / "evaluate" / OWN
+    records.write_json(evaluated / "baselines.json", {"gaussian_pca": GENERATED})
     lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
     records.write_lines(folder / "base" / "train.jsonl", lines)
     lines[0]["chosen"] = True
@@ -160,8 +161,8 @@ def test_curves_mark_the_chosen_step(page):
 def test_representations_compare_on_the_instances_that_all_have(page):
     # Instances 0 and 1 are common; 0 failed with the study's own representation.
     text = _text(page)
-    assert "lora 49 2 8 0.03 27.50 28.50 27.50 10 1,263.2 411" in text
-    assert "mlora_asym 49 4 8 0.05 31.33 28.50 30.00 10 1,263.2 411" in text
+    assert f"lora 49 2 8 {RATE.lora} 27.50 28.50 27.50 10 1,263.2 411" in text
+    assert f"{OWN} 49 4 8 {RATE[OWN]} 31.33 28.50 30.00 10 1,263.2 411" in text
     assert "fit mlora_asym 0 failed: diverged" in text
 
 
@@ -171,8 +172,8 @@ def test_a_stage_that_is_missing_is_named(stage, config, folder):
     for path in place.iterdir():
         path.unlink()
     text = _text(report.run(config, str(folder)).read_text())
-    named = set(re.findall(rf"{re.escape(NOT_RUN)}(\w+)", text))
-    assert named == {report._STAGES[stage]}
+    named = re.findall(rf"{re.escape(NOT_RUN)}(\w+)", text)
+    assert set(named) == {report._STAGES[stage]}
 
 
 def test_an_empty_folder_names_every_stage_in_order(config, tmp_path):
@@ -188,7 +189,7 @@ def test_numbers_that_are_absent_or_not_finite_show_as_a_dash(config, folder):
     del metrics["components_90"]
     records.write_json(path, metrics)
     text = _text(report.run(config, str(folder)).read_text())
-    assert "mlora_asym 49 4 8 0.05 – – 30.00 – 1,263.2 411" in text
+    assert f"{OWN} 49 4 8 {RATE[OWN]} – – 30.00 – 1,263.2 411" in text
 
 
 def test_damaged_files_end_with_their_name_and_the_way_out(config, folder):
@@ -234,8 +235,7 @@ def test_hostile_names_are_text(tmp_path):
 @pytest.mark.parametrize("width", [360, 1000])
 def test_a_browser_shows_every_picture_and_nothing_sticks_out(page, tmp_path, width):
     found = browser.look(page, tmp_path, width=width)
-    assert found["title"] == "digits as mlora_asym weights"
-    assert found["broken"] == 0
+    assert found["title"] == f"digits as {OWN} weights" and found["broken"] == 0
     assert [alt.split()[0] for alt in found["alts"]] == (
         ["Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
     )
