@@ -99,15 +99,7 @@ def _train(
     score = train.make_score(noise, apply, draws=settings.draws)
     advance_key, score_key = jax.random.split(key)
     examples, judged = vectors[~heldout], vectors[heldout]
-    # The chosen parameters travel with the state, so that a resumed run has them.
-    whole = {"state": train.start(params, tx), "chosen": params}
-    newest = checkpoint.latest(folder / "checkpoints")
-    if newest is not None:
-        whole = checkpoint.restore(folder / "checkpoints", newest, whole)
-    state, best = whole["state"], whole["chosen"]
-    lines = records.read_lines(folder / "train.jsonl")
-    lines = [line for line in lines if line["step"] <= int(state.step)]
-
+    state, best, lines = _resume(folder, train.start(params, tx), params)
     bar = tqdm(
         total=settings.steps, initial=int(state.step), desc="diffusion", unit="step"
     )
@@ -135,6 +127,18 @@ def _train(
     bar.close()
     checkpoint.save(folder / "chosen", 0, best)
     return lines
+
+
+def _resume(folder: pathlib.Path, state: train.State, params):
+    """The newest state, chosen parameters and lines of a training, or fresh ones."""
+    # The chosen parameters travel with the state, so that a resumed run has them.
+    whole = {"state": state, "chosen": params}
+    newest = checkpoint.latest(folder / "checkpoints")
+    if newest is not None:
+        whole = checkpoint.restore(folder / "checkpoints", newest, whole)
+    lines = records.read_lines(folder / "train.jsonl")
+    last = int(whole["state"].step)
+    return whole["state"], whole["chosen"], [x for x in lines if x["step"] <= last]
 
 
 def _choose(lines: list[dict], tolerance: float) -> bool:

@@ -45,28 +45,29 @@ def over_instances(
 
     mapped = jax.pmap(one_device, in_axes=(None, 0))
 
-    def filled(shared, stacked, size):
-        n, devices = _rows(stacked), jax.local_device_count()
-        size += -size % (devices * chunk)
-        # Fill up with copies of row 0: real work, so it cannot produce NaNs.
-        rows = np.append(np.arange(n), np.zeros(size - n, int))
-
-        def spread(x):
-            return x[rows].reshape(devices, -1, *x.shape[1:])
-
-        result = jax.device_get(mapped(shared, jax.tree.map(spread, stacked)))
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
-
     def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
-        n = _rows(stacked)
+        n, parts = _rows(stacked), []
         size = group or n
-        parts = [
-            filled(shared, tree.row(stacked, slice(begin, begin + size)), size)
-            for begin in range(0, n, size)
-        ]
+        full = size + -size % (jax.local_device_count() * chunk)
+        for begin in range(0, n, size):
+            part = tree.row(stacked, slice(begin, begin + size))
+            parts.append(_call_filled(mapped, shared, part, full))
         return tree.concatenate(parts)
 
     return lifted
+
+
+def _call_filled(mapped: Callable, shared, stacked: ArrayTree, size: int) -> ArrayTree:
+    """Calls a pmapped function on rows filled up to `size`; returns the true rows."""
+    n = _rows(stacked)
+    # Fill up with copies of row 0: real work, so it cannot produce NaNs.
+    rows = np.append(np.arange(n), np.zeros(size - n, int))
+
+    def spread(x):
+        return x[rows].reshape(jax.local_device_count(), -1, *x.shape[1:])
+
+    result = jax.device_get(mapped(shared, jax.tree.map(spread, stacked)))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
 
 def _rows(stacked: ArrayTree) -> int:

@@ -123,12 +123,7 @@ def at_equal_count(
         positive.
     """
     real, samples = np.asarray(real), np.asarray(samples)
-    count = min(len(real) // 2, len(samples))
-    if count < 2:
-        raise ValueError(
-            "need at least 4 real rows (2 in each half) and 2 samples, "
-            f"got {len(real)} and {len(samples)}"
-        )
+    count = _equal_count(real, samples)
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     generator = np.random.default_rng(seed)
@@ -142,6 +137,16 @@ def at_equal_count(
         if rebuilt is not None:
             found["ceiling"].append(distance(rebuilt[others], first))
     return {name: float(np.mean(values)) for name, values in found.items() if values}
+
+
+def _equal_count(real: np.ndarray, samples: np.ndarray) -> int:
+    count = min(len(real) // 2, len(samples))
+    if count < 2:
+        raise ValueError(
+            "need at least 4 real rows (2 in each half) and 2 samples, "
+            f"got {len(real)} and {len(samples)}"
+        )
+    return count
 
 
 def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: Callable) -> float:
