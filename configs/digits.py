@@ -106,7 +106,7 @@ def _diffusion() -> ConfigDict:
     diffusion.lora_transformer = config_dict.create(
         width=128, rank_width=64, depth=4, heads=4, dropout=0.1
     )
-    diffusion.steps = 3500
+    diffusion.steps = 2500
     diffusion.every = 250  # Steps between held-out losses and checkpoints.
     diffusion.batch = 256
     diffusion.learning_rate = 1e-3

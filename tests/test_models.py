@@ -126,6 +126,14 @@ def test_the_output_is_a_vector_like_the_input_and_zero_at_the_start(built):
     assert np.all(np.isfinite(out)) and np.std(out) > 0.1
 
 
+def test_the_input_gate_alone_can_pass_the_input_on(built):
+    gate = {"Dense_0": {**built.fresh["params"]["InputSkip_0"]["Dense_0"]}}
+    gate["Dense_0"]["bias"] = jnp.ones(1)
+    open_gate = {"params": {**built.fresh["params"], "InputSkip_0": gate}}
+    out = built.apply(open_gate, 3.0 * built.noisy, 0.5)
+    np.testing.assert_allclose(out, 3.0 * built.noisy, rtol=1e-5)
+
+
 def test_the_output_depends_on_the_time(built):
     outs = [built.apply(built.params, built.noisy, t) for t in (0.5, 0.51)]
     assert np.abs(outs[0] - outs[1]).max() > 1e-3

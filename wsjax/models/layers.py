@@ -39,6 +39,19 @@ class Modulation(nn.Module):
         return jnp.split(out, self.parts)
 
 
+class InputSkip(nn.Module):
+    """The noisy input times a gate that depends on time, zero at the start.
+
+    Layer norms hide the length of the input from the rest of the network; noise
+    prediction needs it, since near pure noise the answer is the input itself.
+    """
+
+    @nn.compact
+    def __call__(self, noisy: jax.Array, condition: jax.Array) -> jax.Array:
+        """`[K]`, `[width]` -> `[K]`."""
+        return nn.Dense(1, kernel_init=nn.initializers.zeros)(condition) * noisy
+
+
 def norm(x: jax.Array) -> jax.Array:
     """Layer norm without parameters over the last axis."""
     centred = x - jnp.mean(x, axis=-1, keepdims=True)

@@ -127,7 +127,8 @@ class LoraTransformer(nn.Module):
             name: self._decode(name, x[i], inside[name], tokens[name].shape[-1])
             for i, name in enumerate(tokens)
         }
-        return from_tokens(out, self.where)
+        skip = layers.InputSkip()(noisy, condition)
+        return from_tokens(out, self.where) + skip
 
     def _encode(self, name: str, tokens: jax.Array) -> jax.Array:
         rank = tokens.shape[0]

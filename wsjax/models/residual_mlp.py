@@ -31,4 +31,5 @@ class ResidualMlp(nn.Module):
             x = x + gate * mlp(inner, train=train)
         shift, scale = layers.Modulation(self.width, 2)(condition)
         x = layers.modulate(layers.norm(x), shift, scale)
-        return nn.Dense(noisy.shape[-1], kernel_init=nn.initializers.zeros)(x)
+        out = nn.Dense(noisy.shape[-1], kernel_init=nn.initializers.zeros)(x)
+        return out + layers.InputSkip()(noisy, condition)
