@@ -74,12 +74,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         if min(data.size) >= 11
         else np.nan
     )
-    baselines = {
-        name: _evaluate(
-            config, judge, show(entries(rows)), np.asarray(encode(entries(rows)))
-        )
-        for name, rows in _trivial(config, fits).items()
-    }
+    baselines = {}
+    for name, rows in _trivial(config, fits).items():
+        made = entries(rows)
+        seen = np.asarray(encode(made))
+        baselines[name] = _evaluate(config, judge, show(made), seen)
     records.write_json(folder / "baselines.json", baselines)
     _draw(folder, judge, rebuilt, pictures)
     metrics = {"n_real": len(judge.real), "n_sampled": len(pictures), **metrics}

@@ -89,6 +89,21 @@ def need(path: pathlib.Path, binary: str) -> None:
         )
 
 
+def representation_name(config: ConfigDict) -> str:
+    """The recipe's representation.
+
+    Raises:
+      ValueError: if there is none of that name.
+    """
+    name = config.adapter.name
+    if name not in adapters.ADAPTERS:
+        raise ValueError(
+            f"adapter.name={name!r} is no representation; choose one of "
+            f"{sorted(adapters.ADAPTERS)}"
+        )
+    return name
+
+
 def representation(
     config: ConfigDict, folder: pathlib.Path, channels: int
 ) -> Representation:
@@ -97,12 +112,7 @@ def representation(
     A representation whose options hold a `field` is standalone: its base is that
     field's shared initialisation.
     """
-    name = config.adapter.name
-    if name not in adapters.ADAPTERS:
-        raise ValueError(
-            f"adapter.name={name!r} is no representation; choose one of "
-            f"{sorted(adapters.ADAPTERS)}"
-        )
+    name = representation_name(config)
     options = config.adapter[name].to_dict()
     standalone = options.pop("field", None)
     adapter = adapters.by_name(name, **options)

@@ -61,12 +61,7 @@ class Study(NamedTuple):
 
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     """Writes the page about the recipe's representation; returns its path."""
-    name = config.adapter.name
-    if name not in adapters.ADAPTERS:
-        raise ValueError(
-            f"adapter.name={name!r} is no representation; choose one of "
-            f"{sorted(adapters.ADAPTERS)}"
-        )
+    name = parts.representation_name(config)
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
     page = _render(_content(Study(root, config, data, _metrics(root, name)), workdir))
