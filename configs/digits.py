@@ -31,6 +31,11 @@ def get_config(variant: str = "full") -> ConfigDict:
         repeats=8,  # Random halvings behind every distance and floor.
     )
     config.analyze = config_dict.create(perplexity=30.0)
+    config.structure = config_dict.create(
+        n=30,  # Held-out instances, fitted from one start and perturbed ones.
+        points=config_dict.placeholder(int),  # As fit.points.
+    )
+    config.sweep = _sweep()
     if variant == "tiny":
         _shrink(config)
     return config
@@ -47,12 +52,24 @@ def _base() -> ConfigDict:
         mapping_depth=2,
     )
     base.factors = (4, 2, 1)  # Pictures shrunk by this, low resolution first.
-    base.batches = (256, 128, 32)  # Instances per step, whole pictures.
+    base.batches = (256, 128, 32)  # Instances per step.
+    base.points = (0, 0, 0)  # Random points of each; 0: the whole picture.
+    base.chunk = 8  # Instances whose gradients are computed at once.
     base.steps = (800, 1200, 2000)
     base.every = 400  # Steps between checkpoints.
     base.learning_rate = 0.03
     base.penalty = 1e-4  # lambda_r of Eq. 4.
     base.decay = 0.995  # Of the moving average that later stages use.
+    base.rehearsal = config_dict.create(
+        episodes=0,  # Batches of fits that are rehearsed; 0: none.
+        adapter="mlora_asym",  # Whose fits are rehearsed.
+        batch=32,  # Instances per episode.
+        steps=60,  # Of every fit, and of the base along with it.
+        points=512,  # Random points of an instance per step.
+        chunk=2,  # Instances whose gradients are computed at once.
+        learning_rate=2e-3,  # Of the base.
+        every=10,  # Episodes between checkpoints.
+    )
     return base
 
 
@@ -94,6 +111,37 @@ def _fit() -> ConfigDict:
     return fit
 
 
+def _sweep() -> ConfigDict:
+    """What `experiments.sweep` tries; what a trial leaves out is as above."""
+    sweep = ConfigDict()
+    sweep.n = 64  # Training instances, the last ones, that trials are judged by.
+    sweep.consensus = 48
+    sweep.rounds = 2
+    rates = (0.04, 0.08, 0.16)
+    scales = [
+        {"learning_rate": rates, "adapter": {"field": {"scale": scale}}}
+        for scale in (1.0, 2.0, 4.0)
+    ]
+    starts = [
+        {"learning_rate": rates, "adapter": {"start": "ones", "spread": spread}}
+        for spread in (0.01, 0.1, 0.3)
+    ]
+    starts += [
+        {"learning_rate": rates, "adapter": {"start": start}}
+        for start in ("normal", "skip", "exp")
+    ]
+    loose = [{"learning_rate": rates, "pull": 0.0}]
+    sweep.variants = {
+        "mlp": scales + loose,
+        "mlp_asym": scales,
+        "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
+        "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
+        "mlora": starts + loose,
+        "mlora_asym": starts + loose,
+    }
+    return sweep
+
+
 def _diffusion() -> ConfigDict:
     diffusion = ConfigDict()
     diffusion.process = "flow"  # Or "ddpm", the paper's, sampled with "ddim".
@@ -101,6 +149,10 @@ def _diffusion() -> ConfigDict:
     diffusion.ddpm = config_dict.create(steps=1000, first=1e-4, last=2e-2)
     diffusion.latent = "function_pca"  # Or "pca", or "none" for raw factors.
     diffusion.components = 96  # Numbers in the latent.
+    diffusion.gram = config_dict.create(
+        instances=48,  # Over which the decoder's Gram matrix is averaged.
+        shrink=1,  # Pixels per side of the picture for each one of the matrix.
+    )
     diffusion.denoiser = "residual_mlp"  # Raw factors: "lora_transformer".
     diffusion.residual_mlp = config_dict.create(width=256, depth=4, dropout=0.1)
     diffusion.lora_transformer = config_dict.create(
@@ -121,12 +173,19 @@ def _diffusion() -> ConfigDict:
 def _shrink(config: ConfigDict) -> None:
     config.data.update(n=48, size=12)
     config.base.field.update(width=8, blocks=1, latent_dim=4, style_dim=8)
-    config.base.update(factors=(2, 1), batches=(8, 4), steps=(20, 20), every=10)
+    config.base.update(factors=(2, 1), batches=(8, 4), points=(0, 9), steps=(20, 20))
+    config.base.update(every=10, chunk=4)
     for name in ("mlp", "mlp_asym"):
         config.adapter[name].field.update(features=4, width=6)
     config.fit.update(steps=8, consensus=8, rounds=1, chunk=2, group=8, compare=8)
     config.diffusion.update(components=6, steps=40, every=10, batch=16, draws=2)
     config.diffusion.residual_mlp.update(width=16, depth=1)
     config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
+    config.base.rehearsal.update(batch=4, steps=3, points=6, every=2)
+    config.structure.n = 3
+    one = [{"learning_rate": (0.01,)}]
+    config.sweep = config_dict.create(
+        n=4, consensus=4, rounds=1, variants={name: one for name in config.fit.pull}
+    )
     config.sample.update(n=20, steps=4, chunk=5)
     config.evaluate.update(components=4, repeats=2)

@@ -12,7 +12,6 @@ from experiments import parts
 from wsjax import checkpoint, coords, latent, store, tree
 from wsjax.types import Codec
 
-_GRAM_INSTANCES = 48  # The decoder's Gram matrix hardly changes beyond these.
 LATENTS = ("none", "pca", "function_pca")
 
 
@@ -59,8 +58,11 @@ def make(
     metric = None
     if kind == "function_pca":
         to_adapter = latent.codec(parts.entries(form, fits.first), encoding).decode
-        render = parts.renderer(form, coords.grid(data.size))
-        chosen = standard[:: max(1, len(standard) // _GRAM_INSTANCES)]
+        gram = config.diffusion.gram
+        height, width = data.size
+        size = (height // gram.shrink, width // gram.shrink)
+        render = parts.renderer(form, coords.grid(size))
+        chosen = standard[:: max(1, len(standard) // gram.instances)]
         metric = latent.average_gram(lambda v: render(to_adapter(v)), chosen)
     return encoding | latent.principal(
         standard, config.diffusion.components, metric=metric

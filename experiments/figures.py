@@ -90,6 +90,32 @@ def curves(
     return figure
 
 
+def bands(curves: dict[str, dict[str, np.ndarray]], measures: dict[str, str]) -> Figure:
+    """A panel per measure against lambda, a line per name with a band of one std.
+
+    Args:
+      curves: by name, `lambda` `[L]` and each measure `[L, 2]`, mean and std.
+      measures: label of the vertical axis by measure.
+    """
+    figure = Figure(figsize=(3.4 * len(measures), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    for axes, (measure, label) in zip(panels, measures.items(), strict=True):
+        for name, found in curves.items():
+            mean, std = found[measure].T
+            (line,) = axes.plot(found["lambda"], mean, marker=".", label=name)
+            axes.fill_between(
+                found["lambda"],
+                mean - std,
+                mean + std,
+                color=line.get_color(),
+                alpha=0.15,
+                linewidth=0,
+            )
+        axes.set(xlabel="perturbation of the start, lambda", ylabel=label)
+    panels[-1].legend(fontsize=7)
+    return figure
+
+
 def pairs(
     above: np.ndarray, below: np.ndarray, captions: list[str], title: str
 ) -> Figure:

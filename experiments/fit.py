@@ -22,7 +22,6 @@ from wsjax import fit, latent, records, store, tree
 from wsjax.analysis.spectrum import components_for
 from wsjax.fit.consensus import consensus
 from wsjax.fit.instance import finite
-from wsjax.metrics.reconstruction import psnr
 
 
 def run(
@@ -64,25 +63,11 @@ def _removed(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def lifted(config: ConfigDict, form: parts.Representation) -> Callable:
     """The recipe's fit over instances: `(weights, psnr, whether finite)` of each."""
-    tx = fit.adam(
-        learning_rate=config.fit.learning_rate[form.name],
-        steps=config.fit.steps,
-        b2=config.fit.b2,
-    )
-    fit_one = fit.make_fit(
-        form.field,
-        form.adapter,
-        tx,
-        steps=config.fit.steps,
-        points=config.fit.points,
-        pull=config.fit.pull[form.name],
-    )
+    fit_one = parts.fit_one(config, form)
 
     def fit_and_score(shared, key, signal):
         weights, _ = fit_one(shared, key, signal)
-        coords, values = signal
-        params = form.adapter.merge(shared[0], weights)
-        quality = psnr(fit.render(form.field, params, coords), values)
+        quality = parts.quality(form, shared[0])(weights, signal)
         return weights, quality, finite(weights)
 
     return fit.over_instances(
@@ -90,7 +75,7 @@ def lifted(config: ConfigDict, form: parts.Representation) -> Callable:
     )
 
 
-def _keys(config: ConfigDict, rows: np.ndarray) -> jax.Array:
+def keys_of(config: ConfigDict, rows: np.ndarray) -> jax.Array:
     """One key per instance, the same whatever else is fitted beside it."""
     root = parts.keys(config)["fit"]
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, rows)
@@ -107,7 +92,7 @@ def _start(config, folder: pathlib.Path, form, data, fit_many):
             fit_many,
             form.base,
             first,
-            _keys(config, rows),
+            keys_of(config, rows),
             data.signals(rows),
             rounds=config.fit.rounds,
         )
@@ -128,7 +113,7 @@ def fit_all(config, folder, form, data, fit_many, first, n) -> None:
             continue
         clock = records.now()
         weights, quality, good = fit_many(
-            (form.base, first), _keys(config, rows), data.signals(rows)
+            (form.base, first), keys_of(config, rows), data.signals(rows)
         )
         instances = [
             _instance(data, row, float(db), bool(ok))

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from wsjax import adapters, checkpoint, coords, fields, fit, latent, models, store
 from wsjax.data import images, load, split
 from wsjax.fields import Modulated
+from wsjax.metrics.reconstruction import psnr
 from wsjax.types import Adapter, Codec, Field, Params
 
 
@@ -38,12 +39,18 @@ class Data(NamedTuple):
 
 
 class Representation(NamedTuple):
-    """One way to store an instance: its field, its adapter and the frozen base."""
+    """One way to store an instance: its field, its adapter and the frozen base.
+
+    `wiring` names the channels between the layers of the field; `standalone` says
+    whether the base is the field's own shared initialisation.
+    """
 
     name: str
     field: Field
     adapter: Adapter
     base: Params
+    wiring: dict
+    standalone: bool
 
 
 def data(config: ConfigDict) -> Data:
@@ -71,6 +78,9 @@ def keys(config: ConfigDict) -> dict[str, jax.Array]:
         "training",
         "sample",
         "trivial",
+        "structure",
+        "rehearsal",
+        "episodes",
     )
     root = jax.random.key(config.seed)
     return dict(zip(names, jax.random.split(root, len(names)), strict=True))
@@ -118,13 +128,16 @@ def representation(
     adapter = adapters.by_name(name, **options)
     if standalone is not None:
         field = fields.mlp(**standalone, channels=channels)
-        return Representation(name, field, adapter, field.init(keys(config)["base"]))
+        base = field.init(keys(config)["base"])
+        wiring = fields.mlp_wiring(base)
+        return Representation(name, field, adapter, base, wiring, standalone=True)
     need(folder / "base" / "folded", "train_base")
     trained = network(config, channels).field
     like = jax.eval_shape(trained.init, jax.random.key(0))
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
     base = checkpoint.restore(folder / "base" / "folded", 0, like)
-    return Representation(name, trained, adapter, base)
+    wiring = fields.residual_wiring(base)
+    return Representation(name, trained, adapter, base, wiring, standalone=False)
 
 
 def start(folder: pathlib.Path, form: Representation) -> ArrayTree:
@@ -155,6 +168,34 @@ def denoiser(config: ConfigDict, form: Representation):
         return module.apply(params, noisy, t, train=True, rngs={"dropout": key})
 
     return module, apply
+
+
+def fit_one(config: ConfigDict, form: Representation):
+    """The recipe's fit of one instance: `fit(shared, key, signal)`."""
+    tx = fit.adam(
+        learning_rate=config.fit.learning_rate[form.name],
+        steps=config.fit.steps,
+        b2=config.fit.b2,
+    )
+    return fit.make_fit(
+        form.field,
+        form.adapter,
+        tx,
+        steps=config.fit.steps,
+        points=config.fit.points,
+        pull=config.fit.pull[form.name],
+    )
+
+
+def quality(form: Representation, base: Params):
+    """`quality(adapter, signal) -> PSNR [] in dB` of an instance on all its points."""
+
+    def score(adapter, signal):
+        points, values = signal
+        params = form.adapter.merge(base, adapter)
+        return psnr(fit.render(form.field, params, points), values)
+
+    return score
 
 
 def renderer(form: Representation, grid: jax.Array):

@@ -2,11 +2,14 @@ r"""Trains the base field on the training part of a data set.
 
   python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
 
-Writes base/: Orbax checkpoints while it trains, the folded base that all instances
-share, train.jsonl, metrics.json. A second run of the command resumes.
+First an autodecoder, whose mean style is folded in; then, where the recipe wants it, a
+rehearsal of the fits. Writes base/: Orbax checkpoints while it trains, the folded base
+that all instances share, train.jsonl, rehearsal.jsonl, metrics.json. A second run of
+the command resumes.
 """
 
 import pathlib
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,21 +17,35 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import launch, parts, run_folder
+from experiments import launch, parts, rehearse, run_folder
 from wsjax import checkpoint, coords, records
 from wsjax.data import images
 from wsjax.fit import autodecoder, render
 from wsjax.metrics.reconstruction import psnr
 
 
-def schedule(config: ConfigDict) -> list[tuple[int, int, int]]:
-    """`(factor, batch, steps)` of every block of steps between two checkpoints."""
+class Block(NamedTuple):
+    """Steps between two checkpoints.
+
+    Pictures are shrunk by `factor`; `points` are random ones of each, 0 takes all.
+    """
+
+    factor: int
+    batch: int
+    points: int
+    steps: int
+
+
+def schedule(config: ConfigDict) -> list[Block]:
+    """All blocks of the training, low resolution first."""
     blocks = []
-    stages = zip(config.factors, config.batches, config.steps, strict=True)
-    for factor, batch, steps in stages:
+    stages = zip(
+        config.factors, config.batches, config.points, config.steps, strict=True
+    )
+    for factor, batch, points, steps in stages:
         whole, rest = divmod(steps, config.every)
-        blocks += [(factor, batch, config.every)] * whole
-        blocks += [(factor, batch, rest)] * bool(rest)
+        blocks += [Block(factor, batch, points, config.every)] * whole
+        blocks += [Block(factor, batch, points, rest)] * bool(rest)
     return blocks
 
 
@@ -46,16 +63,20 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     target = jnp.asarray(images.to_values(pixels))
     decoded = autodecoder.reconstruct(network, state.average, grid)
     base = autodecoder.mean_base(network, state.average)
+    if config.base.rehearsal.episodes:
+        base = rehearse.run(config, folder, network.field, base, grid, target)
     folded = jnp.broadcast_to(render(network.field, base, grid), target.shape)
     checkpoint.save(folder / "folded", 0, base)
     lines = records.read_lines(folder / "train.jsonl")
+    rehearsed = records.read_lines(folder / "rehearsal.jsonl")
     metrics = {
         "n": len(pixels),
         "steps": int(state.step),
         "psnr_db_mean": float(jnp.mean(jax.vmap(psnr)(decoded, target))),
         "psnr_db_folded_mean": float(jnp.mean(jax.vmap(psnr)(folded, target))),
         "loss_train": lines[-1]["loss_train"],
-        **records.total([*lines, records.since(clock)]),
+        "episodes": len(rehearsed),
+        **records.total([*lines, *rehearsed, records.since(clock)]),
     }
     return run_folder.close(folder, "base", metrics)
 
@@ -67,10 +88,14 @@ def _as_float(pixels: np.ndarray) -> np.ndarray:
 def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
     keys = parts.keys(config)
     blocks = schedule(config.base)
-    total = sum(steps for _, _, steps in blocks)
+    total = sum(block.steps for block in blocks)
     tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
     advance = autodecoder.make_advance(
-        network, tx, penalty=config.base.penalty, decay=config.base.decay
+        network,
+        tx,
+        penalty=config.base.penalty,
+        decay=config.base.decay,
+        chunk=config.base.chunk,
     )
     dim = config.base.field.latent_dim
     state = autodecoder.start(keys["base"], network, tx, n=len(pixels), latent_dim=dim)
@@ -82,14 +107,16 @@ def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
     end = 0
-    for factor, batch, steps in blocks:
+    for factor, batch, points, steps in blocks:
         end += steps
         if end <= int(state.step):
             continue
         clock = records.now()
-        points, values = autodecoder.at_resolution(pixels, factor)
         state, losses = advance(
-            keys["batches"], state, points, values, batch=batch, steps=steps
+            keys["batches"],
+            state,
+            *autodecoder.at_resolution(pixels, factor),
+            **{"batch": batch, "points": points or None, "steps": steps},
         )
         loss = float(losses.mean())
         if not np.isfinite(loss):

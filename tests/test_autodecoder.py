@@ -11,6 +11,12 @@ from wsjax.fit import autodecoder
 N, DECAY, PENALTY = 3, 0.75, 0.5
 
 
+def make_advance(network, tx, *, chunk=1):
+    return autodecoder.make_advance(
+        network, tx, penalty=PENALTY, decay=DECAY, chunk=chunk
+    )
+
+
 @pytest.fixture(scope="module")
 def network():
     return fields.modulated(
@@ -33,7 +39,7 @@ def tx():
 
 @pytest.fixture(scope="module")
 def advance(network, tx):
-    return autodecoder.make_advance(network, tx, penalty=PENALTY, decay=DECAY)
+    return make_advance(network, tx)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +51,12 @@ def fresh(network, tx):
     return lambda: jax.tree.map(jnp.copy, initial)
 
 
-def trained(advance, state, task, *, steps, calls=1):
+def trained(advance, state, task, *, steps, calls=1, points=None):
     losses = []
     for _ in range(calls):
-        state, part = advance(jax.random.key(1), state, *task, batch=2, steps=steps)
+        state, part = advance(
+            jax.random.key(1), state, *task, batch=2, points=points, steps=steps
+        )
         losses.append(part)
     return state, np.concatenate(losses)
 
@@ -92,6 +100,26 @@ def test_the_objective_is_the_error_plus_the_penalty(network, advance, fresh, ta
     expected = np.mean(np.square(rendered - target[0])) + PENALTY * np.sum(latent**2)
     _, losses = trained(advance, state.replace(trained=same), (points, target), steps=1)
     np.testing.assert_allclose(losses[0], expected, rtol=1e-4)
+
+
+def test_the_chunk_changes_nothing_but_speed(network, tx, advance, fresh, task):
+    one = trained(advance, fresh(), task, steps=2)
+    both = trained(make_advance(network, tx, chunk=2), fresh(), task, steps=2)
+    chex.assert_trees_all_close(one, both, rtol=1e-3, atol=1e-5)
+
+
+def test_points_are_drawn_anew_and_belong_to_their_values(
+    network, advance, fresh, task
+):
+    """A picture that every point agrees on has one loss, whichever points are drawn."""
+    points, values = task
+    state = fresh()
+    _, few = trained(advance, state, (points[:1], values[:, :1]), steps=2, points=6)
+    _, one = trained(advance, fresh(), (points[:1], values[:, :1]), steps=2)
+    np.testing.assert_allclose(few, one, rtol=1e-5)
+    _, losses = trained(advance, fresh(), task, steps=2, points=2)
+    _, whole = trained(advance, fresh(), task, steps=2)
+    assert np.all(np.abs(losses / whole - 1) > 1e-4)
 
 
 def test_latents_start_small_and_different(fresh):

@@ -16,8 +16,10 @@ ALLOWED = {
     "checkpoint": {"tree"},
     "store": {"records", "tree"},
     "latent": {"types"},
+    "merging": {"tree"},
     "fields": {"types"},
     "adapters": {"types"},  # An adapter never sees a field.
+    "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
     "data": {"types"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.

@@ -28,12 +28,14 @@ class Adapter(NamedTuple):
 
     `init(key, base) -> adapter`; `merge(base, adapter) -> params` of the same
     structure as `base`; `free(base) -> tree` of booleans shaped like the adapter,
-    False where an entry is frozen at a value that all instances share.
+    False where an entry is frozen at a value that all instances share;
+    `centre(base) -> adapter`: the mean of `init` over its keys.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
     merge: Callable[[Params, ArrayTree], Params]
     free: Callable[[Params], ArrayTree]
+    centre: Callable[[Params], ArrayTree]
 
 
 class Codec(NamedTuple):

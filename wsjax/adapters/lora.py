@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 import chex
 import jax
-import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.adapters.mask import factor_shapes, free_factors
+from wsjax.adapters.mask import factor_shapes, filled, free_factors, shifted
 from wsjax.types import Adapter, Params
 
 
-def lora(*, rank: int, ranks: Mapping[str, int] | None = None) -> Adapter:
+def lora(
+    *, rank: int, ranks: Mapping[str, int] | None = None, biases: bool = False
+) -> Adapter:
     """Additive adapter on every kernel: `kernel + a.T @ b`.
 
     Starts at `b = 0` and `a ~ U(+-1/sqrt(d_in))`, so that a fresh adapter changes
@@ -20,16 +21,24 @@ def lora(*, rank: int, ranks: Mapping[str, int] | None = None) -> Adapter:
     Args:
       rank: R, components per layer that `ranks` does not name.
       ranks: R of single layers by name; 0 leaves a layer as it is.
+      biases: whether the instance moves the biases of its layers too.
     """
 
+    def shapes(base: Params) -> dict:
+        return factor_shapes(base, rank, ranks=ranks, biases=biases)
+
+    def centre(base: Params) -> ArrayTree:
+        return filled(shapes(base), {})
+
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, ranks=ranks)
-        keys = jax.random.split(key, len(shapes))
-        adapter = {}
-        for layer_key, (name, (a, b)) in zip(keys, shapes.items(), strict=True):
-            bound = a[1] ** -0.5
-            start = jax.random.uniform(layer_key, a, minval=-bound, maxval=bound)
-            adapter[name] = {"a": start, "b": jnp.zeros(b)}
+        adapter = centre(base)
+        keys = jax.random.split(key, len(adapter))
+        for layer_key, factors in zip(keys, adapter.values(), strict=True):
+            shape = factors["a"].shape
+            bound = shape[1] ** -0.5
+            factors["a"] = jax.random.uniform(
+                layer_key, shape, minval=-bound, maxval=bound
+            )
         return adapter
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
@@ -38,10 +47,10 @@ def lora(*, rank: int, ranks: Mapping[str, int] | None = None) -> Adapter:
             kernel = base[name]["kernel"]
             update = factors["a"].T @ factors["b"]
             chex.assert_equal_shape([kernel, update])
-            params[name] = {**base[name], "kernel": kernel + update}
+            params[name] = shifted(base[name], factors, kernel + update)
         return params
 
     def free(base: Params) -> ArrayTree:
-        return free_factors(factor_shapes(base, rank, ranks=ranks))
+        return free_factors(shapes(base))
 
-    return Adapter(init, merge, free)
+    return Adapter(init, merge, free, centre)

@@ -13,40 +13,37 @@ in the paper. The literal `b = 0` of additive LoRA is a dead start (zero gradien
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.adapters.mask import factor_shapes, free_factors
+from wsjax.adapters.mask import factor_shapes, filled, free_factors, shifted
 from wsjax.types import Adapter, Params
 
 
-def _ones(key, a, b, spread):
-    a_key, b_key = jax.random.split(key)
-    return {
-        "a": 1.0 + spread * jax.random.normal(a_key, a),
-        "b": 1.0 + spread * jax.random.normal(b_key, b),
-    }
+class Start(NamedTuple):
+    """`draws`: by factor, its mean and the standard deviation of the draw around it.
+
+    `spread` stands for the adapter's own, `fan_in` for 1 / sqrt(d_in).
+    `gain(a.T @ b, R)` is what the kernel is multiplied with.
+    """
+
+    draws: dict[str, tuple[float, str | float]]
+    gain: Callable[[jax.Array, int], jax.Array]
 
 
-def _normal(key, a, b, spread):
-    del spread  # The start is all spread.
-    a_key, b_key = jax.random.split(key)
-    return {"a": jax.random.normal(a_key, a), "b": jax.random.normal(b_key, b)}
+_NEAR_ONE = {"a": (1.0, "spread"), "b": (1.0, "spread")}
+_UNIT = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+_HALF = {"a": (0.0, "fan_in"), "b": (0.0, 0.0)}
 
-
-def _zero(key, a, b, spread):
-    del spread
-    return {"a": jax.random.normal(key, a) * a[1] ** -0.5, "b": jnp.zeros(b)}
-
-
-STARTS: dict[str, tuple[Callable, Callable]] = {
-    "ones": (_ones, lambda product, rank: product / rank),
-    "normal": (_normal, lambda product, rank: product / jnp.sqrt(1.0 * rank)),
-    "skip": (_zero, lambda product, rank: 1.0 + product),
-    "exp": (_zero, lambda product, rank: jnp.exp(product)),
+STARTS = {
+    "ones": Start(_NEAR_ONE, lambda product, rank: product / rank),
+    "normal": Start(_UNIT, lambda product, rank: product / jnp.sqrt(1.0 * rank)),
+    "skip": Start(_HALF, lambda product, rank: 1.0 + product),
+    "exp": Start(_HALF, lambda product, rank: jnp.exp(product)),
 }
 
 
@@ -56,6 +53,7 @@ def mlora(
     start: str = "ones",
     spread: float = 0.01,
     ranks: Mapping[str, int] | None = None,
+    biases: bool = False,
 ) -> Adapter:
     """Multiplicative adapter on every kernel.
 
@@ -64,32 +62,44 @@ def mlora(
       start: a key of `STARTS`; sets the start and the meaning of the factors.
       spread: standard deviation of the `ones` start.
       ranks: R of single layers by name; 0 leaves a layer as it is.
+      biases: whether the instance moves the biases of its layers too; additive.
 
     Raises:
       ValueError: if `start` is unknown.
     """
     if start not in STARTS:
         raise ValueError(f"unknown start {start!r}; choose one of {sorted(STARTS)}")
-    draw, factor = STARTS[start]
+    draws, gain = STARTS[start]
+
+    def shapes(base: Params) -> dict:
+        return factor_shapes(base, rank, ranks=ranks, biases=biases)
+
+    def centre(base: Params) -> ArrayTree:
+        return filled(shapes(base), {name: mean for name, (mean, _) in draws.items()})
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
-        shapes = factor_shapes(base, rank, ranks=ranks)
-        keys = jax.random.split(key, len(shapes))
-        return {
-            name: draw(layer_key, a, b, spread)
-            for layer_key, (name, (a, b)) in zip(keys, shapes.items(), strict=True)
-        }
+        adapter = centre(base)
+        keys = jax.random.split(key, len(adapter))
+        for layer_key, factors in zip(keys, adapter.values(), strict=True):
+            widths = {"spread": spread, "fan_in": factors["a"].shape[1] ** -0.5}
+            leaf_keys = jax.random.split(layer_key)
+            for leaf_key, (name, (_, width)) in zip(
+                leaf_keys, draws.items(), strict=True
+            ):
+                noise = jax.random.normal(leaf_key, factors[name].shape)
+                factors[name] += widths.get(width, width) * noise
+        return adapter
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
         params = dict(base)
         for name, factors in adapter.items():
             kernel = base[name]["kernel"]
-            gain = factor(factors["a"].T @ factors["b"], len(factors["a"]))
-            chex.assert_equal_shape([kernel, gain])
-            params[name] = {**base[name], "kernel": kernel * gain}
+            factor = gain(factors["a"].T @ factors["b"], len(factors["a"]))
+            chex.assert_equal_shape([kernel, factor])
+            params[name] = shifted(base[name], factors, kernel * factor)
         return params
 
     def free(base: Params) -> ArrayTree:
-        return free_factors(factor_shapes(base, rank, ranks=ranks))
+        return free_factors(shapes(base))
 
-    return Adapter(init, merge, free)
+    return Adapter(init, merge, free, centre)

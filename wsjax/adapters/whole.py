@@ -11,7 +11,8 @@ from wsjax.types import Adapter, Params
 def whole() -> Adapter:
     """Kernels and biases are the instance's own; the Fourier layer stays the base's.
 
-    Every instance starts from the base itself (one shared initialisation).
+    Every instance starts from the base itself (one shared initialisation), whose
+    kernels are draws around zero.
     """
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
@@ -25,4 +26,9 @@ def whole() -> Adapter:
         layers = {name: base[name] for name in adapted(base)}
         return jax.tree.map(lambda x: jnp.ones(x.shape, bool), layers)
 
-    return Adapter(init, merge, free)
+    def centre(base: Params) -> ArrayTree:
+        return jax.tree.map(
+            jnp.zeros_like, {name: base[name] for name in adapted(base)}
+        )
+
+    return Adapter(init, merge, free, centre)

@@ -7,6 +7,8 @@ worth something only where it beats the three trivial ones here.
 import jax
 import numpy as np
 
+from wsjax.analysis.dimension import population, spectrum
+
 
 def components_for(x: np.ndarray, *, share: float = 0.9) -> int:
     """Number of principal components that hold `share` of the variance of the rows.
@@ -16,19 +18,17 @@ def components_for(x: np.ndarray, *, share: float = 0.9) -> int:
       share: in (0, 1].
 
     Returns:
-      The smallest such number, from the singular values of the centred rows; 0 if all
-      rows are equal.
+      The smallest such number, from the `spectrum`; 0 if all rows are equal.
 
     Raises:
       ValueError: if `x` is not a matrix with a row, or `share` is outside (0, 1].
     """
-    x = _population(x, least=1)
+    x = population(x, least=1)
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], got {share}")
     if np.ptp(x, axis=0).max() == 0:
         return 0
-    variances = np.square(np.linalg.svd(x - x.mean(axis=0), compute_uv=False))
-    shares = np.cumsum(variances) / variances.sum()
+    shares = np.cumsum(spectrum(x))
     # The slack keeps components of pure rounding out when all variance is asked for.
     return int(np.searchsorted(shares, share - 1e-12)) + 1
 
@@ -51,7 +51,7 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     Raises:
       ValueError: if `x` is not a matrix of 2 rows or more.
     """
-    x = _population(x, least=2)
+    x = population(x, least=2)
     mean = x.mean(axis=0)
     mixture = np.asarray(jax.random.normal(key, (n, len(x))), x.dtype)
     return mean + mixture @ (x - mean) / np.sqrt(len(x) - 1)
@@ -59,7 +59,7 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
 
 def average_two(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     """Means of two different random rows; `n` of them, as `gaussian_samples`."""
-    x = _population(x, least=2)
+    x = population(x, least=2)
     first_key, step_key = jax.random.split(key)
     first = np.asarray(jax.random.randint(first_key, (n,), 0, len(x)))
     step = np.asarray(jax.random.randint(step_key, (n,), 1, len(x)))
@@ -82,15 +82,8 @@ def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndar
     Raises:
       ValueError: if `x` is not a matrix of 2 rows or more.
     """
-    x = _population(x, least=2)
+    x = population(x, least=2)
     row_key, noise_key = jax.random.split(key)
     rows = np.asarray(jax.random.randint(row_key, (n,), 0, len(x)))
     noise = np.asarray(jax.random.normal(noise_key, (n, x.shape[1])), x.dtype)
     return x[rows] + scale * x.std(axis=0) * noise
-
-
-def _population(x: np.ndarray, *, least: int) -> np.ndarray:
-    x = np.asarray(x, np.float64)
-    if x.ndim != 2 or len(x) < least:
-        raise ValueError(f"need a matrix of {least} rows or more, got shape {x.shape}")
-    return x

@@ -36,7 +36,9 @@ def _inside(distance, edge):
 KINDS = (_disc, _ring, _bar, _gradient)
 
 
-def load(*, size: int = 16, n: int = 64, classes: int = 4, seed: int = 0) -> Images:
+def load(
+    *, size: int = 16, n: int = 64, classes: int = 4, channels: int = 1, seed: int = 0
+) -> Images:
     """Draws discs, rings, bars and gradients at random places and radii.
 
     Labels cycle through the classes. The same seed gives the same pictures, and
@@ -46,22 +48,26 @@ def load(*, size: int = 16, n: int = 64, classes: int = 4, seed: int = 0) -> Ima
       size: side of the pictures in pixels.
       n: number of pictures.
       classes: how many kinds to use, 1 to 4, in the order above.
-      seed: of the random places and radii.
+      channels: C; each shape has a random brightness in every channel but the first.
+      seed: of the random places, radii and colours.
 
     Returns:
-      Pixels `[N, size, size, 1]` float32 in [0, 1]; labels 0 to `classes` - 1.
+      Pixels `[N, size, size, C]` float32 in [0, 1]; labels 0 to `classes` - 1.
 
     Raises:
       ValueError: if a number is out of range.
     """
-    options = {"size": size, "n": n, "classes": classes}
+    options = {"size": size, "n": n, "classes": classes, "channels": channels}
     for name, value in options.items():
         if value is None:
             raise ValueError(f"{name}= needs a whole number of at least 1, got None")
         check_positive(name, value)
     if classes > len(KINDS):
         raise ValueError(f"classes= needs 1 to {len(KINDS)}, got {classes}")
-    draws = np.random.default_rng(seed).uniform(-1.0, 1.0, (n, 3))
+    generator = np.random.default_rng(seed)
+    draws = generator.uniform(-1.0, 1.0, (n, 3))
+    colours = generator.uniform(0.0, 1.0, (n, channels)).astype(np.float32)
+    colours[:, 0] = 1.0
     centres = (np.arange(size) + 0.5) * 2 / size - 1
     y, x = np.meshgrid(centres, centres, indexing="ij")
     edge = 2 / size  # One pixel.
@@ -70,5 +76,5 @@ def load(*, size: int = 16, n: int = 64, classes: int = 4, seed: int = 0) -> Ima
         KINDS[label](x - 0.4 * right, y - 0.4 * down, 0.4 + 0.15 * growth, edge)
         for label, (right, down, growth) in zip(labels, draws, strict=True)
     ]
-    pixels = np.stack(pixels)[..., None].astype(np.float32)
+    pixels = np.stack(pixels)[..., None].astype(np.float32) * colours[:, None, None]
     return Images(pixels, labels, [str(i) for i in range(n)], {})

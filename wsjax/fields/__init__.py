@@ -1,7 +1,17 @@
 """Coordinate networks: one coordinate in, one value out."""
 
 from wsjax.fields.mlp import mlp
+from wsjax.fields.mlp import wiring as mlp_wiring
 from wsjax.fields.modulated import Modulated, fold, modulated
 from wsjax.fields.residual import residual
+from wsjax.fields.residual import wiring as residual_wiring
 
-__all__ = ["Modulated", "fold", "mlp", "modulated", "residual"]
+__all__ = [
+    "Modulated",
+    "fold",
+    "mlp",
+    "mlp_wiring",
+    "modulated",
+    "residual",
+    "residual_wiring",
+]

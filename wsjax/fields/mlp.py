@@ -1,5 +1,7 @@
 """The standalone field: Fourier features and linear layers (paper section 3.1)."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 
@@ -15,6 +17,17 @@ def apply(params: Params, coord: jax.Array) -> jax.Array:
     for i in range(hidden):
         x = jax.nn.relu(linear(params[f"layer_{i}"], x))
     return linear(params["output"], x)
+
+
+def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
+    """Names the spaces of channels between layers, as `residual.wiring`.
+
+    Each hidden layer is a space of its own.
+    """
+    hidden = sum(name.startswith("layer_") for name in params)
+    spaces = [None, *(f"hidden_{i}" for i in range(hidden)), None]
+    layers = [*(f"layer_{i}" for i in range(hidden)), "output"]
+    return dict(zip(layers, itertools.pairwise(spaces), strict=True))
 
 
 def mlp(

@@ -45,6 +45,21 @@ def apply(params: Params, coord: jax.Array) -> jax.Array:
     return linear(params["output"], x)
 
 
+def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
+    """Names the spaces of channels between layers: `{layer: (inputs, outputs)}`.
+
+    Channels of one space can be moved together without a change of the function; None
+    stands for those that cannot: Fourier features and output values. The residual
+    stream is one space, the neurons inside a block are one each.
+    """
+    hidden = sum(name.startswith("layer_") for name in params)
+    spaces = {"layer_0": (None, "stream"), "output": ("stream", None)}
+    for i in range(1, hidden, 2):
+        spaces[f"layer_{i}"] = ("stream", f"inner_{i}")
+        spaces[f"layer_{i + 1}"] = (f"inner_{i}", "stream")
+    return spaces
+
+
 def residual(
     *, width: int, blocks: int, channels: int, dim: int = 2, omega: float = 8.0
 ) -> Field:

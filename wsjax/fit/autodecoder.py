@@ -11,6 +11,7 @@ from flax import struct
 
 from wsjax import coords
 from wsjax.fields.modulated import Modulated
+from wsjax.fit.accumulate import in_chunks
 from wsjax.fit.instance import render
 from wsjax.fit.losses import squared_error
 from wsjax.types import Params
@@ -57,39 +58,46 @@ def make_advance(
     *,
     penalty: float,
     decay: float,
+    chunk: int,
 ) -> Callable[..., tuple[State, jax.Array]]:
-    """Returns `advance(key, state, coords, values, *, batch, steps)`.
+    """Returns `advance(key, state, coords, values, *, batch, steps, points=None)`.
 
-    It takes `steps` optimiser steps on random batches of `batch` whole instances and
-    returns the state and the losses `[steps]`. `coords` `[P, D]` and `values`
-    `[N, P, C]` may be those of any resolution (`at_resolution`). The key serves all
-    calls: each step derives its own from it.
+    It takes `steps` optimiser steps on random batches of `batch` instances and returns
+    the state and the losses `[steps]`. `coords` `[P, D]` and `values` `[N, P, C]` may
+    be those of any resolution (`at_resolution`); each step sees `points` random ones of
+    every instance, or all of them if None. The key serves all calls: each step derives
+    its own from it.
 
     Args:
       network: the modulated field.
       tx: optimiser of parameters and latents together.
       penalty: lambda_r of Eq. 4, on the squared norm of a latent.
       decay: of the moving average that every later stage uses.
+      chunk: instances whose gradients are computed at once; it must divide `batch`
+        (see `in_chunks`).
     """
 
-    def objective(trained, points, values, rows):
-        latents = trained["latents"][rows]
-
-        def one(latent, target):
-            code = network.style(trained["params"], latent)
-            folded = network.fold(trained["params"], code)
-            error = squared_error(render(network.field, folded, points), target)
+    def objective(params, latents, points, values):
+        def one(latent, coords, target):
+            code = network.style(params, latent)
+            predicted = render(network.field, network.fold(params, code), coords)
+            error = squared_error(predicted, target)
             return error + penalty * jnp.sum(jnp.square(latent))
 
-        return jnp.mean(jax.vmap(one)(latents, values[rows]))
+        return jnp.mean(jax.vmap(one)(latents, points, values))
 
-    def advance(key, state: State, points, values, *, batch: int, steps: int):
+    gradients = in_chunks(objective, chunk=chunk)
+
+    def advance(key, state: State, coords, values, *, batch, steps, points=None):
         def step(state, _):
             step_key = jax.random.fold_in(key, state.step)
-            rows = jax.random.randint(step_key, (batch,), 0, len(values))
-            loss, grads = jax.value_and_grad(objective)(
-                state.trained, points, values, rows
+            rows, *drawn = _draw(step_key, coords, values, batch=batch, points=points)
+            latents = state.trained["latents"]
+            loss, (shared, own) = gradients(
+                state.trained["params"], latents[rows], *drawn
             )
+            dense = jnp.zeros_like(latents).at[rows].add(own)
+            grads = {"params": shared, "latents": dense}
             updates, opt_state = tx.update(grads, state.opt_state, state.trained)
             trained = optax.apply_updates(state.trained, updates)
             average = optax.incremental_update(trained, state.average, 1.0 - decay)
@@ -97,7 +105,18 @@ def make_advance(
 
         return jax.lax.scan(step, state, length=steps)
 
-    return jax.jit(advance, static_argnames=("batch", "steps"), donate_argnums=1)
+    static = ("batch", "points", "steps")
+    return jax.jit(advance, static_argnames=static, donate_argnums=1)
+
+
+def _draw(key, coords, values, *, batch: int, points: int | None):
+    """Random instances `[B]`, and of each random points `[B, p, D]` and `[B, p, C]`."""
+    rows_key, points_key = jax.random.split(key)
+    rows = jax.random.randint(rows_key, (batch,), 0, len(values))
+    if points is None:
+        return rows, jnp.broadcast_to(coords, (batch, *coords.shape)), values[rows]
+    chosen = jax.random.randint(points_key, (batch, points), 0, len(coords))
+    return rows, coords[chosen], values[rows[:, None], chosen]
 
 
 def mean_base(network: Modulated, trained: ArrayTree) -> Params:

@@ -1,0 +1,103 @@
+"""Faces, or other colour pictures, at 64x64 from a folder or an npz.
+
+  python -m experiments.pipeline --config=configs/faces.py --workdir=runs/faces \
+      --config.data.path=faces
+
+`configs/faces.py:tiny` runs the same code on pictures drawn on the spot, in seconds.
+What is not named here is as in configs/digits.py.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+from configs import digits
+
+
+def get_config(variant: str = "full") -> ConfigDict:
+    """Returns the recipe; `variant` is "full" or "tiny"."""
+    config = digits.get_config(variant)
+    if variant == "tiny":
+        config.data = config_dict.create(
+            name="discs", size=12, n=40, channels=3, classes=4, heldout=0.2
+        )
+        config.base.rehearsal.episodes = 2
+        return config
+    config.data = config_dict.create(
+        name="images",
+        path=config_dict.placeholder(str),  # Required: folder or npz.
+        size=64,  # Pixels per side, after a centre crop.
+        channels=3,
+        n=1000,  # First n instances only.
+        heldout=0.2,
+    )
+    _base(config.base)
+    _adapter(config.adapter)
+    _fit(config.fit)
+    config.structure.points = 512
+    config.sweep = _sweep()
+    config.diffusion.components = 128
+    config.diffusion.gram = config_dict.create(instances=12, shrink=2)
+    config.sample.update(n=400, chunk=50)
+    return config
+
+
+def _base(base: ConfigDict) -> None:
+    base.field.update(width=64, blocks=2, omega=6.0, latent_dim=256, style_dim=256)
+    base.update(batches=(64, 64, 64), points=(64, 128, 256), steps=(360, 600, 1440))
+    base.learning_rate = 0.015
+    base.decay = 0.998
+    base.rehearsal.episodes = 60
+
+
+def _adapter(adapter: ConfigDict) -> None:
+    """Options of each representation: about 3,000 trainable numbers per face."""
+    mlp = {"features": 64, "width": 44, "depth": 1, "scale": 4.0}
+    adapter.mlp.field.update(mlp)
+    adapter.mlp_asym.field.update({**mlp, "width": 50})
+    for name in ("lora", "lora_asym"):
+        adapter[name] = config_dict.create(rank=4)
+    for name in ("mlora", "mlora_asym"):
+        adapter[name] = config_dict.create(rank=4, start="skip", biases=True)
+
+
+def _fit(fit: ConfigDict) -> None:
+    fit.steps = 200
+    fit.learning_rate.update(
+        mlp=0.06, mlp_asym=0.06, lora=0.02, lora_asym=0.005, mlora=0.05, mlora_asym=0.05
+    )
+    for name in fit.pull:
+        fit.pull[name] = 1e-6
+    fit.update(consensus=24, rounds=2, chunk=1, group=32, compare=100)
+
+
+def _sweep() -> ConfigDict:
+    """What `experiments.sweep` tries, each at its learning rates."""
+    sweep = config_dict.create(n=24, consensus=16, rounds=1)
+    scales = [
+        {"learning_rate": (0.03, 0.06, 0.12), "adapter": {"field": {"scale": scale}}}
+        for scale in (3.0, 5.0)
+    ]
+    fast = {"learning_rate": (0.03, 0.06, 0.12)}
+    deep = {"features": 48, "width": 34, "depth": 2}
+    ones = {"start": "ones", "spread": 0.03}
+    masked = [
+        fast,
+        {"learning_rate": (0.06,), "b2": 0.95},
+        {"learning_rate": (0.06, 0.12), "adapter": ones},
+        {"learning_rate": (0.06,), "adapter": {"start": "exp"}},
+        {"learning_rate": (0.06,), "adapter": {"start": "normal"}},
+        {"learning_rate": (0.06,), "adapter": {"rank": 5, "biases": False}},
+    ]
+    sweep.variants = {
+        "mlp": [
+            *scales,
+            {"learning_rate": (0.03, 0.06), "adapter": {"field": deep}},
+            {"learning_rate": (0.06,), "b2": 0.95},
+            {"learning_rate": (0.06,), "pull": 0.0},
+        ],
+        "mlp_asym": scales,
+        "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
+        "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
+        "mlora": [fast, {"learning_rate": (0.06,), "adapter": ones}],
+        "mlora_asym": masked,
+    }
+    return sweep
