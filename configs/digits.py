@@ -34,6 +34,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = config_dict.create(
         n=30,  # Held-out instances, fitted from one start and perturbed ones.
         points=config_dict.placeholder(int),  # As fit.points.
+        start="ones",  # Of mLoRA here: the one with a linear mode.
+        spread=0.01,
     )
     config.sweep = _sweep()
     if variant == "tiny":
@@ -91,6 +93,7 @@ def _adapter() -> ConfigDict:
 
 def _fit() -> ConfigDict:
     fit = ConfigDict()
+    fit.n = config_dict.placeholder(int)  # First n instances only.
     fit.steps = 120
     fit.points = config_dict.placeholder(int)  # None: every pixel, every step.
     fit.b2 = 0.9  # Second-moment decay of Adam.
@@ -182,7 +185,7 @@ def _shrink(config: ConfigDict) -> None:
     config.diffusion.residual_mlp.update(width=16, depth=1)
     config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
     config.base.rehearsal.update(batch=4, steps=3, points=6, every=2)
-    config.structure.n = 3
+    config.structure.n = 2
     one = [{"learning_rate": (0.01,)}]
     config.sweep = config_dict.create(
         n=4, consensus=4, rounds=1, variants={name: one for name in config.fit.pull}

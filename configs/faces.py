@@ -45,7 +45,8 @@ def _base(base: ConfigDict) -> None:
     base.update(batches=(64, 64, 64), points=(64, 128, 256), steps=(360, 600, 1440))
     base.learning_rate = 0.015
     base.decay = 0.998
-    base.rehearsal.episodes = 60
+    # As long as a fit, so that the base sees the last decibels too.
+    base.rehearsal.update(episodes=80, steps=200, batch=16, learning_rate=3e-3)
 
 
 def _adapter(adapter: ConfigDict) -> None:
@@ -62,7 +63,12 @@ def _adapter(adapter: ConfigDict) -> None:
 def _fit(fit: ConfigDict) -> None:
     fit.steps = 200
     fit.learning_rate.update(
-        mlp=0.06, mlp_asym=0.06, lora=0.02, lora_asym=0.005, mlora=0.05, mlora_asym=0.05
+        mlp=0.045,
+        mlp_asym=0.06,
+        lora=0.02,
+        lora_asym=0.005,
+        mlora=0.08,
+        mlora_asym=0.08,
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6
@@ -73,10 +79,10 @@ def _sweep() -> ConfigDict:
     """What `experiments.sweep` tries, each at its learning rates."""
     sweep = config_dict.create(n=24, consensus=16, rounds=1)
     scales = [
-        {"learning_rate": (0.03, 0.06, 0.12), "adapter": {"field": {"scale": scale}}}
-        for scale in (3.0, 5.0)
+        {"learning_rate": (0.03, 0.045, 0.07), "adapter": {"field": {"scale": scale}}}
+        for scale in (3.0, 4.0, 5.0)
     ]
-    fast = {"learning_rate": (0.03, 0.06, 0.12)}
+    fast = {"learning_rate": (0.05, 0.08, 0.12)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
     masked = [

@@ -2,13 +2,24 @@ r"""Reads classes and structure off the fitted weights.
 
   python -m experiments.analyze --config=configs/digits.py --workdir=runs/digits
 
-Reads fit/<representation>/, writes analyze/<representation>/: metrics.json and the
-t-SNE map of the weights. Every probe runs on pixels too.
+Reads fit/<representation>/, writes analyze/<representation>/: metrics.json, the t-SNE
+map of the weights, their intrinsic dimension, and paths between instances in every
+representation that was fitted. Every probe runs on pixels too. Where the recipe has a
+structure study, it is run as well (`experiments.structure`).
 """
 
 from ml_collections import ConfigDict
 
-from experiments import encoding, figures, launch, parts, run_folder
+from experiments import (
+    dimension,
+    encoding,
+    figures,
+    launch,
+    mixing,
+    parts,
+    run_folder,
+    structure,
+)
 from wsjax import latent, records
 from wsjax.analysis import probes, spectrum
 from wsjax.data import images
@@ -32,7 +43,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {
         "n": len(weights),
         "n_heldout": int(fits.heldout.sum()),
-        "components_90": spectrum.components_for(weights),
         "pixels_components_90": spectrum.components_for(pixels),
     }
     labels = data.pictures.labels
@@ -50,6 +60,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     title = f"t-SNE of {form.name} weights"
     figure = figures.scatter(points, labels, title)
     records.write_bytes(folder / "tsne.png", figures.png(figure))
+    dimensions, figure = dimension.measure(config, form, data, fits)
+    records.write_bytes(folder / "dimension.png", figures.png(figure))
+    figure = mixing.paths(config, root, data)
+    records.write_bytes(folder / "paths.png", figures.png(figure))
+    metrics |= dimensions
+    studied = structure.run(config, workdir).get(form.name, {})
+    metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
     return run_folder.close(
         folder, f"analyze {form.name}", {**metrics, **records.since(clock)}
     )

@@ -91,15 +91,17 @@ def curves(
 
 
 def bands(curves: dict[str, dict[str, np.ndarray]], measures: dict[str, str]) -> Figure:
-    """A panel per measure against lambda, a line per name with a band of one std.
+    """A panel per measure against lambda, two in a row, a line per name.
 
     Args:
-      curves: by name, `lambda` `[L]` and each measure `[L, 2]`, mean and std.
+      curves: by name, `lambda` `[L]` and each measure `[L, 2]`: mean, and the std that
+        is drawn as a band.
       measures: label of the vertical axis by measure.
     """
-    figure = Figure(figsize=(3.4 * len(measures), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(measures), squeeze=False)[0]
-    for axes, (measure, label) in zip(panels, measures.items(), strict=True):
+    rows = -(-len(measures) // 2)
+    figure = Figure(figsize=(7.2, 3.2 * rows), layout="constrained")
+    for place, (measure, label) in enumerate(measures.items(), 1):
+        axes = figure.add_subplot(rows, 2, place)
         for name, found in curves.items():
             mean, std = found[measure].T
             (line,) = axes.plot(found["lambda"], mean, marker=".", label=name)
@@ -112,7 +114,7 @@ def bands(curves: dict[str, dict[str, np.ndarray]], measures: dict[str, str]) ->
                 linewidth=0,
             )
         axes.set(xlabel="perturbation of the start, lambda", ylabel=label)
-    panels[-1].legend(fontsize=7)
+    axes.legend(fontsize=7)
     return figure
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from experiments import launch, parts, run_folder
 from wsjax import fit, latent, records, store, tree
+from wsjax.analysis.interval import interval
 from wsjax.analysis.spectrum import components_for
 from wsjax.fit.consensus import consensus
 from wsjax.fit.instance import finite
@@ -37,7 +38,7 @@ def run(
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "fit" / config.adapter.name
-    n = min(limit or len(data.heldout), len(data.heldout))
+    n = min(limit or config.fit.n or len(data.heldout), len(data.heldout))
     metrics = run_folder.finished(folder, f"fit {config.adapter.name}")
     if metrics is not None and metrics["n_fitted"] >= n and not _removed(folder):
         return metrics
@@ -167,6 +168,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
             f"all {len(instances)} fits diverged; lower --config.fit.learning_rate."
             f"{form.name}={config.fit.learning_rate[form.name]}"
         )
+    heldout = [i["psnr_db"] for i in instances if i["heldout"] and i["psnr_db"]]
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = records.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
@@ -180,12 +182,21 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "steps": config.fit.steps,
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
+        **_heldout(heldout),
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
         "fields_per_cpu_second": len(instances) / manifest["cost"]["cpu_seconds"],
         "peak_memory_mib": records.peak_memory_mib(),
         "bytes_per_field": round(files / len(instances)),
     }
+
+
+def _heldout(quality: list[float]) -> dict[str, float]:
+    """Mean and 95 % confidence interval over instances that the base never saw."""
+    if len(quality) < 2:
+        return {}
+    mean, half = interval(np.array(quality))
+    return {"psnr_db_heldout_mean": mean, "psnr_db_heldout_ci95": half}
 
 
 def _vectors(folder: pathlib.Path, form: parts.Representation, first) -> np.ndarray:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from experiments import parts
 from wsjax import adapters, checkpoint, fit, records
-from wsjax.fit import rehearsal
+from wsjax.fit import autodecoder, rehearsal
 from wsjax.types import Field, Params
 
 
@@ -64,10 +64,8 @@ def _prepare(config: ConfigDict, field: Field, base: Params):
         b2=config.fit.b2,
         final=0.1,
     )
-    outer = rehearsal.adam(
-        learning_rate=options.learning_rate,
-        steps=options.steps * options.episodes,
-        warmup=2 * options.steps,
+    outer = autodecoder.adam(
+        learning_rate=options.learning_rate, steps=options.steps * options.episodes
     )
     episode = rehearsal.make_episode(
         field,

@@ -6,9 +6,7 @@ Reads what the other binaries wrote, writes report.html. Pictures and style are 
 the page, nothing is fetched. Stages that are missing are named and left out.
 """
 
-import base64
 import functools
-import io
 import json
 import math
 import pathlib
@@ -20,9 +18,8 @@ import jinja2
 import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
-from PIL import Image
 
-from experiments import figures, launch, parts, run_folder
+from experiments import comparison, embed, launch, parts, run_folder
 from wsjax import adapters, records, store
 
 # Folder of a stage: the binary that fills it.
@@ -34,7 +31,9 @@ _STAGES = {
     "evaluate": "evaluate",
     "analyze": "analyze",
 }
-_SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at most.
+# Folders of studies that compare the representations. They are no rows of the table of
+# stages: `analyze` runs the first, and its time has that in it.
+_STUDIES = ("structure", "sweep")
 
 
 class Study(NamedTuple):
@@ -81,6 +80,7 @@ def _render(content: dict) -> str:
     )
     environment.filters |= {
         "number": _number,
+        "spread": _spread,
         "percent": functools.partial(_number, digits=1, unit=" %", scale=100),
     }
     return environment.get_template("report.html").render(content)
@@ -89,7 +89,7 @@ def _render(content: dict) -> str:
 def _metrics(root: pathlib.Path, own: str) -> dict[str, dict[str, dict]]:
     order = [own, *(name for name in adapters.ADAPTERS if name != own)]
     found = {}
-    for stage in _STAGES:
+    for stage in (*_STAGES, *_STUDIES):
         names = [""] if stage == "base" else order
         paths = {name: root / stage / name / "metrics.json" for name in names}
         found[stage] = {n: records.read_json(p) for n, p in paths.items() if p.exists()}
@@ -110,7 +110,7 @@ def _content(study: Study, workdir: str) -> dict:
     return {
         "config": study.config,
         "name": study.name,
-        "binary": _STAGES,
+        "binary": _STAGES | {"structure": "structure"},
         "own": own,
         "stages": rows,
         "total": records.total([row["metrics"] for row in rows if row["metrics"]]),
@@ -120,7 +120,12 @@ def _content(study: Study, workdir: str) -> dict:
         "recipe_text": json.dumps(recipe["recipe"], indent=2),
         "command": _command(workdir),
         "pictures": _pictures(study),
-        "representations": _representations(study),
+        "representations": comparison.fits(
+            study.root, study.metrics["fit"], study.config.fit.learning_rate
+        ),
+        "structure": comparison.ordered(study.metrics["structure"]),
+        "strengths": comparison.strengths(study.metrics["structure"]),
+        "sweep": comparison.ordered(study.metrics["sweep"]),
         "features": _features(own["evaluate"] or {}),
         "generators": _generators(study),
         "failures": _failures(study),
@@ -132,26 +137,6 @@ def _command(workdir: str) -> str | None:
     if not flags.FLAGS.is_parsed() or flags.FLAGS["workdir"].value != workdir:
         return None
     return f"python -m experiments.pipeline {shlex.join(sys.argv[1:])}"
-
-
-def _representations(study: Study) -> list[dict]:
-    """Metrics of every fit; `psnr_db_common` is over the instances all of them have."""
-    qualities = {}
-    for name in study.metrics["fit"]:
-        instances = store.manifest(study.root / "fit" / name)["instances"]
-        qualities[name] = {i["name"]: i["psnr_db"] for i in instances}
-    common = set.intersection(*map(set, qualities.values())) if qualities else set()
-    rows = []
-    for name, metrics in study.metrics["fit"].items():
-        found = [db for i in common if (db := qualities[name][i]) is not None]
-        extra = {
-            "name": name,
-            "n_common": len(common),
-            "psnr_db_common": np.mean(found) if found else None,
-            "learning_rate": study.config.fit.learning_rate.get(name),
-        }
-        rows.append(metrics | extra)
-    return sorted(rows, key=lambda row: list(adapters.ADAPTERS).index(row["name"]))
 
 
 def _features(metrics: dict) -> list[str]:
@@ -194,50 +179,30 @@ def _pictures(study: Study) -> dict[str, dict | None]:
     folder = {stage: study.root / stage / study.name for stage in _STAGES}
     losses = ("loss_train", "loss_heldout")
     return {
-        "reconstructions": _picture(folder["evaluate"] / "reconstructions.png"),
-        "nearest": _picture(folder["evaluate"] / "nearest.png", sheet=True),
-        "samples": _picture(folder["samples"] / "samples.png", sheet=True),
-        "tsne": _picture(folder["analyze"] / "tsne.png"),
-        "base": _curves(study.root / "base", losses[:1], "Base field"),
-        "diffusion": _curves(folder["diffusion"], losses, "Denoiser"),
+        "reconstructions": embed.picture(folder["evaluate"] / "reconstructions.png"),
+        "nearest": embed.picture(folder["evaluate"] / "nearest.png", sheet=True),
+        "samples": embed.picture(folder["samples"] / "samples.png", sheet=True),
+        "tsne": embed.picture(folder["analyze"] / "tsne.png"),
+        "dimension": embed.picture(folder["analyze"] / "dimension.png"),
+        "paths": embed.picture(folder["analyze"] / "paths.png"),
+        "structure": embed.picture(study.root / "structure" / "structure.png"),
+        "base": embed.curves(study.root / "base", losses[:1], "Base field"),
+        "diffusion": embed.curves(folder["diffusion"], losses, "Denoiser"),
     }
-
-
-def _picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
-    if not path.exists():
-        return None
-    content = path.read_bytes()
-    try:
-        width, height = Image.open(io.BytesIO(content)).size
-    except OSError as error:
-        raise ValueError(
-            f"{path} is no readable picture; delete the folder it is in and run the "
-            "command that writes it again"
-        ) from error
-    # Whole multiples keep the pixels of a sheet equally large.
-    zoom = max(1, _SHEET_WIDTH // width) if sheet else 1
-    return {"uri": _uri(content, "png"), "width": zoom * width, "height": zoom * height}
-
-
-def _curves(folder: pathlib.Path, keys: tuple[str, ...], title: str) -> dict | None:
-    lines = records.read_lines(folder / "train.jsonl")
-    if not lines:
-        return None
-    chosen = [line["step"] for line in lines if line.get("chosen")]
-    figure = figures.curves(lines, keys, title, mark=chosen[-1] if chosen else None)
-    return {"uri": _uri(figures.svg(figure), "svg+xml"), "width": None, "height": None}
-
-
-def _uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:
     """A number with thousands separators, or a dash where there is none."""
     if value is None or jinja2.is_undefined(value) or not math.isfinite(value):
         return "–"
-    shown = f"{scale * value:,.{digits}f}{unit}"
+    shown = f"{scale * value:z,.{digits}f}{unit}"
     return shown.replace("-", "−").replace(" ", "\u00a0")  # Units stay on the line.
+
+
+def _spread(mean, width, digits: int = 2) -> str:
+    """`mean ± width`; what is absent is left out."""
+    shown = _number(mean, digits), _number(width, digits)
+    return shown[0] if "–" in shown else " ± ".join(shown)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import figures, launch, parts, run_folder
-from wsjax import adapters, latent, merging, records, symmetry, tree
+from wsjax import adapters, merging, records, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
 
@@ -37,13 +37,22 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
         return {}
     metrics = {}
     for name in adapters.ADAPTERS:
-        own = config.copy_and_resolve_references()
-        own.adapter.name = name
-        own.fit.points = config.structure.points
-        metrics[name] = _study(own, root, data)
+        metrics[name] = _study(_with(config, name), root, data)
     figure = figures.bands({name: curves(m) for name, m in metrics.items()}, _PANELS)
     records.write_bytes(root / "structure" / "structure.png", figures.png(figure))
     return metrics
+
+
+def _with(config: ConfigDict, name: str) -> ConfigDict:
+    """The recipe of one representation, with the study's own values in place."""
+    own = config.copy_and_resolve_references()
+    own.adapter.name = name
+    own.fit.points = config.structure.points
+    if name.startswith("mlora"):
+        with own.adapter[name].unlocked():
+            own.adapter[name].start = config.structure.start
+            own.adapter[name].spread = config.structure.spread
+    return own
 
 
 def curves(metrics: dict) -> dict[str, np.ndarray]:
@@ -69,7 +78,8 @@ def _study(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> dict:
     strengths = (0.0, *structure.LAMBDAS)
     starts, weights = _fits(config, form, data, chosen, strengths)
     shape = (len(chosen), len(strengths))
-    qualities = _segments(config, form, data, chosen, weights, shape)
+    score = _scorer(config, form, data)
+    qualities = _segments(score, chosen, weights, shape)
     measured = _measured(form, starts, weights, shape)
     measured |= {
         "barrier": structure.barrier(qualities),
@@ -79,6 +89,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> dict:
         "n": len(chosen),
         "steps": config.fit.steps,
         "psnr_db_mean": float(qualities[:, 0, 0].mean()),
+        "refits_mean_psnr_db": _quality_of_means(score, chosen, weights, shape),
     }
     for measure, values in measured.items():
         for strength, column in zip(structure.LAMBDAS, values.T, strict=True):
@@ -123,34 +134,45 @@ def _fits(config, form, data, chosen, strengths):
     )
 
 
-def _segments(config, form, data, chosen, weights, shape):
-    """PSNR `[n, L, T]` on the segments between the first fit and the others."""
-    n, strengths = shape
-    pairs = np.arange(n * strengths).reshape(shape)
-    first, second = np.repeat(pairs[:, 0], strengths - 1), pairs[:, 1:].reshape(-1)
-
-    def along(base, x, y, signal):
-        quality = parts.quality(form, base)
-        places = merging.path(x, y, _SEGMENT)
-        return jax.lax.map(lambda place: quality(place, signal), places)
-
-    many = over_instances(along, chunk=config.fit.chunk, group=config.fit.group)
-    found = many(
-        form.base,
-        tree.row(weights, first),
-        tree.row(weights, second),
-        data.signals(np.repeat(chosen, strengths - 1)),
+def _scorer(config, form: parts.Representation, data: parts.Data):
+    """`score(stacked [N, ...], rows [N]) -> PSNR [N]`, compiled once."""
+    many = over_instances(
+        lambda base, adapter, signal: parts.quality(form, base)(adapter, signal),
+        chunk=config.fit.chunk,
+        group=config.fit.group,
     )
-    return found.reshape(n, strengths - 1, _SEGMENT)
+    return lambda stacked, rows: many(form.base, stacked, data.signals(rows))
+
+
+def _segments(score, chosen, weights, shape) -> np.ndarray:
+    """PSNR `[n, L, T]` on the segments between the first fit and the others."""
+    pairs = np.arange(np.prod(shape)).reshape(shape)
+    first = tree.row(weights, np.repeat(pairs[:, 0], shape[1] - 1))
+    second = tree.row(weights, pairs[:, 1:].reshape(-1))
+    rows = np.repeat(chosen, shape[1] - 1)
+    places = [
+        score(jax.device_get(merging.lerp(first, second, t)), rows)
+        for t in np.linspace(0.0, 1.0, _SEGMENT)
+    ]
+    return np.stack(places, axis=-1).reshape(len(chosen), -1, _SEGMENT)
+
+
+def _quality_of_means(score, chosen, weights, shape) -> float:
+    """Mean PSNR in dB of the means of all fits of one instance."""
+    means = jax.tree.map(
+        lambda x: x.reshape(*shape, *x.shape[1:])[:, 1:].mean(axis=1), weights
+    )
+    return float(score(means, chosen).mean())
 
 
 def _measured(form, starts, weights, shape) -> dict[str, np.ndarray]:
     """Cosine similarities `[n, L]` of the first fit and the others."""
+    free = form.adapter.free(form.base)
     flat = {
-        "cosine_raw": _flattened(weights),
-        "cosine": _free(form, weights),
-        "cosine_moved": _free(form, weights) - _free(form, starts),
-        "cosine_canonical": _free(form, _canonical(form, weights, shape)),
+        "cosine_raw": _vectors(weights),
+        "cosine": _vectors(weights, free),
+        "cosine_moved": _vectors(weights, free) - _vectors(starts, free),
+        "cosine_canonical": _vectors(_canonical(form, weights, shape), free),
     }
     found = {}
     for name, vectors in flat.items():
@@ -182,16 +204,12 @@ def _canonical(form: parts.Representation, weights, shape):
     return jax.tree.map(lambda *leaves: np.stack(leaves), *matched)
 
 
-def _flattened(stacked) -> np.ndarray:
-    return np.concatenate(
-        [x.reshape(len(x), -1) for x in jax.tree.leaves(stacked)], axis=1
-    )
-
-
-def _free(form: parts.Representation, stacked) -> np.ndarray:
-    """Free entries, `[N, K]`."""
-    entries = latent.free_entries(form.adapter.free(form.base), tree.row(stacked, 0))
-    return np.asarray(jax.jit(jax.vmap(entries.encode))(stacked))
+def _vectors(stacked, chosen=None) -> np.ndarray:
+    """Entries of every instance `[N, K]`, those that `chosen` marks or all."""
+    if chosen is None:
+        chosen = jax.tree.map(lambda x: np.ones(x.shape[1:], bool), stacked)
+    found = jax.tree.map(lambda x, c: np.asarray(x)[:, np.asarray(c)], stacked, chosen)
+    return np.concatenate(jax.tree.leaves(found), axis=1)
 
 
 if __name__ == "__main__":

@@ -15,18 +15,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import fit, launch, parts, run_folder
-from wsjax import adapters, latent, records
+from wsjax import latent, records
 from wsjax.analysis.interval import interval
-from wsjax.fit.consensus import consensus
+from wsjax.fit.consensus import Diverged, consensus
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
-    """Sweeps all representations; returns the metrics of each."""
+    """Sweeps the representations of the recipe; returns the metrics of each."""
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
     best = {
-        name: max(_sweep(config, root, data, name), key=_quality)
-        for name in adapters.ADAPTERS
+        name: _best(name, _sweep(config, root, data, name))
+        for name in config.sweep.variants
     }
     slowest = max(trial["cpu_seconds_per_field"] for trial in best.values())
     return {
@@ -34,8 +34,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     }
 
 
-def _quality(trial: dict) -> float:
-    return -np.inf if trial["psnr_db_mean"] is None else trial["psnr_db_mean"]
+def _best(name: str, lines: list[dict]) -> dict:
+    finite = [line for line in lines if line["psnr_db_mean"] is not None]
+    if not finite:
+        raise ValueError(
+            f"all {len(lines)} trials of {name} diverged; give lower learning rates in "
+            f"the recipe's sweep.variants.{name}"
+        )
+    return max(finite, key=lambda line: line["psnr_db_mean"])
 
 
 def _close(config, root: pathlib.Path, data, best: dict, slowest: float) -> dict:
@@ -74,7 +80,7 @@ def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict
     return lines
 
 
-def _with(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
+def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     """The recipe with one trial's values in place."""
     own = config.copy_and_resolve_references()
     own.adapter.name = name
@@ -89,8 +95,29 @@ def _with(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
 
 def _try(config: ConfigDict, root: pathlib.Path, data, name: str, trial: dict) -> dict:
     """Fits one trial; returns it with its quality and its cost."""
-    config = _with(config, name, trial)
+    config = with_trial(config, name, trial)
     form = parts.representation(config, root, data.channels)
+    found = {
+        "trial": trial,
+        "learning_rate": trial["learning_rate"],
+        "psnr_db_mean": None,
+        "psnr_db_ci95": None,
+        "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
+        "n": config.sweep.n,
+        "steps": config.fit.steps,
+    }
+    try:
+        quality, cost = _fit(config, form, data)
+    except Diverged:
+        return found
+    found["cpu_seconds_per_field"] = cost
+    if np.all(np.isfinite(quality)):
+        found["psnr_db_mean"], found["psnr_db_ci95"] = interval(quality)
+    return found
+
+
+def _fit(config: ConfigDict, form: parts.Representation, data: parts.Data):
+    """PSNR `[n]` of the sweep's instances, and CPU-seconds per field."""
     fit_many = fit.lifted(config, form)
     train = np.flatnonzero(~data.heldout)
     common, rows = train[: config.sweep.consensus], train[-config.sweep.n :]
@@ -104,23 +131,10 @@ def _try(config: ConfigDict, root: pathlib.Path, data, name: str, trial: dict) -
         rounds=config.sweep.rounds,
     )
     clock = records.now()
-    _, quality, good = fit_many(
+    _, quality, _ = fit_many(
         (form.base, start), fit.keys_of(config, rows), data.signals(rows)
     )
-    cost = records.since(clock)["cpu_seconds"] / len(rows)
-    found = {"psnr_db_mean": None, "psnr_db_ci95": None}
-    if good.all():
-        found["psnr_db_mean"], found["psnr_db_ci95"] = interval(quality)
-    return {
-        "trial": trial,
-        "learning_rate": trial["learning_rate"],
-        **found,
-        "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
-        "n": len(rows),
-        "n_diverged": int(np.sum(~good)),
-        "steps": config.fit.steps,
-        "cpu_seconds_per_field": cost,
-    }
+    return quality, records.since(clock)["cpu_seconds"] / len(rows)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,17 @@ def test_digits_are_the_digits_of_scikit_learn():
     assert np.abs(small - np.roll(source.images, 1, axis=2) / 16).mean() > 0.2
 
 
+def test_coloured_discs_are_the_grey_ones_times_a_colour():
+    grey, colour = discs.load(n=6).pixels, discs.load(n=6, channels=3).pixels
+    np.testing.assert_array_equal(colour[..., :1], grey)
+    np.testing.assert_array_equal(colour[:4], discs.load(n=4, channels=3).pixels)
+    factors = colour.sum(axis=(1, 2)) / grey.sum(axis=(1, 2))
+    np.testing.assert_allclose(
+        colour, grey * factors[:, None, None], rtol=1e-4, atol=1e-5
+    )
+    assert np.ptp(factors[:, 1:]) > 0.3
+
+
 def test_discs_differ_by_seed_and_fewer_are_the_first_of_more():
     many = discs.load(n=12, classes=3)
     np.testing.assert_array_equal(discs.load(n=5, classes=3).pixels, many.pixels[:5])

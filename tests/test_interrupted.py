@@ -17,10 +17,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Each is written in the middle of a stage of the tiny recipe.
 MOMENTS = (
     "base/checkpoints/20/_CHECKPOINT_METADATA",
+    "base/rehearsal/2/_CHECKPOINT_METADATA",
     "fit/mlora_asym/weights_00000016.safetensors",
     "diffusion/mlora_asym/checkpoints/20/_CHECKPOINT_METADATA",
     "samples/mlora_asym/weights_00000000.safetensors",
     "evaluate/mlora_asym/baselines.json",
+    "structure/lora/metrics.json",
 )
 
 
@@ -38,6 +40,7 @@ def environment(tmp_path_factory):
 def _start(folder, environment):
     command = [sys.executable, "-m", "experiments.pipeline"]
     command += ["--config=configs/digits.py:tiny", f"--workdir={folder}"]
+    command += ["--config.base.rehearsal.episodes=4"]
     return subprocess.Popen(
         command,
         cwd=ROOT,

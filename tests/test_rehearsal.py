@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from wsjax import adapters, coords, fields, fit
-from wsjax.fit import rehearsal
+from wsjax.fit import autodecoder, rehearsal
 from wsjax.fit.accumulate import in_chunks
 
 B, STEPS = 4, 6
@@ -83,7 +83,7 @@ def test_a_base_that_stands_still_leaves_plain_fits(field, adapter, base, task):
 
 def test_rehearsal_makes_later_fits_better(field, adapter, base, task):
     """Against the same episodes on a base that stands still."""
-    moving = rehearsal.adam(learning_rate=0.02, steps=60 * STEPS, warmup=5)
+    moving = autodecoder.adam(learning_rate=0.02, steps=60 * STEPS)
     options = {"episodes": 60, "points": 30}
     _, losses = rehearsed(field, adapter, base, task, outer=moving, **options)
     _, still = rehearsed(field, adapter, base, task, outer=optax.sgd(0.0), **options)

@@ -64,9 +64,9 @@ def load(
         check_positive(name, value)
     if classes > len(KINDS):
         raise ValueError(f"classes= needs 1 to {len(KINDS)}, got {classes}")
-    generator = np.random.default_rng(seed)
-    draws = generator.uniform(-1.0, 1.0, (n, 3))
-    colours = generator.uniform(0.0, 1.0, (n, channels)).astype(np.float32)
+    draws = np.random.default_rng(seed).uniform(-1.0, 1.0, (n, 3))
+    # A generator of their own: places do not depend on the number of channels.
+    colours = np.random.default_rng([seed, 1]).uniform(0.0, 1.0, (n, channels))
     colours[:, 0] = 1.0
     centres = (np.arange(size) + 0.5) * 2 / size - 1
     y, x = np.meshgrid(centres, centres, indexing="ij")
@@ -76,5 +76,6 @@ def load(
         KINDS[label](x - 0.4 * right, y - 0.4 * down, 0.4 + 0.15 * growth, edge)
         for label, (right, down, growth) in zip(labels, draws, strict=True)
     ]
-    pixels = np.stack(pixels)[..., None].astype(np.float32) * colours[:, None, None]
+    pixels = np.stack(pixels)[..., None] * colours[:, None, None]
+    pixels = pixels.astype(np.float32)
     return Images(pixels, labels, [str(i) for i in range(n)], {})

@@ -1,5 +1,6 @@
 """Train the base field: a latent per instance and one shared decoder (Eq. 4)."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -64,9 +65,9 @@ def make_advance(
 
     It takes `steps` optimiser steps on random batches of `batch` instances and returns
     the state and the losses `[steps]`. `coords` `[P, D]` and `values` `[N, P, C]` may
-    be those of any resolution (`at_resolution`); each step sees `points` random ones of
-    every instance, or all of them if None. The key serves all calls: each step derives
-    its own from it.
+    be those of any resolution (`at_resolution`); each step sees `points` random ones,
+    the same of every instance, or all of them if None. The key serves all calls: each
+    step derives its own from it.
 
     Args:
       network: the modulated field.
@@ -77,24 +78,23 @@ def make_advance(
         (see `in_chunks`).
     """
 
-    def objective(params, latents, points, values):
-        def one(latent, coords, target):
+    def objective(coords, params, latents, values):
+        def one(latent, target):
             code = network.style(params, latent)
             predicted = render(network.field, network.fold(params, code), coords)
             error = squared_error(predicted, target)
             return error + penalty * jnp.sum(jnp.square(latent))
 
-        return jnp.mean(jax.vmap(one)(latents, points, values))
-
-    gradients = in_chunks(objective, chunk=chunk)
+        return jnp.mean(jax.vmap(one)(latents, values))
 
     def advance(key, state: State, coords, values, *, batch, steps, points=None):
         def step(state, _):
             step_key = jax.random.fold_in(key, state.step)
-            rows, *drawn = _draw(step_key, coords, values, batch=batch, points=points)
+            rows, place, target = _draw(step_key, coords, values, batch, points)
             latents = state.trained["latents"]
+            gradients = in_chunks(functools.partial(objective, place), chunk=chunk)
             loss, (shared, own) = gradients(
-                state.trained["params"], latents[rows], *drawn
+                state.trained["params"], latents[rows], target
             )
             dense = jnp.zeros_like(latents).at[rows].add(own)
             grads = {"params": shared, "latents": dense}
@@ -109,14 +109,14 @@ def make_advance(
     return jax.jit(advance, static_argnames=static, donate_argnums=1)
 
 
-def _draw(key, coords, values, *, batch: int, points: int | None):
-    """Random instances `[B]`, and of each random points `[B, p, D]` and `[B, p, C]`."""
+def _draw(key, coords, values, batch: int, points: int | None):
+    """Random instances `[B]`, places `[p, D]` that they share, their values there."""
     rows_key, points_key = jax.random.split(key)
     rows = jax.random.randint(rows_key, (batch,), 0, len(values))
     if points is None:
-        return rows, jnp.broadcast_to(coords, (batch, *coords.shape)), values[rows]
-    chosen = jax.random.randint(points_key, (batch, points), 0, len(coords))
-    return rows, coords[chosen], values[rows[:, None], chosen]
+        return rows, coords, values[rows]
+    chosen = jax.random.randint(points_key, (points,), 0, len(coords))
+    return rows, coords[chosen], values[rows[:, None], chosen[None]]
 
 
 def mean_base(network: Modulated, trained: ArrayTree) -> Params:

@@ -11,6 +11,10 @@ from wsjax.fit.instance import finite
 from wsjax.types import Params
 
 
+class Diverged(ValueError):
+    """Not one fit of a round stayed finite."""
+
+
 def consensus(
     fit_many: Callable[..., tuple[ArrayTree, jax.Array]],
     base: Params,
@@ -32,13 +36,13 @@ def consensus(
       rounds: repetitions; 0 returns `start`.
 
     Raises:
-      ValueError: if every fit of a round diverged.
+      Diverged: if every fit of a round diverged.
     """
     for number in range(rounds):
         weights = fit_many((base, start), *stacked)[0]
         good = np.asarray(jax.vmap(finite)(weights))
         if not good.any():
-            raise ValueError(
+            raise Diverged(
                 f"all {len(good)} fits of consensus round {number} diverged; lower the "
                 "learning rate"
             )

@@ -38,14 +38,6 @@ def begin(base: Params, start: ArrayTree, tx: optax.GradientTransformation) -> S
     return jax.tree.map(jnp.copy, state)  # An episode donates what it is given.
 
 
-def adam(
-    *, learning_rate: float, steps: int, warmup: int
-) -> optax.GradientTransformation:
-    """Adam(0.9, 0.99) for the base: linear warm-up, then cosine to zero."""
-    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, steps)
-    return optax.adam(schedule, b1=0.9, b2=0.99)
-
-
 def make_episode(
     field: Field,
     adapter: Adapter,
@@ -93,6 +85,9 @@ def make_episode(
             chosen = jax.random.randint(step_key, (b, points), 0, len(coords))
             targets = jnp.take_along_axis(values, chosen[..., None], axis=1)
             loss, (shared, own) = gradients(base, weights, coords[chosen], targets)
+            # Relative, as decibels are: the large losses of the first steps would
+            # otherwise be all that the base learns from.
+            shared = jax.tree.map(lambda x: x / loss, shared)
             own = jax.tree.map(lambda x: b * x, own)  # Of its own loss, not the mean.
             updates, opt_state = outer.update(shared, opt_state, base)
             base = optax.apply_updates(base, updates)

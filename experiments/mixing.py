@@ -1,0 +1,73 @@
+"""Pictures between and across instances: a part of `analyze`."""
+
+import pathlib
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from experiments import parts
+from wsjax import adapters, merging, store, symmetry, tree
+from wsjax.data import images
+
+_STEPS = 7  # Places of a path, both instances among them.
+_SOUP = 32  # Instances that are averaged.
+
+
+def paths(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> Figure:
+    """Straight lines between two instances, a row for every representation fitted.
+
+    The last two columns are the mean of many instances, as they are and with each
+    aligned to the first.
+    """
+    rows = {}
+    for name in adapters.ADAPTERS:
+        if (root / "fit" / name / "manifest.json").exists():
+            own = config.copy_and_resolve_references()
+            own.adapter.name = name
+            rows[name] = _row(
+                parts.representation(own, root, data.channels), root, data
+            )
+    captions = [f"{t:.2g}" for t in np.linspace(0, 1, _STEPS)] + ["mean", "aligned"]
+    figure = Figure(figsize=(0.8 * len(captions), 0.85 * len(rows) + 0.3))
+    panels = figure.subplots(len(rows), len(captions), squeeze=False)
+    for axes, (name, pictures) in zip(panels, rows.items(), strict=True):
+        for panel, picture in zip(axes, pictures, strict=True):
+            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
+            panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            panel.set(xticks=[], yticks=[])
+        axes[0].set_ylabel(name, fontsize=6)
+    for panel, caption in zip(panels[0], captions, strict=True):
+        panel.set_title(caption, fontsize=7)
+    return figure
+
+
+def _row(form: parts.Representation, root: pathlib.Path, data: parts.Data):
+    """Pictures `[steps + 2, H, W, C]` of one representation."""
+    folder = root / "fit" / form.name
+    first = parts.start(folder, form)
+    weights, instances = store.load(folder, like=first, rows=slice(_SOUP))
+    weights = tree.row(weights, np.flatnonzero(store.done(instances)))
+    pair = tree.row(weights, 0), tree.row(weights, 1)
+    between = jax.device_get(merging.path(*pair, _STEPS))
+    means = [merging.mean(weights), merging.soup(weights, align=aligner(form))]
+    stacked = tree.concatenate(
+        [between, *(jax.tree.map(lambda x: x[None], mean) for mean in means)]
+    )
+    grid = data.signals([0])[0][0]
+    values = jax.jit(jax.vmap(parts.renderer(form, grid)))(stacked)
+    return images.to_pixels(values, data.size)
+
+
+def aligner(form: parts.Representation):
+    """`align(adapter, reference)` by what the mask leaves: neurons or components.
+
+    With frozen entries there is nothing to align: None.
+    """
+    free = form.adapter.free(form.base)
+    if not all(np.all(leaf) for leaf in jax.tree.leaves(free)):
+        return None
+    if form.standalone:
+        return lambda x, reference: symmetry.neurons_to(x, reference, form.wiring)
+    return symmetry.permuted_to

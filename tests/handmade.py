@@ -1,0 +1,128 @@
+"""A finished run folder, written by hand, and the words of its page."""
+
+import html
+import re
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments import figures, parts, run_folder
+from wsjax import records
+
+OWN = "mlora_asym"
+MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
+FD = [f"fd_pixel_pca4{end}" for end in ("", "_floor", "_ceiling")]
+GENERATED = {
+    **dict(zip(FD, (6.0, 1.5, 2.0), strict=True)),
+    **{key + end: 0.0125 for key in MMD for end in ("", "_floor")},
+    "nn_function_median": 3.0,
+    "nn_function_heldout_median": 4.0,
+    "nn_weights_median": 1.0,
+    "nn_weights_heldout_median": 2.0,
+    "confident_fraction": 0.875,
+    "confident_fraction_heldout": 0.95,
+    "class_fraction_min": 0.0625,
+}
+COST = {"seconds": 61.25, "cpu_seconds": 100.5}
+PROBES = {"one_nn_accuracy": 0.625, "logistic_accuracy": 0.75, "kmeans_ari": 0.4375}
+METRICS = {
+    "base": {"n": 38, "steps": 40, "psnr_db_mean": 21.0, "psnr_db_folded_mean": 11.5},
+    "diffusion": {"n_train": 38, "numbers_diffused": 6, "steps": 40, "parameters": 3},
+    "samples": {"n": 20, "n_failed": 0, "denoiser_calls": 7},
+    "evaluate": {"n_real": 48, "n_sampled": 20, **GENERATED},
+    "analyze": {"n": 48, "n_heldout": 10, **PROBES}
+    | {f"pixels_{name}": score + 0.125 for name, score in PROBES.items()},
+}
+FIT = {"steps": 8, "numbers_per_field": 49, "psnr_db_p05": 28.5, "components_90": 10}
+# By strength: cosine, start subtracted, canonical form, other instances, barrier.
+STRUCTURE = {
+    "0": (1.0, 1.0, 1.0, 0.5, 0.0),
+    "0.218": (0.875, 0.75, 0.9375, 0.375, -0.0004),
+    "0.314": (0.625, 0.5, 0.6875, 0.25, 1.5),
+    "0.428": (0.5625, 0.4375, 0.5, 0.125, 3.0),
+    "0.707": (0.3125, 0.1875, 0.375, 0.0625, 12.5),
+}
+MEASURES = ("cosine", "cosine_moved", "cosine_canonical", "cosine_between", "barrier")
+SWEEP = {
+    "n": 64,
+    "numbers_per_field": 392,
+    "learning_rate": 0.08,
+    "steps": 300,
+    "psnr_db_mean": 30.25,
+    "psnr_db_ci95": 0.5,
+    "cpu_seconds_per_field": 0.0625,
+    "equal_cpu_steps": 1200,
+    "equal_cpu_psnr_db_mean": 31.75,
+    "equal_cpu_psnr_db_ci95": 0.25,
+}
+SPEED = {"fields_per_cpu_second": 1263.2, "bytes_per_field": 411, **COST}
+NOT_RUN = "not run yet: run python -m experiments."
+
+
+def _write_fit(folder, name, qualities):
+    """A fit in which the instances without a quality failed; all but 2 are held out."""
+    instances = [
+        {
+            "name": str(i),
+            "heldout": i != 2,
+            "status": "done" if db else "failed: diverged",
+            "psnr_db": db,
+        }
+        for i, db in enumerate(qualities)
+    ]
+    done, n = [db for db in qualities if db], len(qualities)
+    counts = {"n": n, "n_fitted": n, "n_done": len(done), "n_failed": n - len(done)}
+    counts["psnr_db_mean"] = float(np.mean(done))
+    place = folder / "fit" / name
+    records.write_json(place / "manifest.json", {"instances": instances})
+    records.write_json(place / "metrics.json", FIT | SPEED | counts)
+
+
+def _write_studies(folder):
+    """The studies that compare representations, of two only."""
+    structure = {"n": 30, "steps": 300, "psnr_db_mean": 26.25}
+    for strength, values in STRUCTURE.items():
+        for measure, value in zip(MEASURES, values, strict=True):
+            structure[f"{measure}_lambda_{strength}"] = value
+            structure[f"{measure}_std_lambda_{strength}"] = 0.125
+    diverged = {"psnr_db_mean": None, "psnr_db_ci95": None}
+    for name, sweep in {OWN: SWEEP, "lora": SWEEP | diverged}.items():
+        records.write_json(folder / "structure" / name / "metrics.json", structure)
+        records.write_json(folder / "sweep" / name / "metrics.json", sweep)
+
+
+def _write_pictures(folder):
+    noise = np.random.default_rng(0).random((20, 12, 12, 1), np.float32)
+    evaluated = folder / "evaluate" / OWN
+    figures.save_sheet(evaluated / "nearest.png", noise)
+    figures.save_sheet(folder / "samples" / OWN / "samples.png", noise)
+    empty = figures.png(Figure())
+    records.write_bytes(evaluated / "reconstructions.png", empty)
+    for name in ("tsne", "dimension", "paths"):
+        records.write_bytes(folder / "analyze" / OWN / f"{name}.png", empty)
+    records.write_bytes(folder / "structure" / "structure.png", empty)
+
+
+def write(folder, config):
+    """A finished run folder, by hand."""
+    run_folder.open_run(config, str(folder), parts.data(config))
+    _write_fit(folder, OWN, [None, 30.0, 31.0, 33.0])
+    _write_fit(folder, "lora", [27.0, 28.0, 32.0])
+    for stage, metrics in METRICS.items():
+        place = folder / stage if stage == "base" else folder / stage / OWN
+        records.write_json(place / "metrics.json", metrics | COST)
+    records.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
+    evaluated = folder / "evaluate" / OWN
+    records.write_json(evaluated / "baselines.json", {"gaussian_pca": GENERATED})
+    lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
+    records.write_lines(folder / "base" / "train.jsonl", lines)
+    lines[0]["chosen"] = True
+    records.write_lines(folder / "diffusion" / OWN / "train.jsonl", lines)
+    _write_studies(folder)
+    _write_pictures(folder)
+
+
+def text(page):
+    """What a reader sees, in one line."""
+    words = re.sub(r"(?s)<style>.*?</style>|<[^>]*>", " ", page)
+    return " ".join(html.unescape(words).split())

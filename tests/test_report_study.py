@@ -1,0 +1,125 @@
+"""The report on studies that compare representations: structure, sweep, pictures."""
+
+import shutil
+
+import handmade
+import pytest
+from handmade import NOT_RUN, OWN
+
+from configs import digits
+from experiments import comparison, report
+from wsjax import records
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    handmade.write(folder, digits.get_config("tiny"))
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def _page(folder):
+    return report.run(digits.get_config("tiny"), str(folder)).read_text()
+
+
+def _section(page, name):
+    """What a reader sees of one section."""
+    _, _, rest = page.partition(f'<section aria-labelledby="{name}">')
+    return handmade.text(rest.partition("</section>")[0])
+
+
+def _line(name, values):
+    cosine, *others, barrier = values
+    others = " ".join(f"{value:.3f}" for value in others)
+    return f"{name} {cosine:.3f} ± 0.125 {others} {barrier:.2f} ± 0.12 26.25"
+
+
+def test_structure_has_a_row_per_representation_and_strength(folder):
+    text = _section(_page(folder), "structure")
+    assert "30 held-out instances were fitted for 300 steps" in text
+    shown = {at: handmade.STRUCTURE[at] for at in ("0.218", "0.314", "0.707")}
+    shown["0.218"] = (*shown["0.218"][:-1], 0.0)  # Rounds to 0, which has no sign.
+    rows = [
+        f"λ = {at} {_line('lora', values)} {_line(OWN, values)}"
+        for at, values in shown.items()
+    ]
+    assert text.endswith(f"PSNR of the fits, dB {' '.join(rows)}")
+
+
+def test_structure_shows_what_is_finished_and_dashes_for_what_is_absent(folder):
+    shutil.rmtree(folder / "structure" / OWN)
+    (folder / "structure" / "structure.png").unlink()
+    path = folder / "structure" / "lora" / "metrics.json"
+    metrics = records.read_json(path)
+    del metrics["cosine_std_lambda_0.314"], metrics["cosine_moved_lambda_0.314"]
+    metrics["barrier_lambda_0.314"] = None
+    records.write_json(path, metrics)
+    page = _page(folder)
+    text = _section(page, "structure")
+    assert "λ = 0.314 lora 0.625 – 0.688 0.250 – 26.25 λ" in text
+    assert OWN not in text and NOT_RUN not in text
+    assert 'alt="Four panels' not in page
+
+
+def test_structure_that_was_not_run_is_named(folder):
+    shutil.rmtree(folder / "structure")
+    page = _page(folder)
+    notice = f"Structure study: {NOT_RUN}structure"
+    assert _section(page, "structure") == f"Structure {notice}"
+    assert handmade.text(page).count(NOT_RUN) == 1
+
+
+def test_a_recipe_without_a_structure_study_says_so(tmp_path):
+    config = digits.get_config("tiny")
+    config.structure.n = 0
+    page = report.run(config, str(tmp_path)).read_text()
+    assert _section(page, "structure") == "Structure The recipe has no structure study."
+
+
+@pytest.mark.parametrize(
+    "written, shown",
+    [
+        ("", ""),
+        ("0.5", "0.5"),
+        ("0.707 0.314 0 0.218 0.0349", "0.218 0.314 0.707"),
+        ("0.3 0.4 0.2 1e-05", "0.2 0.3 0.4"),  # Of two equally near the lower.
+    ],
+)
+def test_the_strengths_nearest_to_the_usual_one_and_the_largest_are_shown(
+    written, shown
+):
+    keys = [f"barrier_lambda_{strength}" for strength in written.split()]
+    metrics = {"lora": dict.fromkeys(keys, 0.0), "mlp": {"n": 3}}
+    assert comparison.strengths(metrics) == shown.split()
+
+
+def test_the_sweep_compares_at_equal_cpu_time(folder):
+    text = _section(_page(folder), "representations")
+    assert "sweep tried, on 64 training instances." in text
+    later = "0.062 1,200 31.75 ± 0.25"
+    lora, own = (
+        f"lora 392 0.08 300 – {later}",
+        f"{OWN} 392 0.08 300 30.25 ± 0.50 {later}",
+    )
+    assert text.endswith(f"PSNR there, dB {lora} {own}")
+
+
+def test_a_sweep_that_was_not_run_is_left_out(folder):
+    shutil.rmtree(folder / "sweep")
+    text = handmade.text(_page(folder))
+    assert "Equal CPU time" not in text and NOT_RUN not in text
+
+
+@pytest.mark.parametrize("name, alt", [("dimension", "Share of"), ("paths", "Rows of")])
+def test_pictures_of_the_map_are_left_out_where_they_are_missing(folder, name, alt):
+    assert f'alt="{alt}' in _page(folder)
+    (folder / "analyze" / OWN / f"{name}.png").unlink()
+    page = _page(folder)
+    assert f'alt="{alt}' not in page
+    assert page.count("<img") == 8 and NOT_RUN not in handmade.text(page)

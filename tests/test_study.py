@@ -1,0 +1,150 @@
+"""The structure study, the sweep and the dimension of the weights, on tiny recipes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from configs import digits, faces, fashion_mnist
+from experiments import analyze, fit, structure, sweep, train_base
+from wsjax import adapters, records
+from wsjax.analysis.structure import LAMBDAS
+
+NAMES = list(adapters.ADAPTERS)
+SWEPT = ("mlp", "mlora_asym")
+SIMILAR = ("cosine", "cosine_raw", "cosine_moved", "cosine_canonical")
+
+
+def recipe():
+    """Faces drawn on the spot, one representation whose masks differ in kind each."""
+    config = faces.get_config("tiny")
+    config.fit.compare = 0
+    for name in set(NAMES) - set(SWEPT):
+        del config.sweep.variants[name]
+    return config
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A run folder with a base that was rehearsed, and both studies."""
+    folder = tmp_path_factory.mktemp("runs") / "faces"
+    with threadpool_limits(1):
+        train_base.run(recipe(), str(folder))
+        structure.run(recipe(), str(folder))
+        sweep.run(recipe(), str(folder))
+    return folder
+
+
+def measured(folder, name):
+    return records.read_json(folder / "structure" / name / "metrics.json")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_perturbation_both_fits_are_one(study, name):
+    metrics = measured(study, name)
+    for measure in SIMILAR:
+        assert metrics[f"{measure}_lambda_0"] == pytest.approx(1, abs=1e-6), measure
+        assert metrics[f"{measure}_std_lambda_0"] == pytest.approx(0, abs=1e-6)
+    assert metrics["barrier_lambda_0"] == pytest.approx(0, abs=1e-3)
+    assert metrics["worst_drop_lambda_0"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_curves_hold_every_strength_and_fall_with_it(study, name):
+    curves = structure.curves(measured(study, name))
+    np.testing.assert_allclose(curves["lambda"], LAMBDAS, atol=5e-4)
+    for measure in ("cosine", "cosine_moved", "barrier"):
+        assert curves[measure].shape == (len(LAMBDAS), 2)
+        assert np.all(np.isfinite(curves[measure]))
+    similarity = curves["cosine"][:, 0]
+    assert similarity[-1] < similarity[0]
+    assert np.all(similarity > curves["cosine_between"][:, 0] - 0.05)
+
+
+def test_frozen_entries_bring_raw_weights_together(study):
+    """Sixfold entries that all share hide how unlike the free ones are."""
+    metrics = measured(study, "lora_asym")
+    last = f"lambda_{LAMBDAS[-1]:.3g}"
+    assert metrics[f"cosine_raw_{last}"] > metrics[f"cosine_{last}"] + 0.05
+
+
+def test_the_mask_leaves_no_symmetry_to_the_additive_form(study):
+    metrics = measured(study, "lora_asym")
+    for strength in LAMBDAS:
+        at = f"lambda_{strength:.3g}"
+        assert metrics[f"cosine_canonical_{at}"] == metrics[f"cosine_{at}"]
+
+
+def test_a_second_run_keeps_what_is_finished_and_repeats_the_rest(study, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "copy")
+    before = measured(study, "mlora_asym")
+    (copy / "structure" / "mlora_asym" / "metrics.json").unlink()
+    untouched = (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns
+    again = structure.run(recipe(), str(copy))["mlora_asym"]
+    assert (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns == untouched
+    for key in set(before) - set(records.COSTS):
+        assert again[key] == pytest.approx(before[key], abs=1e-9), key
+
+
+def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
+    config = recipe()
+    for name in SWEPT:
+        lines = records.read_lines(study / "sweep" / name / "trials.jsonl")
+        assert len(lines) == len(sweep.trials(config, name))
+        metrics = json.loads((study / "sweep" / name / "metrics.json").read_text())
+        best = max(line["psnr_db_mean"] for line in lines)
+        assert metrics["psnr_db_mean"] == best
+        assert metrics["equal_cpu_steps"] >= metrics["steps"]
+
+
+def test_a_trial_changes_what_it_names_and_nothing_else():
+    config = faces.get_config()
+    before = config.to_json()
+    for name in NAMES:
+        for trial in sweep.trials(config, name):
+            own = sweep.with_trial(config, name, trial)
+            assert own.fit.learning_rate[name] == trial["learning_rate"]
+            for key, value in trial.get("adapter", {}).items():
+                found = own.adapter[name][key]
+                found = found.to_dict() if key == "field" else found
+                wanted = value.items() if key == "field" else {key: value}.items()
+                assert set(wanted) <= set(
+                    found.items() if key == "field" else {key: found}.items()
+                )
+    assert config.to_json() == before
+
+
+def test_the_sweep_fits_no_instance_that_is_held_out_or_makes_the_start():
+    config = faces.get_config()
+    train = int(config.data.n * (1 - config.data.heldout))
+    assert config.sweep.consensus + config.sweep.n <= train
+
+
+def test_analysis_holds_dimensions_pictures_and_the_study(study):
+    fit.run(recipe(), str(study))
+    metrics = analyze.run(recipe(), str(study))
+    folder = study / "analyze" / "mlora_asym"
+    for name in ("dimension.png", "paths.png", "tsne.png"):
+        assert (folder / name).stat().st_size > 1000
+    assert (study / "structure" / "structure.png").stat().st_size > 1000
+    assert 1 <= metrics["participation_ratio"] <= metrics["n"]
+    kept = [v for k, v in metrics.items() if k.startswith("psnr_db_plain_pca")]
+    assert len(kept) > 2 and kept[-1] > kept[0]
+    assert metrics["barrier_lambda_0"] == pytest.approx(0, abs=1e-3)
+    assert (
+        metrics["cosine_lambda_0.314"]
+        == measured(study, "mlora_asym")["cosine_lambda_0.314"]
+    )
+
+
+@pytest.mark.parametrize("recipes", [digits, faces, fashion_mnist])
+def test_both_variants_share_their_keys(recipes):
+    full, tiny = recipes.get_config(), recipes.get_config("tiny")
+    assert set(full) == set(tiny)
+    for section in set(full) - {"data", "sweep", "adapter"}:
+        if hasattr(full[section], "keys"):
+            assert set(full[section]) == set(tiny[section]), section
+    with pytest.raises(ValueError, match="'huge'"):
+        recipes.get_config("huge")
