@@ -36,6 +36,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         points=config_dict.placeholder(int),  # As fit.points.
         start="ones",  # Of mLoRA here: the one with a linear mode.
         spread=0.01,
+        learning_rate=0.08,  # Of mLoRA from this start.
     )
     config.sweep = _sweep()
     if variant == "tiny":

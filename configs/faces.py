@@ -32,7 +32,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     _base(config.base)
     _adapter(config.adapter)
     _fit(config.fit)
-    config.structure.points = 512
+    config.structure.update(points=512, learning_rate=0.05)
     config.sweep = _sweep()
     config.diffusion.components = 128
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
@@ -54,10 +54,12 @@ def _adapter(adapter: ConfigDict) -> None:
     mlp = {"features": 64, "width": 44, "depth": 1, "scale": 4.0}
     adapter.mlp.field.update(mlp)
     adapter.mlp_asym.field.update({**mlp, "width": 50})
-    for name in ("lora", "lora_asym"):
-        adapter[name] = config_dict.create(rank=4)
-    for name in ("mlora", "mlora_asym"):
-        adapter[name] = config_dict.create(rank=4, start="skip", biases=True)
+    # Without a mask, a thinner last layer makes up for the mask.
+    factors = {"rank": 4, "biases": True}
+    adapter.lora = config_dict.create(ranks={"output": 1}, **factors)
+    adapter.lora_asym = config_dict.create(**factors)
+    adapter.mlora = config_dict.create(ranks={"output": 1}, start="skip", **factors)
+    adapter.mlora_asym = config_dict.create(start="skip", **factors)
 
 
 def _fit(fit: ConfigDict) -> None:
@@ -85,13 +87,15 @@ def _sweep() -> ConfigDict:
     fast = {"learning_rate": (0.05, 0.08, 0.12)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
+    higher = {"rank": 5, "biases": False, "ranks": {"output": 1, "layer_0": 4}}
     masked = [
         fast,
-        {"learning_rate": (0.06,), "b2": 0.95},
-        {"learning_rate": (0.06, 0.12), "adapter": ones},
-        {"learning_rate": (0.06,), "adapter": {"start": "exp"}},
-        {"learning_rate": (0.06,), "adapter": {"start": "normal"}},
-        {"learning_rate": (0.06,), "adapter": {"rank": 5, "biases": False}},
+        {"learning_rate": (0.08,), "b2": 0.95},
+        {"learning_rate": (0.05, 0.1), "adapter": ones},
+        {"learning_rate": (0.08,), "adapter": {**ones, "spread": 0.3}},
+        {"learning_rate": (0.08,), "adapter": {"start": "exp"}},
+        {"learning_rate": (0.08,), "adapter": {"start": "normal"}},
+        {"learning_rate": (0.08,), "adapter": higher},
     ]
     sweep.variants = {
         "mlp": [
@@ -103,7 +107,7 @@ def _sweep() -> ConfigDict:
         "mlp_asym": scales,
         "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
-        "mlora": [fast, {"learning_rate": (0.06,), "adapter": ones}],
+        "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],
         "mlora_asym": masked,
     }
     return sweep

@@ -49,6 +49,7 @@ def _with(config: ConfigDict, name: str) -> ConfigDict:
     own.adapter.name = name
     own.fit.points = config.structure.points
     if name.startswith("mlora"):
+        own.fit.learning_rate[name] = config.structure.learning_rate
         with own.adapter[name].unlocked():
             own.adapter[name].start = config.structure.start
             own.adapter[name].spread = config.structure.spread

@@ -20,14 +20,9 @@ from wsjax.symmetry import (
     scaling,
 )
 
+pytestmark = pytest.mark.usefixtures("double")
 RANK = 3
 LAYERS = {"layer_0": (6, 5), "output": (5, 2)}
-
-
-@pytest.fixture(autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import FIELD, normal, some_adapter
 
-from wsjax import adapters, coords, fields
+from wsjax import coords
 from wsjax.fit import render
 from wsjax.symmetry import (
     balanced,
@@ -17,33 +18,9 @@ from wsjax.symmetry import (
     spectral,
 )
 
+pytestmark = pytest.mark.usefixtures("double")
 RANK = 3
 NAMES = ("lora", "lora_asym", "mlora", "mlora_asym")
-FIELD = fields.residual(width=9, blocks=1, channels=2)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
-def normal(seed, shape):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def drawn_like(shapes, seed):
-    generator = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: generator.normal(size=x.shape), shapes)
-
-
-def some_adapter(name, **options):
-    """An adapter, its base, its mask, its start, and generic weights it may have."""
-    base = drawn_like(jax.eval_shape(FIELD.init, jax.random.key(0)), 0)
-    adapter = adapters.by_name(name, **options)
-    free, start = adapter.free(base), adapter.init(jax.random.key(1), base)
-    weights = jax.tree.map(jnp.where, free, drawn_like(start, 1), start)
-    return adapter, base, free, start, weights
 
 
 def left_by_the_mask(name, seed=0):

@@ -11,6 +11,7 @@ from wsjax import adapters, coords, fields
 from wsjax.fit import make_fit, render
 from wsjax.symmetry import freedom, mix, move_adapter, move_neurons, permutation
 
+pytestmark = pytest.mark.usefixtures("double")
 RANK, D_IN, D_OUT = 4, 7, 5
 POINTS = coords.grid((3, 4))
 FIELDS = {
@@ -18,12 +19,6 @@ FIELDS = {
     "mlp": fields.mlp(features=4, width=5, channels=2, depth=2),
 }
 WIRINGS = {"residual": fields.residual_wiring, "mlp": fields.mlp_wiring}
-
-
-@pytest.fixture(autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ def test_the_centre_is_the_mean_of_the_starts(name, options, base):
     keys = jax.random.split(jax.random.key(1), 2000)
     starts = jax.jit(jax.vmap(adapter.init, in_axes=(0, None)))(keys, base)
     centre = adapter.centre(base)
-    chex.assert_trees_all_equal_shapes(centre, adapter.init(keys[0], base))
+    chex.assert_trees_all_equal_shapes(centre, adapter.init(jax.random.key(2), base))
     for mean, found in zip(*map(jax.tree.leaves, (centre, starts)), strict=True):
         error = np.abs(found.mean(axis=0) - mean)
-        assert np.all(error <= 5 * found.std(axis=0) / np.sqrt(2000) + 1e-6)
+        assert np.all(error <= 5 * found.std(axis=0) / np.sqrt(2000) + 1e-4)
 
 
 def test_the_centre_of_a_masked_adapter_holds_the_frozen_values(base):
