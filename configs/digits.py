@@ -54,6 +54,9 @@ def _base() -> ConfigDict:
         style_dim=64,
         mapping_depth=2,
     )
+    # Training instances of the autodecoder, the first ones; None: all. A few that are
+    # visited often teach it faster than many.
+    base.n = config_dict.placeholder(int)
     base.factors = (4, 2, 1)  # Pictures shrunk by this, low resolution first.
     base.batches = (256, 128, 32)  # Instances per step.
     base.points = (0, 0, 0)  # Random points of each; 0: the whole picture.

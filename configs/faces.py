@@ -41,6 +41,7 @@ def get_config(variant: str = "full") -> ConfigDict:
 
 
 def _base(base: ConfigDict) -> None:
+    base.n = 512
     base.field.update(width=64, blocks=2, omega=6.0, latent_dim=256, style_dim=256)
     base.update(batches=(64, 64, 64), points=(64, 128, 256), steps=(360, 600, 1440))
     base.learning_rate = 0.015

@@ -26,9 +26,31 @@ def get_config(variant: str = "full") -> ConfigDict:
         n=5000,  # First n instances only.
         heldout=0.2,
     )
-    config.base.field.omega = 6.0
-    config.base.rehearsal.update(episodes=60, batch=64, points=256, chunk=8)
+    _base(config.base)
+    _adapter(config.adapter)
     for name in config.fit.pull:
         config.fit.pull[name] = 1e-5
+    config.fit.learning_rate.update(lora=0.03, mlora=0.08, mlora_asym=0.08)
     config.diffusion.steps = 4000
     return config
+
+
+def _base(base: ConfigDict) -> None:
+    base.field.update(width=32, omega=6.0, latent_dim=128, style_dim=128)
+    base.n = 1000
+    base.update(points=(0, 0, 256), batches=(128, 128, 128), steps=(600, 1000, 2000))
+    base.learning_rate = 0.015
+    # As long as a fit, so that the base sees the last decibels too.
+    base.rehearsal.update(episodes=80, steps=120, batch=32, points=256, chunk=4)
+
+
+def _adapter(adapter: ConfigDict) -> None:
+    """Options of each representation: about 500 trainable numbers per picture."""
+    adapter.mlp.field.update(features=26, width=18, scale=2.0)
+    adapter.mlp_asym.field.update(features=30, width=19, scale=1.0)
+    # Without a mask, a thinner last layer makes up for the mask.
+    factors = {"rank": 2, "biases": True}
+    adapter.lora = config_dict.create(ranks={"output": 1}, **factors)
+    adapter.lora_asym = config_dict.create(**factors)
+    adapter.mlora = config_dict.create(ranks={"output": 1}, start="skip", **factors)
+    adapter.mlora_asym = config_dict.create(start="skip", **factors)

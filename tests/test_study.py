@@ -99,21 +99,27 @@ def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
         assert metrics["equal_cpu_steps"] >= metrics["steps"]
 
 
-def test_a_trial_changes_what_it_names_and_nothing_else():
+def flat(tree, prefix=""):
+    """Leaves of nested dicts by dotted name."""
+    found = {}
+    for key, value in tree.items():
+        nested = isinstance(value, dict)
+        found |= flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trial_changes_what_it_names_and_nothing_else(name):
     config = faces.get_config()
-    before = config.to_json()
-    for name in NAMES:
-        for trial in sweep.trials(config, name):
-            own = sweep.with_trial(config, name, trial)
-            assert own.fit.learning_rate[name] == trial["learning_rate"]
-            for key, value in trial.get("adapter", {}).items():
-                found = own.adapter[name][key]
-                found = found.to_dict() if key == "field" else found
-                wanted = value.items() if key == "field" else {key: value}.items()
-                assert set(wanted) <= set(
-                    found.items() if key == "field" else {key: found}.items()
-                )
-    assert config.to_json() == before
+    before = flat(config.to_dict())
+    for trial in sweep.trials(config, name):
+        named = {f"fit.learning_rate.{name}": trial["learning_rate"]}
+        named |= {"fit.b2": trial["b2"]} if "b2" in trial else {}
+        named |= {f"fit.pull.{name}": trial["pull"]} if "pull" in trial else {}
+        named |= flat(trial.get("adapter", {}), f"adapter.{name}.")
+        after = flat(sweep.with_trial(config, name, trial).to_dict())
+        assert after == before | named | {"adapter.name": name}
+    assert flat(config.to_dict()) == before
 
 
 def test_the_sweep_fits_no_instance_that_is_held_out_or_makes_the_start():
