@@ -60,7 +60,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     title = f"t-SNE of {form.name} weights"
     figure = figures.scatter(points, labels, title)
     records.write_bytes(folder / "tsne.png", figures.png(figure))
-    dimensions, figure = dimension.measure(config, form, data, fits)
+    train = weights[~fits.heldout]
+    dimensions, figure = dimension.measure(config, form, data, fits, train)
     records.write_bytes(folder / "dimension.png", figures.png(figure))
     figure = mixing.paths(config, root, data)
     records.write_bytes(folder / "paths.png", figures.png(figure))

@@ -8,7 +8,6 @@ from ml_collections import ConfigDict
 from experiments import encoding, parts
 from wsjax import latent
 from wsjax.analysis import dimension, spectrum
-from wsjax.metrics.reconstruction import psnr
 
 _LEAST = 20  # Fewer instances have too few neighbours.
 LATENTS = {"plain": "pca", "function": "function_pca"}
@@ -19,15 +18,14 @@ def measure(
     form: parts.Representation,
     data: parts.Data,
     fits: encoding.Fitted,
+    standard: np.ndarray,
 ) -> tuple[dict[str, float], Figure]:
     """Intrinsic dimension of the weights, as metrics and a figure.
 
-    The spectrum and both dimensions are of the standardised training weights; the
-    quality at M components is that of held-out instances which were projected.
+    The spectrum and both dimensions are of `standard` `[N, K]`, the standardised
+    training weights; the quality at M components is that of held-out instances which
+    were projected.
     """
-    train = fits.vectors[~fits.heldout]
-    scaled = latent.statistics(train, latent.groups(form.adapter.free(form.base)))
-    standard = (train - scaled["mean"]) / scaled["scale"]
     counts = _counts(len(standard), standard.shape[1])
     metrics = {
         "components_90": spectrum.components_for(standard),
@@ -35,9 +33,12 @@ def measure(
     }
     if len(standard) >= _LEAST:
         metrics["two_nn"] = dimension.two_nn(standard)
-    kept = {}
+    kept, quality = {}, _heldout_quality(form, data, fits)
     for label, kind in LATENTS.items():
-        kept[label] = _kept(config, kind, form, data, fits, counts)
+        own = config.copy_and_resolve_references()
+        own.diffusion.latent, own.diffusion.components = kind, counts[-1]
+        whole = encoding.make(own, form, fits, data)
+        kept[label] = [quality(_first(whole, count)) for count in counts]
         metrics |= {
             f"psnr_db_{label}_pca{count}": quality
             for count, quality in zip(counts, kept[label], strict=True)
@@ -51,35 +52,30 @@ def _counts(n: int, k: int) -> list[int]:
     return [2**i for i in range(1, 20) if 2**i <= most]
 
 
-def _kept(config, kind, form, data, fits, counts) -> list[float]:
-    """Mean PSNR in dB of held-out instances rebuilt from their first M components."""
-    own = config.copy_and_resolve_references()
-    own.diffusion.latent, own.diffusion.components = kind, counts[-1]
-    whole = encoding.make(own, form, fits, data)
+def _first(whole: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    """An encoding whose later components are always 0."""
+    project = whole["project"]
+    return {**whole, "project": project * (np.arange(project.shape[1]) < count)}
+
+
+def _heldout_quality(form: parts.Representation, data: parts.Data, fits):
+    """`quality(encoding)`: mean PSNR in dB of held-out instances after the way back."""
     entries = parts.entries(form, fits.first)
-    rows = fits.rows[fits.heldout]
-    points, values = data.signals(rows)
-    render = parts.renderer(form, points[0])
+    points, values = data.signals(fits.rows[fits.heldout])
+    score = parts.quality(form, form.base)
 
     @jax.jit
-    def quality(encoded, vectors, values):
+    def mean(encoded, vectors, values):
         codec = latent.codec(entries, encoded)
 
         def one(pair):
             vector, target = pair
             adapter = codec.decode(codec.encode(entries.decode(vector)))
-            return psnr(render(adapter), target)
+            return score(adapter, (points[0], target))
 
         return jax.lax.map(one, (vectors, values)).mean()
 
-    found = []
-    for count in counts:
-        encoded = {
-            **whole,
-            "project": whole["project"] * (np.arange(counts[-1]) < count),
-        }
-        found.append(float(quality(encoded, fits.vectors[fits.heldout], values)))
-    return found
+    return lambda encoded: float(mean(encoded, fits.vectors[fits.heldout], values))
 
 
 def _figure(shares: np.ndarray, counts: list[int], kept: dict[str, list]) -> Figure:

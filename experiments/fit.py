@@ -38,7 +38,7 @@ def run(
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "fit" / config.adapter.name
-    n = min(limit or config.fit.n or len(data.heldout), len(data.heldout))
+    n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
     metrics = run_folder.finished(folder, f"fit {config.adapter.name}")
     if metrics is not None and metrics["n_fitted"] >= n and not _removed(folder):
         return metrics
@@ -76,12 +76,6 @@ def lifted(config: ConfigDict, form: parts.Representation) -> Callable:
     )
 
 
-def keys_of(config: ConfigDict, rows: np.ndarray) -> jax.Array:
-    """One key per instance, the same whatever else is fitted beside it."""
-    root = parts.keys(config)["fit"]
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, rows)
-
-
 def _start(config, folder: pathlib.Path, form, data, fit_many):
     """Reads the consensus start, or makes it from training instances."""
     path = store.path_of(folder / "start", 0)
@@ -93,7 +87,7 @@ def _start(config, folder: pathlib.Path, form, data, fit_many):
             fit_many,
             form.base,
             first,
-            keys_of(config, rows),
+            parts.keys_of(config, "fit", rows),
             data.signals(rows),
             rounds=config.fit.rounds,
         )
@@ -114,7 +108,7 @@ def fit_all(config, folder, form, data, fit_many, first, n) -> None:
             continue
         clock = records.now()
         weights, quality, good = fit_many(
-            (form.base, first), keys_of(config, rows), data.signals(rows)
+            (form.base, first), parts.keys_of(config, "fit", rows), data.signals(rows)
         )
         instances = [
             _instance(data, row, float(db), bool(ok))

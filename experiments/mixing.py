@@ -65,8 +65,7 @@ def aligner(form: parts.Representation):
 
     With frozen entries there is nothing to align: None.
     """
-    free = form.adapter.free(form.base)
-    if not all(np.all(leaf) for leaf in jax.tree.leaves(free)):
+    if form.masked:
         return None
     if form.standalone:
         return lambda x, reference: symmetry.neurons_to(x, reference, form.wiring)

@@ -52,6 +52,12 @@ class Representation(NamedTuple):
     wiring: dict
     standalone: bool
 
+    @property
+    def masked(self) -> bool:
+        """Whether some entries are frozen."""
+        free = jax.tree.leaves(self.adapter.free(self.base))
+        return not all(np.all(leaf) for leaf in free)
+
 
 def data(config: ConfigDict) -> Data:
     """Loads the recipe's data set and splits it."""
@@ -84,6 +90,12 @@ def keys(config: ConfigDict) -> dict[str, jax.Array]:
     )
     root = jax.random.key(config.seed)
     return dict(zip(names, jax.random.split(root, len(names)), strict=True))
+
+
+def keys_of(config: ConfigDict, purpose: str, rows: np.ndarray) -> jax.Array:
+    """One key per instance, the same whatever else is computed beside it."""
+    root = keys(config)[purpose]
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, rows)
 
 
 def need(path: pathlib.Path, binary: str) -> None:

@@ -112,8 +112,7 @@ def draw(form: parts.Representation, key: jax.Array):
 
 def _fits(config, form, data, chosen, strengths):
     """Starts and fits, `[n * S, ...]`, instance by instance."""
-    keys = parts.keys(config)
-    first = draw(form, keys["start"])
+    first = draw(form, parts.keys(config)["start"])
     fit_one = parts.fit_one(config, form)
 
     def from_perturbed(shared, key, signal, strength):
@@ -129,7 +128,7 @@ def _fits(config, form, data, chosen, strengths):
     )
     return many(
         (form.base, first),
-        jax.vmap(jax.random.fold_in, in_axes=(None, 0))(keys["structure"], rows),
+        parts.keys_of(config, "structure", rows),
         data.signals(rows),
         np.tile(np.float32(strengths), len(chosen)),
     )
@@ -160,10 +159,11 @@ def _segments(score, chosen, weights, shape) -> np.ndarray:
 
 def _quality_of_means(score, chosen, weights, shape) -> float:
     """Mean PSNR in dB of the means of all fits of one instance."""
-    means = jax.tree.map(
-        lambda x: x.reshape(*shape, *x.shape[1:])[:, 1:].mean(axis=1), weights
+    # Strengths first, as `mean` is over the leading axis.
+    refits = jax.tree.map(
+        lambda x: x.reshape(*shape, *x.shape[1:]).swapaxes(0, 1)[1:], weights
     )
-    return float(score(means, chosen).mean())
+    return float(score(merging.mean(refits), chosen).mean())
 
 
 def _measured(form, starts, weights, shape) -> dict[str, np.ndarray]:
@@ -192,9 +192,8 @@ def _canonical(form: parts.Representation, weights, shape):
     Neurons of a standalone field have no such form: those of every other fit are
     matched to the first fit's.
     """
-    free = form.adapter.free(form.base)
-    frozen = any(not np.all(leaf) for leaf in jax.tree.leaves(free))
-    if not form.standalone or frozen:
+    if not form.standalone or form.masked:
+        free = form.adapter.free(form.base)
         canonical = symmetry.canonicaliser(free, tree.row(weights, 0))
         return jax.device_get(jax.jit(jax.vmap(canonical))(weights))
     n, strengths = shape

@@ -1,4 +1,4 @@
-r"""Tunes every representation on training instances that no table reports.
+r"""Tunes every representation on training instances; tables compare held-out ones.
 
   python -m experiments.sweep --config=configs/digits.py --workdir=runs/digits
 
@@ -126,13 +126,13 @@ def _fit(config: ConfigDict, form: parts.Representation, data: parts.Data):
         fit_many,
         form.base,
         start,
-        fit.keys_of(config, common),
+        parts.keys_of(config, "fit", common),
         data.signals(common),
         rounds=config.sweep.rounds,
     )
     clock = records.now()
     _, quality, _ = fit_many(
-        (form.base, start), fit.keys_of(config, rows), data.signals(rows)
+        (form.base, start), parts.keys_of(config, "fit", rows), data.signals(rows)
     )
     return quality, records.since(clock)["cpu_seconds"] / len(rows)
 

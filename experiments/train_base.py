@@ -87,10 +87,8 @@ def _as_float(pixels: np.ndarray) -> np.ndarray:
     return pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
 
 
-def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
-    keys = parts.keys(config)
-    blocks = schedule(config.base)
-    total = sum(block.steps for block in blocks)
+def _prepare(config: ConfigDict, network, n: int, total: int):
+    """State before the first step, and the compiled steps."""
     tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
     advance = autodecoder.make_advance(
         network,
@@ -99,8 +97,15 @@ def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
         decay=config.base.decay,
         chunk=config.base.chunk,
     )
-    dim = config.base.field.latent_dim
-    state = autodecoder.start(keys["base"], network, tx, n=len(pixels), latent_dim=dim)
+    key, dim = parts.keys(config)["base"], config.base.field.latent_dim
+    return autodecoder.start(key, network, tx, n=n, latent_dim=dim), advance
+
+
+def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
+    key = parts.keys(config)["batches"]
+    blocks = schedule(config.base)
+    total = sum(block.steps for block in blocks)
+    state, advance = _prepare(config, network, len(pixels), total)
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
@@ -115,10 +120,12 @@ def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
             continue
         clock = records.now()
         state, losses = advance(
-            keys["batches"],
+            key,
             state,
             *autodecoder.at_resolution(pixels, factor),
-            **{"batch": batch, "points": points or None, "steps": steps},
+            batch=batch,
+            points=points or None,
+            steps=steps,
         )
         loss = float(losses.mean())
         if not np.isfinite(loss):
