@@ -73,6 +73,7 @@ def _base() -> ConfigDict:
         steps=60,  # Of every fit, and of the base along with it.
         points=512,  # Random points of an instance per step.
         chunk=2,  # Instances whose gradients are computed at once.
+        fit_learning_rate=0.08,  # Of the fits that are rehearsed.
         learning_rate=2e-3,  # Of the base.
         every=10,  # Episodes between checkpoints.
     )
@@ -124,27 +125,27 @@ def _sweep() -> ConfigDict:
     sweep.n = 64  # Training instances, the last ones, that trials are judged by.
     sweep.consensus = 48
     sweep.rounds = 2
-    rates = (0.04, 0.08, 0.16)
-    scales = [
-        {"learning_rate": rates, "adapter": {"field": {"scale": scale}}}
-        for scale in (1.0, 2.0, 4.0)
-    ]
-    starts = [
-        {"learning_rate": rates, "adapter": {"start": "ones", "spread": spread}}
+    rates = {"learning_rate": (0.04, 0.08, 0.16)}
+    fast = {"learning_rate": (0.08, 0.16, 0.32)}
+
+    def scales(*values: float) -> list[dict]:
+        return [{**rates, "adapter": {"field": {"scale": scale}}} for scale in values]
+
+    mlora = [
+        {**rates, "adapter": {"start": "ones", "spread": spread}}
         for spread in (0.01, 0.1, 0.3)
     ]
-    starts += [
-        {"learning_rate": rates, "adapter": {"start": start}}
-        for start in ("normal", "skip", "exp")
+    mlora += [
+        {**fast, "adapter": {"start": start}} for start in ("normal", "skip", "exp")
     ]
-    loose = [{"learning_rate": rates, "pull": 0.0}]
+    mlora += [{**fast, "pull": 0.0}]
     sweep.variants = {
-        "mlp": scales + loose,
-        "mlp_asym": scales,
+        "mlp": [*scales(1.0, 2.0, 4.0), {**rates, "pull": 0.0}],
+        "mlp_asym": scales(0.5, 1.0, 2.0),
         "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
         "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
-        "mlora": starts + loose,
-        "mlora_asym": starts + loose,
+        "mlora": mlora,
+        "mlora_asym": mlora,
     }
     return sweep
 

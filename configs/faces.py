@@ -85,15 +85,14 @@ def _sweep() -> ConfigDict:
         {"learning_rate": (0.03, 0.045, 0.07), "adapter": {"field": {"scale": scale}}}
         for scale in (3.0, 4.0, 5.0)
     ]
-    fast = {"learning_rate": (0.05, 0.08, 0.12)}
+    fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
     higher = {"rank": 5, "biases": False, "ranks": {"output": 1, "layer_0": 4}}
     masked = [
         fast,
         {"learning_rate": (0.08,), "b2": 0.95},
-        {"learning_rate": (0.05, 0.1), "adapter": ones},
-        {"learning_rate": (0.08,), "adapter": {**ones, "spread": 0.3}},
+        {"learning_rate": (0.08,), "adapter": ones},
         {"learning_rate": (0.08,), "adapter": {"start": "exp"}},
         {"learning_rate": (0.08,), "adapter": {"start": "normal"}},
         {"learning_rate": (0.08,), "adapter": higher},
@@ -106,7 +105,7 @@ def _sweep() -> ConfigDict:
             {"learning_rate": (0.06,), "pull": 0.0},
         ],
         "mlp_asym": scales,
-        "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
+        "lora": [{"learning_rate": (0.01, 0.02, 0.04, 0.08)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
         "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],
         "mlora_asym": masked,

@@ -30,7 +30,10 @@ def get_config(variant: str = "full") -> ConfigDict:
     _adapter(config.adapter)
     for name in config.fit.pull:
         config.fit.pull[name] = 1e-5
-    config.fit.learning_rate.update(lora=0.03, mlora=0.08, mlora_asym=0.08)
+    config.fit.learning_rate.update(
+        mlp=0.08, mlp_asym=0.16, lora=0.06, lora_asym=0.01, mlora=0.12, mlora_asym=0.12
+    )
+    config.sweep.variants = _variants()
     config.diffusion.steps = 4000
     return config
 
@@ -42,15 +45,43 @@ def _base(base: ConfigDict) -> None:
     base.learning_rate = 0.015
     # As long as a fit, so that the base sees the last decibels too.
     base.rehearsal.update(episodes=80, steps=120, batch=32, points=256, chunk=4)
+    base.rehearsal.fit_learning_rate = 0.12
 
 
 def _adapter(adapter: ConfigDict) -> None:
     """Options of each representation: about 500 trainable numbers per picture."""
     adapter.mlp.field.update(features=26, width=18, scale=2.0)
-    adapter.mlp_asym.field.update(features=30, width=19, scale=1.0)
+    adapter.mlp_asym.field.update(features=30, width=19, scale=2.0)
     # Without a mask, a thinner last layer makes up for the mask.
     factors = {"rank": 2, "biases": True}
     adapter.lora = config_dict.create(ranks={"output": 1}, **factors)
     adapter.lora_asym = config_dict.create(**factors)
     adapter.mlora = config_dict.create(ranks={"output": 1}, start="skip", **factors)
     adapter.mlora_asym = config_dict.create(start="skip", **factors)
+
+
+def _variants() -> dict:
+    """What `experiments.sweep` tries, each at its learning rates."""
+
+    def scales(rates: tuple[float, ...]) -> list[dict]:
+        return [
+            {"learning_rate": rates, "adapter": {"field": {"scale": scale}}}
+            for scale in (1.0, 2.0, 4.0)
+        ]
+
+    fast = {"learning_rate": (0.06, 0.12, 0.24)}
+    slow = {"learning_rate": (0.04, 0.08)}
+    ones = {**slow, "adapter": {"start": "ones", "spread": 0.1}}
+    return {
+        "mlp": [*scales((0.04, 0.08, 0.16)), {"learning_rate": (0.08,), "pull": 0.0}],
+        "mlp_asym": scales((0.08, 0.16, 0.32)),
+        "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
+        "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
+        "mlora": [fast, ones],
+        "mlora_asym": [
+            fast,
+            ones,
+            {**slow, "adapter": {"start": "exp"}},
+            {**slow, "adapter": {"start": "normal"}},
+        ],
+    }

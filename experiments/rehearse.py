@@ -59,7 +59,7 @@ def _prepare(config: ConfigDict, field: Field, base: Params):
     name = options.adapter
     adapter = adapters.by_name(name, **config.adapter[name].to_dict())
     inner = fit.adam(
-        learning_rate=config.fit.learning_rate[name],
+        learning_rate=options.fit_learning_rate,
         steps=options.steps,
         b2=config.fit.b2,
         final=0.1,

@@ -3,8 +3,9 @@ r"""Tunes every representation on training instances; tables compare held-out on
   python -m experiments.sweep --config=configs/digits.py --workdir=runs/digits
 
 Every variant of the recipe's `sweep` section is fitted at each of its learning rates,
-from a consensus start of its own, to the last training instances. Then the best of
-each representation gets as many steps as the slowest can take in the same CPU time.
+from a consensus start of its own, to the last training instances. The best of each
+representation is then fitted to held-out ones: for as many steps as in the recipe, and
+for as many as it can take in the CPU time of the slowest.
 Reads base/, writes sweep/<representation>/: trials.jsonl, metrics.json. A second run
 of the command resumes. Recipes hold what it found.
 """
@@ -45,19 +46,21 @@ def _best(name: str, lines: list[dict]) -> dict:
 
 
 def _close(config, root: pathlib.Path, data, best: dict, slowest: float) -> dict:
-    """Metrics of the best trial, and of as many steps as `slowest` CPU-seconds buy."""
+    """Held-out quality of the best trial, and at what `slowest` CPU-seconds buy."""
     name = best["name"]
     folder = root / "sweep" / name
     if (metrics := run_folder.finished(folder, f"sweep {name}")) is not None:
         return metrics
-    steps = round(best["steps"] * slowest / best["cpu_seconds_per_field"])
-    longer = _try(config, root, data, name, {**best["trial"], "steps": steps})
-    equal = {
-        f"equal_cpu_{key}": longer[key]
-        for key in ("steps", "psnr_db_mean", "psnr_db_ci95")
-    }
-    numbers = {k: v for k, v in best.items() if isinstance(v, int | float)}
-    return run_folder.close(folder, f"sweep {name}", {**numbers, **equal})
+    metrics = {k: v for k, v in best.items() if isinstance(v, int | float)}
+    rows = np.flatnonzero(data.heldout)[: config.sweep.n]
+    longer = round(best["steps"] * slowest / best["cpu_seconds_per_field"])
+    for prefix, steps in (("", best["steps"]), ("equal_cpu_", longer)):
+        trial = {**best["trial"], "steps": steps}
+        found = _try(config, root, data, name, trial, rows)
+        metrics[f"{prefix}steps"] = steps
+        for key in ("mean", "ci95"):
+            metrics[f"{prefix}psnr_db_heldout_{key}"] = found[f"psnr_db_{key}"]
+    return run_folder.close(folder, f"sweep {name}", metrics)
 
 
 def trials(config: ConfigDict, name: str) -> list[dict]:
@@ -72,9 +75,12 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
     path = root / "sweep" / name / "trials.jsonl"
     lines = records.read_lines(path)
-    for trial in trials(config, name)[len(lines) :]:
+    rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
+    for trial in trials(config, name):
+        if trial in [line["trial"] for line in lines]:
+            continue
         number = {"name": name, "trial_number": len(lines)}
-        lines.append({**number, **_try(config, root, data, name, trial)})
+        lines.append({**number, **_try(config, root, data, name, trial, rows)})
         records.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
     return lines
@@ -93,8 +99,8 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     return own
 
 
-def _try(config: ConfigDict, root: pathlib.Path, data, name: str, trial: dict) -> dict:
-    """Fits one trial; returns it with its quality and its cost."""
+def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
+    """Fits one trial to instances `rows`; returns it with its quality and its cost."""
     config = with_trial(config, name, trial)
     form = parts.representation(config, root, data.channels)
     found = {
@@ -103,11 +109,11 @@ def _try(config: ConfigDict, root: pathlib.Path, data, name: str, trial: dict) -
         "psnr_db_mean": None,
         "psnr_db_ci95": None,
         "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
-        "n": config.sweep.n,
+        "n": len(rows),
         "steps": config.fit.steps,
     }
     try:
-        quality, cost = _fit(config, form, data)
+        quality, cost = _fit(config, form, data, rows)
     except Diverged:
         return found
     found["cpu_seconds_per_field"] = cost
@@ -116,11 +122,10 @@ def _try(config: ConfigDict, root: pathlib.Path, data, name: str, trial: dict) -
     return found
 
 
-def _fit(config: ConfigDict, form: parts.Representation, data: parts.Data):
-    """PSNR `[n]` of the sweep's instances, and CPU-seconds per field."""
+def _fit(config, form: parts.Representation, data: parts.Data, rows: np.ndarray):
+    """PSNR `[n]` of instances `rows`, and CPU-seconds per field."""
     fit_many = fit.lifted(config, form)
-    train = np.flatnonzero(~data.heldout)
-    common, rows = train[: config.sweep.consensus], train[-config.sweep.n :]
+    common = np.flatnonzero(~data.heldout)[: config.sweep.consensus]
     start = form.adapter.init(parts.keys(config)["start"], form.base)
     start = consensus(
         fit_many,

@@ -48,12 +48,12 @@ SWEEP = {
     "numbers_per_field": 392,
     "learning_rate": 0.08,
     "steps": 300,
-    "psnr_db_mean": 30.25,
-    "psnr_db_ci95": 0.5,
+    "psnr_db_heldout_mean": 30.25,
+    "psnr_db_heldout_ci95": 0.5,
     "cpu_seconds_per_field": 0.0625,
     "equal_cpu_steps": 1200,
-    "equal_cpu_psnr_db_mean": 31.75,
-    "equal_cpu_psnr_db_ci95": 0.25,
+    "equal_cpu_psnr_db_heldout_mean": 31.75,
+    "equal_cpu_psnr_db_heldout_ci95": 0.25,
 }
 SPEED = {"fields_per_cpu_second": 1263.2, "bytes_per_field": 411, **COST}
 NOT_RUN = "not run yet: run python -m experiments."
@@ -85,7 +85,7 @@ def _write_studies(folder):
         for measure, value in zip(MEASURES, values, strict=True):
             structure[f"{measure}_lambda_{strength}"] = value
             structure[f"{measure}_std_lambda_{strength}"] = 0.125
-    diverged = {"psnr_db_mean": None, "psnr_db_ci95": None}
+    diverged = {"psnr_db_heldout_mean": None, "psnr_db_heldout_ci95": None}
     for name, sweep in {OWN: SWEEP, "lora": SWEEP | diverged}.items():
         records.write_json(folder / "structure" / name / "metrics.json", structure)
         records.write_json(folder / "sweep" / name / "metrics.json", sweep)

@@ -99,6 +99,27 @@ def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
         assert metrics["equal_cpu_steps"] >= metrics["steps"]
 
 
+def test_trials_are_judged_by_training_instances_and_reported_on_others(
+    study, tmp_path, monkeypatch
+):
+    copy = shutil.copytree(study, tmp_path / "copy")
+    shutil.rmtree(copy / "sweep")
+    config, fitted = recipe(), []
+
+    def record(own, form, data, rows):
+        fitted.append((own.fit.steps, data.heldout[rows]))
+        return np.ones(len(rows)), 2.0 if form.name == "mlp" else 1.0
+
+    monkeypatch.setattr(sweep, "_fit", record)
+    metrics = sweep.run(config, str(copy))
+    n = sum(len(sweep.trials(config, name)) for name in SWEPT)
+    assert not np.concatenate([heldout for _, heldout in fitted[:n]]).any()
+    assert np.concatenate([heldout for _, heldout in fitted[n:]]).all()
+    steps = config.fit.steps
+    assert sorted(taken for taken, _ in fitted[n:]) == [*[steps] * 3, 2 * steps]
+    assert metrics["mlora_asym"]["equal_cpu_steps"] == 2 * steps
+
+
 def flat(tree, prefix=""):
     """Leaves of nested dicts by dotted name."""
     found = {}
