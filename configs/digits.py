@@ -102,8 +102,7 @@ def _fit() -> ConfigDict:
     fit.steps = 120
     fit.points = config_dict.placeholder(int)  # None: every pixel, every step.
     fit.b2 = 0.9  # Second-moment decay of Adam.
-    # Each the best, by mean PSNR of the last 128 training digits, of three that bracket
-    # it by factors of about two; the MLPs' Fourier scale was swept along with it.
+    # The best that `experiments.sweep` found, the MLPs' along with their Fourier scale.
     fit.learning_rate = config_dict.create(
         mlp=0.08, mlp_asym=0.08, lora=0.06, lora_asym=0.01, mlora=0.08, mlora_asym=0.08
     )

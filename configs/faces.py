@@ -54,7 +54,7 @@ def _adapter(adapter: ConfigDict) -> None:
     """Options of each representation: about 3,000 trainable numbers per face."""
     mlp = {"features": 64, "width": 44, "depth": 1, "scale": 4.0}
     adapter.mlp.field.update(mlp)
-    adapter.mlp_asym.field.update({**mlp, "width": 50})
+    adapter.mlp_asym.field.update({**mlp, "width": 50, "scale": 2.0})
     # Without a mask, a thinner last layer makes up for the mask.
     factors = {"rank": 4, "biases": True}
     adapter.lora = config_dict.create(ranks={"output": 1}, **factors)
@@ -67,11 +67,11 @@ def _fit(fit: ConfigDict) -> None:
     fit.steps = 200
     fit.learning_rate.update(
         mlp=0.045,
-        mlp_asym=0.06,
-        lora=0.02,
+        mlp_asym=0.07,
+        lora=0.04,
         lora_asym=0.005,
-        mlora=0.08,
-        mlora_asym=0.08,
+        mlora=0.18,
+        mlora_asym=0.18,
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6
@@ -81,11 +81,14 @@ def _fit(fit: ConfigDict) -> None:
 def _sweep() -> ConfigDict:
     """What `experiments.sweep` tries, each at its learning rates."""
     sweep = config_dict.create(n=24, consensus=16, rounds=1)
-    scales = [
-        {"learning_rate": (0.03, 0.045, 0.07), "adapter": {"field": {"scale": scale}}}
-        for scale in (3.0, 4.0, 5.0)
-    ]
-    fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18)}
+
+    def scales(rates: tuple[float, ...], *values: float) -> list[dict]:
+        return [
+            {"learning_rate": rates, "adapter": {"field": {"scale": value}}}
+            for value in values
+        ]
+
+    fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18, 0.27)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
     higher = {"rank": 5, "biases": False, "ranks": {"output": 1, "layer_0": 4}}
@@ -99,12 +102,12 @@ def _sweep() -> ConfigDict:
     ]
     sweep.variants = {
         "mlp": [
-            *scales,
+            *scales((0.03, 0.045, 0.07), 3.0, 4.0, 5.0),
             {"learning_rate": (0.03, 0.06), "adapter": {"field": deep}},
             {"learning_rate": (0.06,), "b2": 0.95},
             {"learning_rate": (0.06,), "pull": 0.0},
         ],
-        "mlp_asym": scales,
+        "mlp_asym": scales((0.045, 0.07, 0.12, 0.2), 2.0, 3.0, 4.0),
         "lora": [{"learning_rate": (0.01, 0.02, 0.04, 0.08)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
         "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],

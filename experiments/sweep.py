@@ -76,11 +76,11 @@ def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict
     path = root / "sweep" / name / "trials.jsonl"
     lines = records.read_lines(path)
     rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
-    for trial in trials(config, name):
+    for number, trial in enumerate(trials(config, name)):
         if trial in [line["trial"] for line in lines]:
             continue
-        number = {"name": name, "trial_number": len(lines)}
-        lines.append({**number, **_try(config, root, data, name, trial, rows)})
+        found = _try(config, root, data, name, trial, rows)
+        lines.append({"name": name, "trial_number": number, **found})
         records.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
     return lines

@@ -23,6 +23,7 @@ def recipe():
     config.fit.compare = 0
     for name in set(NAMES) - set(SWEPT):
         del config.sweep.variants[name]
+    config.sweep.variants.mlp = [{"learning_rate": (0.01, 1e-5)}]
     return config
 
 
@@ -107,17 +108,27 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     config, fitted = recipe(), []
 
     def record(own, form, data, rows):
-        fitted.append((own.fit.steps, data.heldout[rows]))
-        return np.ones(len(rows)), 2.0 if form.name == "mlp" else 1.0
+        fitted.append((form.name, own.fit.steps, data.heldout[rows]))
+        quality = np.full(len(rows), own.fit.learning_rate[form.name])
+        return quality, 2.0 if form.name == "mlp" else 1.0
 
     monkeypatch.setattr(sweep, "_fit", record)
     metrics = sweep.run(config, str(copy))
     n = sum(len(sweep.trials(config, name)) for name in SWEPT)
-    assert not np.concatenate([heldout for _, heldout in fitted[:n]]).any()
-    assert np.concatenate([heldout for _, heldout in fitted[n:]]).all()
+    assert not np.concatenate([heldout for *_, heldout in fitted[:n]]).any()
+    assert np.concatenate([heldout for *_, heldout in fitted[n:]]).all()
     steps = config.fit.steps
-    assert sorted(taken for taken, _ in fitted[n:]) == [*[steps] * 3, 2 * steps]
+    assert sorted(taken for _, taken, _ in fitted[n:]) == [*[steps] * 3, 2 * steps]
     assert metrics["mlora_asym"]["equal_cpu_steps"] == 2 * steps
+
+    folder = copy / "sweep" / "mlp"
+    lines = records.read_lines(folder / "trials.jsonl")
+    records.write_lines(folder / "trials.jsonl", lines[1:])
+    (folder / "metrics.json").unlink()
+    fitted.clear()
+    assert sweep.run(config, str(copy)) == metrics
+    # The trial that is missing, and the two on held-out instances.
+    assert [name for name, *_ in fitted] == ["mlp"] * 3
 
 
 def flat(tree, prefix=""):
