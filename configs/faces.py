@@ -65,13 +65,15 @@ def _adapter(adapter: ConfigDict) -> None:
 
 def _fit(fit: ConfigDict) -> None:
     fit.steps = 200
+    # The best of the sweep, but for `mlora_asym`: 0.18 would win it 0.7 dB, and yield
+    # weights that are harder to generate.
     fit.learning_rate.update(
         mlp=0.045,
         mlp_asym=0.07,
         lora=0.04,
         lora_asym=0.005,
         mlora=0.18,
-        mlora_asym=0.18,
+        mlora_asym=0.08,
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6

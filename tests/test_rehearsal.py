@@ -35,9 +35,9 @@ def task():
     return points, jnp.asarray(np.sin(3.0 * np.asarray(points)[None, :, :1] + phases))
 
 
-def rehearsed(field, adapter, base, task, *, outer, episodes=1, **options):
+def rehearsed(field, adapter, base, task, *, outer, inner=None, episodes=1, **options):
     options = {"steps": STEPS, "points": 8, "chunk": 2} | options
-    inner = fit.adam(learning_rate=0.05, steps=options["steps"], final=0.1)
+    inner = inner or fit.adam(learning_rate=0.05, steps=STEPS, final=0.1)
     episode = rehearsal.make_episode(field, adapter, inner, outer, **options)
     state = rehearsal.begin(base, adapter.init(jax.random.key(1), base), outer)
     losses = []
@@ -66,12 +66,11 @@ def test_a_base_that_stands_still_leaves_plain_fits(field, adapter, base, task):
     )
     chex.assert_trees_all_equal(state.base, base)
     start = adapter.init(jax.random.key(1), base)
-    # One point that all agree on: nothing is left to chance.
-    one = (points[:1], values[:, :1])
-    state, _ = rehearsed(
-        field, adapter, base, one, outer=optax.sgd(0.0), points=1, rate=1.0
-    )
-    inner = fit.adam(learning_rate=0.05, steps=STEPS, final=0.1)
+    # One point that all agree on: nothing is left to chance. Unlike Adam, plain descent
+    # sees how long a gradient is.
+    one, inner = (points[:1], values[:, :1]), optax.sgd(0.05)
+    options = {"outer": optax.sgd(0.0), "inner": inner, "points": 1, "rate": 1.0}
+    state, _ = rehearsed(field, adapter, base, one, **options)
     single = fit.make_fit(field, adapter, inner, steps=STEPS)
     coordinates = jnp.broadcast_to(one[0], (B, *one[0].shape))
     lifted = jax.vmap(single, in_axes=((None, None), 0, 0))
