@@ -8,8 +8,9 @@ standard normal draws:
   skip    a = iota / sqrt(d_in), b=0  factor = 1 + a.T @ b           (exactly 1)
   exp     a = iota / sqrt(d_in), b=0  factor = exp(a.T @ b)          (exactly 1)
 
-`ones` is the default: it is the only start under which the zero mask helps, as it does
-in the paper. The literal `b = 0` of additive LoRA is a dead start (zero gradient).
+`ones` is the default: fits from it end in one linear mode, those from `skip` do not;
+`skip` and `exp` reconstruct better. The literal `b = 0` of additive LoRA is a dead
+start (zero gradient).
 """
 
 from collections.abc import Callable, Mapping
