@@ -3,13 +3,15 @@
 import json
 import shutil
 
+import chex
+import jax
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
-from experiments import analyze, fit, structure, sweep, train_base
-from wsjax import adapters, records
+from experiments import analyze, fit, parts, structure, sweep, train_base
+from wsjax import adapters, records, tree
 from wsjax.analysis.structure import LAMBDAS
 
 NAMES = list(adapters.ADAPTERS)
@@ -62,6 +64,28 @@ def test_curves_hold_every_strength_and_fall_with_it(study, name):
     similarity = curves["cosine"][:, 0]
     assert similarity[-1] < similarity[0]
     assert np.all(similarity > curves["cosine_between"][:, 0] - 0.05)
+
+
+@pytest.mark.parametrize("name", ["mlp", "mlora"])
+def test_starts_part_from_one_draw_towards_another(study, name):
+    """Both draws are the same at every strength, and at 0 only the first is left."""
+    config = structure._with(recipe(), name)
+    data = parts.data(config)
+    form = parts.representation(config, study, data.channels)
+    first = structure.draw(form, parts.keys(config)["start"])
+    found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8))[0]
+    centre = form.adapter.centre(form.base)
+    at_zero, low, high = (tree.row(found, i) for i in range(3))
+    chex.assert_trees_all_equal(at_zero, jax.device_get(first))
+
+    def second(start, strength):
+        keep = np.sqrt(1 - strength**2)
+        return jax.tree.map(
+            lambda x, a, c: (x - c - keep * (a - c)) / strength, start, first, centre
+        )
+
+    pair = second(low, 0.6), second(high, 0.8)
+    chex.assert_trees_all_close(*pair, rtol=1e-4, atol=1e-5)
 
 
 def test_frozen_entries_bring_raw_weights_together(study):
