@@ -3,8 +3,8 @@
   python -m experiments.pipeline --config=configs/faces.py --workdir=runs/faces \
       --config.data.path=faces
 
-1,000 faces, 200 of them held out, of 2,959 numbers each: 34.3 dB. @@COST@@
-The README has the tables.
+1,000 faces, 200 of them held out, of 2,959 numbers each: 34.3 dB, FD 4.4 times its floor
+at novelty 0.86. It took 39 minutes on two cores, other jobs beside it for half the time.
 
 `configs/faces.py:tiny` runs the same code on pictures drawn on the spot, in seconds.
 What is not named here is as in configs/digits.py.
