@@ -124,11 +124,9 @@ def _sweep() -> ConfigDict:
     sweep.n = 64  # Training instances, the last ones, that trials are judged by.
     sweep.consensus = 48
     sweep.rounds = 2
-    rates = {"learning_rate": (0.04, 0.08, 0.16)}
+    slow = (0.04, 0.08, 0.16)
+    rates = {"learning_rate": slow}
     fast = {"learning_rate": (0.08, 0.16, 0.32)}
-
-    def scales(*values: float) -> list[dict]:
-        return [{**rates, "adapter": {"field": {"scale": scale}}} for scale in values]
 
     mlora = [
         {**rates, "adapter": {"start": "ones", "spread": spread}}
@@ -139,14 +137,22 @@ def _sweep() -> ConfigDict:
     ]
     mlora += [{**fast, "pull": 0.0}]
     sweep.variants = {
-        "mlp": [*scales(1.0, 2.0, 4.0), {**rates, "pull": 0.0}],
-        "mlp_asym": scales(0.5, 1.0, 2.0),
+        "mlp": [*scales(slow, 1.0, 2.0, 4.0), {**rates, "pull": 0.0}],
+        "mlp_asym": scales(slow, 0.5, 1.0, 2.0),
         "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
         "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
         "mlora": mlora,
         "mlora_asym": mlora,
     }
     return sweep
+
+
+def scales(rates: tuple[float, ...], *values: float) -> list[dict]:
+    """Variants of an MLP, for a sweep: each Fourier scale at all learning rates."""
+    return [
+        {"learning_rate": rates, "adapter": {"field": {"scale": value}}}
+        for value in values
+    ]
 
 
 def _diffusion() -> ConfigDict:

@@ -87,13 +87,6 @@ def _fit(fit: ConfigDict) -> None:
 def _sweep() -> ConfigDict:
     """What `experiments.sweep` tries, each at its learning rates."""
     sweep = config_dict.create(n=24, consensus=16, rounds=1)
-
-    def scales(rates: tuple[float, ...], *values: float) -> list[dict]:
-        return [
-            {"learning_rate": rates, "adapter": {"field": {"scale": value}}}
-            for value in values
-        ]
-
     fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18, 0.27)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
@@ -108,12 +101,12 @@ def _sweep() -> ConfigDict:
     ]
     sweep.variants = {
         "mlp": [
-            *scales((0.03, 0.045, 0.07), 3.0, 4.0, 5.0),
+            *digits.scales((0.03, 0.045, 0.07), 3.0, 4.0, 5.0),
             {"learning_rate": (0.03, 0.06), "adapter": {"field": deep}},
             {"learning_rate": (0.06,), "b2": 0.95},
             {"learning_rate": (0.06,), "pull": 0.0},
         ],
-        "mlp_asym": scales((0.045, 0.07, 0.12, 0.2), 2.0, 3.0, 4.0),
+        "mlp_asym": digits.scales((0.045, 0.07, 0.12, 0.2), 2.0, 3.0, 4.0),
         "lora": [{"learning_rate": (0.01, 0.02, 0.04, 0.08)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
         "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],

@@ -65,19 +65,15 @@ def _adapter(adapter: ConfigDict) -> None:
 
 def _variants() -> dict:
     """What `experiments.sweep` tries, each at its learning rates."""
-
-    def scales(rates: tuple[float, ...]) -> list[dict]:
-        return [
-            {"learning_rate": rates, "adapter": {"field": {"scale": scale}}}
-            for scale in (1.0, 2.0, 4.0)
-        ]
-
     fast = {"learning_rate": (0.06, 0.12, 0.24)}
     slow = {"learning_rate": (0.04, 0.08)}
     ones = {**slow, "adapter": {"start": "ones", "spread": 0.1}}
     return {
-        "mlp": [*scales((0.04, 0.08, 0.16)), {"learning_rate": (0.08,), "pull": 0.0}],
-        "mlp_asym": scales((0.08, 0.16, 0.32)),
+        "mlp": [
+            *digits.scales((0.04, 0.08, 0.16), 1.0, 2.0, 4.0),
+            {"learning_rate": (0.08,), "pull": 0.0},
+        ],
+        "mlp_asym": digits.scales((0.08, 0.16, 0.32), 1.0, 2.0, 4.0),
         "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
         "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
         "mlora": [fast, ones],

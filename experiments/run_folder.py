@@ -5,6 +5,7 @@ import pathlib
 from importlib import metadata
 
 import jax
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 import wsjax
@@ -60,7 +61,7 @@ def _description(recipe: dict, fingerprint: str) -> dict:
 
 
 def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
-    before, after = _flat(old["recipe"]), _flat(recipe)
+    before, after = (flatten_dict(x, sep=".") for x in (old["recipe"], recipe))
     differing = [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted(set(before) | set(after))
@@ -77,16 +78,6 @@ def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) ->
             f"{old['data_fingerprint']}, now {fingerprint}). Restore the data or use a "
             "fresh --workdir"
         )
-
-
-def _flat(nested: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def finished(folder: pathlib.Path, stage: str) -> dict | None:

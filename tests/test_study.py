@@ -7,6 +7,7 @@ import chex
 import jax
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
@@ -155,13 +156,8 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     assert [name for name, *_ in fitted] == ["mlp"] * 3
 
 
-def flat(tree, prefix=""):
-    """Leaves of nested dicts by dotted name."""
-    found = {}
-    for key, value in tree.items():
-        nested = isinstance(value, dict)
-        found |= flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
-    return found
+def flat(nested):
+    return flatten_dict(nested, sep=".")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,7 +168,7 @@ def test_a_trial_changes_what_it_names_and_nothing_else(name):
         named = {f"fit.learning_rate.{name}": trial["learning_rate"]}
         named |= {"fit.b2": trial["b2"]} if "b2" in trial else {}
         named |= {f"fit.pull.{name}": trial["pull"]} if "pull" in trial else {}
-        named |= flat(trial.get("adapter", {}), f"adapter.{name}.")
+        named |= flat({"adapter": {name: trial.get("adapter", {})}})
         after = flat(sweep.with_trial(config, name, trial).to_dict())
         assert after == before | named | {"adapter.name": name}
     assert flat(config.to_dict()) == before
