@@ -1,5 +1,6 @@
 import json
 import re
+import tracemalloc
 
 import chex
 import numpy as np
@@ -92,6 +93,54 @@ def test_loading_rows_opens_their_shards_alone(weights, folder):
     chex.assert_trees_all_equal(found, tree.row(weights, slice(3, 6)))
     with pytest.raises(ValueError, match="weights_00000000.safetensors cannot be read"):
         store.load(folder, rows=slice(2, 6))
+
+
+@pytest.mark.parametrize("i", [0, 4, 7, -1, -8])
+def test_loading_a_row_is_indexing(i, weights, folder):
+    found, instance = store.load_row(folder, i, like=like())
+    chex.assert_trees_all_equal(found, tree.row(weights, i))
+    assert instance["name"] == f"picture {i % N}"
+
+
+@pytest.mark.parametrize("i", [8, -9])
+def test_a_row_that_is_not_there_is_refused(i, folder):
+    with pytest.raises(ValueError, match=f"has 8 instances, found no row {i}; choose"):
+        store.load_row(folder, i)
+
+
+def test_a_row_costs_its_own_bytes_alone(tmp_path):
+    # Leaves of 8 KiB, 16 MiB of them together.
+    leaves = {"x": {"kernel": np.ones((2048, 2048), np.float32)}}
+    instances = [{"name": str(i), "status": store.DONE} for i in range(2048)]
+    cost = {"seconds": 0.0, "cpu_seconds": 0.0}
+    store.write_shard(tmp_path, store.Shard(0, leaves, instances, cost))
+    store.finish(tmp_path, {})
+    tracemalloc.start()
+    found, _ = store.load_row(tmp_path, 1000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found["x"]["kernel"].shape == (2048,)
+    assert most < 4 * 2**20  # Bytes, most of them the manifest.
+
+
+def test_rows_follow_the_starts_of_the_shards(weights, tmp_path):
+    for begin, start in ((0, 10), (3, 20), (6, 30)):  # With gaps.
+        store.write_shard(tmp_path, shard(weights, begin)._replace(start=start))
+    manifest = store.finish(tmp_path, {})
+    manifest["shards"].reverse()
+    records.write_json(tmp_path / "manifest.json", manifest)
+    found, instances = store.load(tmp_path)
+    chex.assert_trees_all_equal(found, weights)
+    assert [x["name"] for x in instances] == [f"picture {i}" for i in range(N)]
+    found, _ = store.load_row(tmp_path, 5)
+    chex.assert_trees_all_equal(found, tree.row(weights, 5))
+
+
+def test_part_of_a_shard_begins_at_its_own_row(weights, folder):
+    part = store.read_shard(store.path_of(folder, 3), rows=slice(1, 3))
+    assert part.start == 4
+    assert [x["name"] for x in part.instances] == ["picture 4", "picture 5"]
+    chex.assert_trees_all_equal(part.weights, tree.row(weights, slice(4, 6)))
 
 
 def test_no_rows_are_refused(folder):

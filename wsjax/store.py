@@ -54,12 +54,18 @@ def write_shard(folder: pathlib.Path, shard: Shard) -> None:
     records.write_bytes(path_of(folder, shard.start), to_bytes(leaves, header))
 
 
-def read_shard(path: pathlib.Path, *, like: ArrayTree | None = None) -> Shard:
-    """Reads a shard.
+def read_shard(
+    path: pathlib.Path,
+    *,
+    like: ArrayTree | None = None,
+    rows: slice = slice(None),
+) -> Shard:
+    """Reads a shard, or some of its rows and no other bytes.
 
     Args:
       path: of the file.
       like: one instance's weights; names and shapes must agree with it.
+      rows: a slice of step 1 inside the shard, counted from its first row.
 
     Raises:
       ValueError: if the file is cut short or damaged, of another version, or its
@@ -69,7 +75,7 @@ def read_shard(path: pathlib.Path, *, like: ArrayTree | None = None) -> Shard:
     try:
         with safetensors.safe_open(path, "numpy") as file:
             header = file.metadata() or {}
-            leaves = {name: file.get_tensor(name) for name in file.keys()}
+            leaves = {name: file.get_slice(name)[rows] for name in file.keys()}
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(f"{path} cannot be read ({error}); {again}") from error
     if header.get("version") != str(VERSION):
@@ -79,9 +85,9 @@ def read_shard(path: pathlib.Path, *, like: ArrayTree | None = None) -> Shard:
         _check_leaves(path, leaves, like)
         leaves = {name: leaves[name] for name in tree.named(like)}
     return Shard(
-        int(header["start"]),
+        int(header["start"]) + (rows.start or 0),
         tree.from_named(leaves),
-        json.loads(header["instances"]),
+        json.loads(header["instances"])[rows],
         json.loads(header["cost"]),
     )
 
@@ -159,12 +165,13 @@ def manifest(folder: pathlib.Path) -> dict:
 def load(
     folder: pathlib.Path, *, like: ArrayTree | None = None, rows: slice = slice(None)
 ) -> tuple[ArrayTree, list[dict]]:
-    """Reads some or all instances of a finished set, touching only their shards.
+    """Reads some or all instances of a finished set, and of its shards no more.
 
     Args:
       folder: of the weight set.
       like: one instance's weights, to check names and shapes against.
-      rows: a slice of step 1 over all instances.
+      rows: a slice of step 1 over all instances, which lie in the order of the
+        shards' starts.
 
     Returns:
       `(weights, instances)`: stacked leaves `[n, ...]` and one dict per instance.
@@ -176,16 +183,48 @@ def load(
     first, last, step = rows.indices(contents["n"])
     if step != 1:
         raise ValueError(f"rows needs a slice of step 1, got {rows}")
-    weights, instances = [], []
-    for entry in contents["shards"]:
-        begin = max(first - entry["start"], 0)
-        end = min(last - entry["start"], entry["rows"])
-        if begin < end:
-            shard = read_shard(folder / entry["file"], like=like)
-            weights.append(tree.row(shard.weights, slice(begin, end)))
-            instances += shard.instances[begin:end]
-    if not weights:
+    if first >= last:
         raise ValueError(f"{folder} has {contents['n']} instances, none in {rows}")
+    return _load(folder, contents, first, last, like)
+
+
+def load_row(
+    folder: pathlib.Path, i: int, *, like: ArrayTree | None = None
+) -> tuple[ArrayTree, dict]:
+    """Reads one instance of a finished set, and of its shard no more.
+
+    Args:
+      folder: of the weight set.
+      i: its row; a negative one counts from the end.
+      like: one instance's weights, to check names and shapes against.
+
+    Returns:
+      `(adapter, instance)`: leaves without an instance axis, and its dict.
+
+    Raises:
+      ValueError: if there is no such row, or its shard is missing or damaged.
+    """
+    contents = manifest(folder)
+    n = contents["n"]
+    if not -n <= i < n:
+        raise ValueError(
+            f"{folder} has {n} instances, found no row {i}; choose one of 0 to {n - 1},"
+            " or a negative one to count from the end"
+        )
+    weights, instances = _load(folder, contents, i % n, i % n + 1, like)
+    return tree.row(weights, 0), instances[0]
+
+
+def _load(folder: pathlib.Path, contents: dict, first: int, last: int, like):
+    weights, instances, row = [], [], 0
+    for entry in sorted(contents["shards"], key=lambda entry: entry["start"]):
+        begin, end = max(first - row, 0), min(last - row, entry["rows"])
+        row += entry["rows"]
+        if begin < end:
+            part = slice(begin, end)
+            shard = read_shard(folder / entry["file"], like=like, rows=part)
+            weights.append(shard.weights)
+            instances += shard.instances
     return tree.concatenate(weights), instances
 
 

@@ -1,0 +1,57 @@
+r"""Writes fitted weights in a form that other programs read.
+
+  python -m experiments.export --config=configs/digits.py --workdir=runs/digits \
+      --format=safetensors
+
+Reads fit/<representation>/, writes export/<representation>/: weights.npz with all
+instances, or with `--format=safetensors` a folder with one file for each fitted one.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import launch, parts, run_folder
+from wsjax import exchange, store
+
+_FORMATS = ["npz", "safetensors"]
+_FORMAT = flags.DEFINE_enum(
+    "format", "npz", _FORMATS, "One .npz, or one .safetensors per instance."
+)
+
+
+def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
+    """Exports the fits of the recipe's representation; returns where they are.
+
+    Args:
+      config: the recipe.
+      workdir: the run folder.
+      kind: "npz" or "safetensors".
+
+    Raises:
+      ValueError: if there is no such format or representation, or shards are damaged.
+    """
+    if kind not in _FORMATS:
+        raise ValueError(f"unknown format {kind!r}; choose one of {_FORMATS}")
+    root = run_folder.open_run(config, workdir, parts.data(config))
+    name = parts.representation_name(config)
+    folder, out = root / "fit" / name, root / "export" / name
+    parts.need(folder / "manifest.json", "fit")
+    if damaged := store.damaged(folder):
+        raise ValueError(
+            f"{damaged[0]} is damaged or missing; run `python -m experiments.fit` with"
+            " this --config and --workdir, it fits these instances again"
+        )
+    if kind == "npz":
+        path, n = out / "weights.npz", store.manifest(folder)["n"]
+        exchange.to_npz(folder, path)
+    else:
+        path = out / "safetensors"
+        n = exchange.to_safetensors(folder, path)
+    print(f"export {name}: {n} instances in {path}", flush=True)
+    return path
+
+
+if __name__ == "__main__":
+    launch.main(lambda config, workdir: run(config, workdir, kind=_FORMAT.value))
