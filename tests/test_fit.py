@@ -94,6 +94,12 @@ def test_a_row_depends_on_its_own_instance_alone(problem, lifted, by_lift):
     assert not np.array_equal(again[1][0], by_lift[1][0])
 
 
+def test_nothing_needs_to_be_shared():
+    rows = np.arange(12.0, dtype=np.float32)
+    found = over_instances(lambda _, x, y: x - y, chunk=3)((), 3 * rows, rows)
+    np.testing.assert_array_equal(found, 2 * rows)
+
+
 def test_the_size_of_a_group_does_not_change_a_bit(problem, fit_one, by_lift):
     _, _, shared, signals = problem
     grouped = over_instances(fit_one, chunk=2, group=16)  # Two chunks per device.

@@ -14,26 +14,35 @@ Signal = tuple[jax.Array, jax.Array]
 
 
 class Field(NamedTuple):
-    """A coordinate network for one point.
+    """A coordinate network for one point, in two parts.
 
-    `init(key) -> params`; `apply(params, coord [D]) -> value [C]`.
+    `init(key) -> params`; `features(params, coord [D]) -> [F]`: the Fourier layer,
+    which no adapter touches; `head(params, features [F]) -> value [C]`: the rest.
     """
 
     init: Callable[[jax.Array], Params]
-    apply: Callable[[Params, jax.Array], jax.Array]
+    features: Callable[[Params, jax.Array], jax.Array]
+    head: Callable[[Params, jax.Array], jax.Array]
+
+    def apply(self, params: Params, coord: jax.Array) -> jax.Array:
+        """The whole network at one point, `[D] -> [C]`."""
+        return self.head(params, self.features(params, coord))
 
 
 class Adapter(NamedTuple):
     """How one instance differs from the base field.
 
     `init(key, base) -> adapter`; `merge(base, adapter) -> params` of the same
-    structure as `base`; `free(base) -> tree` of booleans shaped like the adapter,
-    False where an entry is frozen at a value that all instances share;
+    structure as `base`; `attach(base, adapter) -> params` of the same function, whose
+    kernels are still the base's own, with the factors beside them where that can be
+    done (`wsjax.fields.linear`); `free(base) -> tree` of booleans shaped like the
+    adapter, False where an entry is frozen at a value that all instances share;
     `centre(base) -> adapter`: the mean of `init` over its keys.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
     merge: Callable[[Params, ArrayTree], Params]
+    attach: Callable[[Params, ArrayTree], Params]
     free: Callable[[Params], ArrayTree]
     centre: Callable[[Params], ArrayTree]
 

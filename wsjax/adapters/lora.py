@@ -50,7 +50,14 @@ def lora(
             params[name] = shifted(base[name], factors, kernel + update)
         return params
 
+    def attach(base: Params, adapter: ArrayTree) -> Params:
+        params = dict(base)
+        for name, factors in adapter.items():
+            layer = shifted(base[name], factors, base[name]["kernel"])
+            params[name] = {**layer, "update": {k: factors[k] for k in ("a", "b")}}
+        return params
+
     def free(base: Params) -> ArrayTree:
         return free_factors(shapes(base))
 
-    return Adapter(init, merge, free, centre)
+    return Adapter(init, merge, attach, free, centre)

@@ -132,6 +132,9 @@ def masked(
     def merge(base: Params, adapter: ArrayTree) -> Params:
         return inner.merge(base, imposed(adapter))
 
+    def attach(base: Params, adapter: ArrayTree) -> Params:
+        return inner.attach(base, imposed(adapter))
+
     def free(base: Params) -> ArrayTree:
         def entry(path, leaf):
             layer, name = path[-2].key, path[-1].key
@@ -145,4 +148,4 @@ def masked(
     def centre(base: Params) -> ArrayTree:
         return imposed(inner.centre(base))
 
-    return Adapter(init, merge, free, centre)
+    return Adapter(init, merge, attach, free, centre)

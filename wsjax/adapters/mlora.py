@@ -29,22 +29,36 @@ class Start(NamedTuple):
     """`draws`: by factor, its mean and the standard deviation of the draw around it.
 
     `spread` stands for the adapter's own, `fan_in` for 1 / sqrt(d_in).
-    `gain(a.T @ b, R)` is what the kernel is multiplied with.
+    `gain(a.T @ b, R)` is what the kernel is multiplied with; `gates(a, b)` are `[K, *]`
+    inputs and outputs with inputs.T @ outputs equal to it, None where there are none.
     """
 
     draws: dict[str, tuple[float, str | float]]
     gain: Callable[[jax.Array, int], jax.Array]
+    gates: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
 
 
 _NEAR_ONE = {"a": (1.0, "spread"), "b": (1.0, "spread")}
 _UNIT = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
 _HALF = {"a": (0.0, "fan_in"), "b": (0.0, 0.0)}
 
+
+def _with_ones(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """One more component, of ones: the kernel itself."""
+    return tuple(jnp.concatenate([jnp.ones_like(x[:1]), x]) for x in (a, b))
+
+
 STARTS = {
-    "ones": Start(_NEAR_ONE, lambda product, rank: product / rank),
-    "normal": Start(_UNIT, lambda product, rank: product / jnp.sqrt(1.0 * rank)),
-    "skip": Start(_HALF, lambda product, rank: 1.0 + product),
-    "exp": Start(_HALF, lambda product, rank: jnp.exp(product)),
+    "ones": Start(
+        _NEAR_ONE, lambda product, rank: product / rank, lambda a, b: (a, b / len(a))
+    ),
+    "normal": Start(
+        _UNIT,
+        lambda product, rank: product / jnp.sqrt(1.0 * rank),
+        lambda a, b: (a, b / jnp.sqrt(1.0 * len(a))),
+    ),
+    "skip": Start(_HALF, lambda product, rank: 1.0 + product, _with_ones),
+    "exp": Start(_HALF, lambda product, rank: jnp.exp(product), None),
 }
 
 
@@ -70,7 +84,7 @@ def mlora(
     """
     if start not in STARTS:
         raise ValueError(f"unknown start {start!r}; choose one of {sorted(STARTS)}")
-    draws, gain = STARTS[start]
+    draws, gain, gates = STARTS[start]
 
     def shapes(base: Params) -> dict:
         return factor_shapes(base, rank, ranks=ranks, biases=biases)
@@ -100,7 +114,16 @@ def mlora(
             params[name] = shifted(base[name], factors, kernel * factor)
         return params
 
+    def attach(base: Params, adapter: ArrayTree) -> Params:
+        params = dict(base)
+        for name, factors in adapter.items():
+            inputs, outputs = gates(factors["a"], factors["b"])
+            layer = shifted(base[name], factors, base[name]["kernel"])
+            gate = {"inputs": inputs, "outputs": outputs}
+            params[name] = {**layer, "gates": gate}
+        return params
+
     def free(base: Params) -> ArrayTree:
         return free_factors(shapes(base))
 
-    return Adapter(init, merge, free, centre)
+    return Adapter(init, merge, attach if gates else merge, free, centre)

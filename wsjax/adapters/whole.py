@@ -31,4 +31,4 @@ def whole() -> Adapter:
             jnp.zeros_like, {name: base[name] for name in adapted(base)}
         )
 
-    return Adapter(init, merge, free, centre)
+    return Adapter(init, merge, merge, free, centre)

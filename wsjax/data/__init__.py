@@ -3,9 +3,14 @@
 A new data set is one new file and one line here.
 """
 
-from wsjax.data import digits, discs, images
+from wsjax.data import digits, discs, images, patterns
 
-DATASETS = {"digits": digits.load, "discs": discs.load, "images": images.load_path}
+DATASETS = {
+    "digits": digits.load,
+    "discs": discs.load,
+    "images": images.load_path,
+    "patterns": patterns.load,
+}
 
 
 def load(name: str, **options) -> images.Images:

@@ -5,14 +5,18 @@ import itertools
 import jax
 import jax.numpy as jnp
 
-from wsjax.fields.residual import linear
+from wsjax.fields.linear import linear
 from wsjax.types import Field, Params
 
 
-def apply(params: Params, coord: jax.Array) -> jax.Array:
-    """Evaluates the field at one point, `[D] -> [C]`."""
+def fourier(params: Params, coord: jax.Array) -> jax.Array:
+    """Sine and cosine of every frequency at one point, `[D] -> [F]`."""
     phases = coord @ params["fourier"]["frequencies"]
-    x = jnp.concatenate([jnp.sin(phases), jnp.cos(phases)])
+    return jnp.concatenate([jnp.sin(phases), jnp.cos(phases)])
+
+
+def head(params: Params, x: jax.Array) -> jax.Array:
+    """From Fourier features to the value, `[F] -> [C]`."""
     hidden = sum(name.startswith("layer_") for name in params)
     for i in range(hidden):
         x = jax.nn.relu(linear(params[f"layer_{i}"], x))
@@ -67,4 +71,4 @@ def mlp(
             params[name] = {"kernel": kernel, "bias": jnp.zeros(d_out)}
         return params
 
-    return Field(init, apply)
+    return Field(init, fourier, head)

@@ -8,6 +8,7 @@ adapter can address each by name; only leaves called `kernel` are ever adapted.
 import jax
 import jax.numpy as jnp
 
+from wsjax.fields.linear import linear
 from wsjax.types import Field, Params
 
 
@@ -27,15 +28,14 @@ def init_fourier(key: jax.Array, dim: int, width: int, omega: float) -> Params:
     return {"frequencies": omega * frequencies, "phases": phases}
 
 
-def linear(layer: Params, x: jax.Array) -> jax.Array:
-    """`x @ kernel + bias` for one point `[d_in] -> [d_out]`."""
-    return x @ layer["kernel"] + layer["bias"]
-
-
-def apply(params: Params, coord: jax.Array) -> jax.Array:
-    """Evaluates the folded field at one point, `[D] -> [C]`; no output activation."""
+def features(params: Params, coord: jax.Array) -> jax.Array:
+    """Fourier layer at one point, `[D] -> [F]`."""
     fourier = params["fourier"]
-    x = jnp.sin(coord @ fourier["frequencies"] + fourier["phases"])
+    return jnp.sin(coord @ fourier["frequencies"] + fourier["phases"])
+
+
+def head(params: Params, x: jax.Array) -> jax.Array:
+    """From Fourier features to the value, `[F] -> [C]`; no output activation."""
     x = activation(linear(params["layer_0"], x))
     hidden = sum(name.startswith("layer_") for name in params)
     for i in range(1, hidden, 2):
@@ -84,4 +84,4 @@ def residual(
         params["output"] = {"kernel": kernel, "bias": jnp.zeros(channels)}
         return params
 
-    return Field(init, apply)
+    return Field(init, features, head)

@@ -37,13 +37,16 @@ def over_instances(
       ValueError: from `lifted`, if the leading axes of `stacked` differ or N is 0.
     """
 
-    def one_device(shared, stacked):
+    def one_device(common, stacked):
+        shared, _ = common
+
         def call(instance):
             return fn(shared, *instance)
 
         return jax.lax.map(call, stacked, batch_size=chunk)
 
-    mapped = jax.pmap(one_device, in_axes=(None, 0))
+    # Devices of other processes have rows of their own, and need not keep step.
+    mapped = jax.pmap(one_device, in_axes=(None, 0), devices=jax.local_devices())
 
     def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
         n, parts = _rows(stacked), []
@@ -66,7 +69,9 @@ def _call_filled(mapped: Callable, shared, stacked: ArrayTree, size: int) -> Arr
     def spread(x):
         return x[rows].reshape(jax.local_device_count(), -1, *x.shape[1:])
 
-    result = jax.device_get(mapped(shared, jax.tree.map(spread, stacked)))
+    # A leaf of no use: pmap takes the axes of an empty tree for those of the next one.
+    common = shared, np.zeros(())
+    result = jax.device_get(mapped(common, jax.tree.map(spread, stacked)))
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
 

@@ -28,6 +28,11 @@ def psnr(predicted: jax.Array, target: jax.Array) -> jax.Array:
     return -10.0 * jnp.log10(jnp.mean(jnp.square(error)))
 
 
+def mean_squared_error(psnr_db: float) -> float:
+    """Mean squared error of values in [-1, 1] at a PSNR in dB, before clipping."""
+    return 4.0 * 10.0 ** (-psnr_db / 10.0)
+
+
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Structural similarity of two pictures; Wang et al. 2004, Gaussian window.
 
