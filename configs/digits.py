@@ -2,16 +2,22 @@
 
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
-`configs/digits.py:tiny` runs the same code on 48 digits in seconds.
+`configs/digits.py:tiny` runs the same code on 48 digits in seconds;
+`configs/digits.py:speed` is for `experiments.sweep`: what makes fits fast, one lever
+after the other.
 """
 
 from ml_collections import ConfigDict, config_dict
 
+from configs import tuning
+
+VARIANTS = ("full", "tiny", "speed")
+
 
 def get_config(variant: str = "full") -> ConfigDict:
-    """Returns the recipe; `variant` is "full" or "tiny"."""
-    if variant not in ("full", "tiny"):
-        raise ValueError(f"variant must be 'full' or 'tiny', got {variant!r}")
+    """Returns the recipe; `variant` is a key of `VARIANTS`."""
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {VARIANTS}, got {variant!r}")
     config = ConfigDict()
     config.seed = 0
     config.data = config_dict.create(
@@ -33,14 +39,25 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = config_dict.create(perplexity=30.0)
     config.structure = config_dict.create(
         n=30,  # Held-out instances, fitted from one start and perturbed ones.
-        points=config_dict.placeholder(int),  # As fit.points.
+        points=0,  # Per step; 0: every pixel.
         start="ones",  # Of mLoRA here: the one with a linear mode.
         spread=0.01,
         learning_rate=0.08,  # Of mLoRA from this start.
     )
     config.sweep = _sweep()
+    config.benchmark = config_dict.create(
+        target=31.0,  # dB to reach.
+        steps=(30, 60, 90, 120, 160, 240),  # Of our fit; the fewest that reach it.
+        n=256,  # Held-out instances that are timed,
+        repeats=3,  # so often.
+        plain_steps=(40, 55, 75, 100, 150, 200, 300, 450),  # Of the plain reference,
+        plain_rates=(0.01, 0.02, 0.04, 0.08),  # its learning rates,
+        plain_n=32,  # and its instances.
+    )
     if variant == "tiny":
         _shrink(config)
+    if variant == "speed":
+        tuning.levers(config, rates=(0.04, 0.08, 0.16), target=31.5)
     return config
 
 
@@ -74,6 +91,7 @@ def _base() -> ConfigDict:
         points=512,  # Random points of an instance per step.
         chunk=2,  # Instances whose gradients are computed at once.
         fit_learning_rate=0.08,  # Of the fits that are rehearsed.
+        b2=0.9,  # Second-moment decay of their Adam.
         learning_rate=2e-3,  # Of the base.
         every=10,  # Episodes between checkpoints.
     )
@@ -100,8 +118,15 @@ def _fit() -> ConfigDict:
     fit = ConfigDict()
     fit.n = config_dict.placeholder(int)  # First n instances only.
     fit.steps = 120
-    fit.points = config_dict.placeholder(int)  # None: every pixel, every step.
-    fit.b2 = 0.9  # Second-moment decay of Adam.
+    fit.points = 196  # Per step, in passes over all; 0: every pixel, every step.
+    fit.b1 = 0.7  # First-moment decay of Adam.
+    fit.b2 = 0.8  # Second-moment decay of Adam.
+    # The learning rate falls as this power of the steps left; 0: as a cosine.
+    fit.power = 1.0
+    fit.target = config_dict.placeholder(float)  # dB at which a fit ends early.
+    fit.floor = config_dict.placeholder(float)  # dB below which a fit is marked.
+    fit.retries = 2  # New starts of a fit that diverges,
+    fit.slower = 0.3  # each at this share of the learning rate before.
     # The best that `experiments.sweep` found, the MLPs' along with their Fourier scale.
     fit.learning_rate = config_dict.create(
         mlp=0.08, mlp_asym=0.08, lora=0.06, lora_asym=0.01, mlora=0.08, mlora_asym=0.08
@@ -112,7 +137,11 @@ def _fit() -> ConfigDict:
     )
     fit.consensus = 96  # Training instances that make the common start.
     fit.rounds = 4
-    fit.chunk = 4  # Instances that one core works on at once.
+    fit.guess = (
+        512  # Training fits that a start of each one's own is learnt from; 0: no.
+    )
+    fit.chunk = 0  # Instances that one device works on at once; 0: measured.
+    fit.precision = "auto"  # Of kernels; bfloat16 on accelerators if it costs little.
     fit.group = 64  # Instances per shard.
     fit.compare = 256  # Instances that `pipeline` fits with the other five.
     return fit
@@ -121,6 +150,8 @@ def _fit() -> ConfigDict:
 def _sweep() -> ConfigDict:
     """What `experiments.sweep` tries; what a trial leaves out is as above."""
     sweep = ConfigDict()
+    sweep.folder = "sweep"  # In the run folder.
+    sweep.target = config_dict.placeholder(float)  # dB to reach at least cost.
     sweep.n = 64  # Training instances, the last ones, that trials are judged by.
     sweep.consensus = 48
     sweep.rounds = 2
@@ -137,22 +168,14 @@ def _sweep() -> ConfigDict:
     ]
     mlora += [{**fast, "pull": 0.0}]
     sweep.variants = {
-        "mlp": [*scales(slow, 1.0, 2.0, 4.0), {**rates, "pull": 0.0}],
-        "mlp_asym": scales(slow, 0.5, 1.0, 2.0),
+        "mlp": [*tuning.scales(slow, 1.0, 2.0, 4.0), {**rates, "pull": 0.0}],
+        "mlp_asym": tuning.scales(slow, 0.5, 1.0, 2.0),
         "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
         "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
         "mlora": mlora,
         "mlora_asym": mlora,
     }
     return sweep
-
-
-def scales(rates: tuple[float, ...], *values: float) -> list[dict]:
-    """Variants of an MLP, for a sweep: each Fourier scale at all learning rates."""
-    return [
-        {"learning_rate": rates, "adapter": {"field": {"scale": value}}}
-        for value in values
-    ]
 
 
 def _diffusion() -> ConfigDict:
@@ -190,15 +213,19 @@ def _shrink(config: ConfigDict) -> None:
     config.base.update(every=10, chunk=4)
     for name in ("mlp", "mlp_asym"):
         config.adapter[name].field.update(features=4, width=6)
-    config.fit.update(steps=8, consensus=8, rounds=1, chunk=2, group=8, compare=8)
+    config.fit.update(steps=8, points=48, consensus=8, rounds=1, guess=16)
+    config.fit.update(chunk=2, group=8, compare=8)
     config.diffusion.update(components=6, steps=40, every=10, batch=16, draws=2)
     config.diffusion.residual_mlp.update(width=16, depth=1)
     config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
     config.base.rehearsal.update(batch=4, steps=3, points=6, every=2)
     config.structure.n = 2
     one = [{"learning_rate": (0.01,)}]
-    config.sweep = config_dict.create(
-        n=4, consensus=4, rounds=1, variants={name: one for name in config.fit.pull}
+    config.benchmark.update(
+        target=10.0, steps=(4, 8), n=8, repeats=1, plain_steps=(4, 8), plain_n=4
     )
+    variants = {name: one for name in config.fit.pull}
+    config.sweep.update(n=4, consensus=4, rounds=1)
+    config.sweep.variants = variants
     config.sample.update(n=20, steps=4, chunk=5)
     config.evaluate.update(components=4, repeats=2)

@@ -7,17 +7,18 @@
 its floor at novelty 0.86. It took 39 minutes on two cores, beside other jobs for half
 of the time.
 
-`configs/faces.py:tiny` runs the same code on pictures drawn on the spot, in seconds.
+`configs/faces.py:tiny` runs the same code on pictures drawn on the spot, in seconds;
+`:speed` is for `experiments.sweep`, as in configs/digits.py.
 What is not named here is as in configs/digits.py.
 """
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import digits
+from configs import digits, tuning
 
 
 def get_config(variant: str = "full") -> ConfigDict:
-    """Returns the recipe; `variant` is "full" or "tiny"."""
+    """Returns the recipe; `variant` is one of `digits.VARIANTS`."""
     config = digits.get_config(variant)
     if variant == "tiny":
         config.data = config_dict.create(
@@ -37,10 +38,14 @@ def get_config(variant: str = "full") -> ConfigDict:
     _adapter(config.adapter)
     _fit(config.fit)
     config.structure.update(points=512, learning_rate=0.05)
-    config.sweep = _sweep()
+    _sweep(config.sweep)
+    config.benchmark.update(target=33.0, n=32, steps=(100, 150, 200, 300), repeats=1)
+    config.benchmark.update(plain_steps=(100, 150, 200, 300, 450), plain_n=8)
     config.diffusion.components = 128
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
     config.sample.update(n=400, chunk=50)
+    if variant == "speed":
+        tuning.levers(config, rates=(0.08, 0.16), target=32.0)
     return config
 
 
@@ -81,12 +86,13 @@ def _fit(fit: ConfigDict) -> None:
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6
-    fit.update(consensus=24, rounds=2, chunk=1, group=32, compare=100)
+    fit.update(points=1024, guess=256)
+    fit.update(consensus=24, rounds=2, group=32, compare=100)
 
 
-def _sweep() -> ConfigDict:
+def _sweep(sweep: ConfigDict) -> None:
     """What `experiments.sweep` tries, each at its learning rates."""
-    sweep = config_dict.create(n=24, consensus=16, rounds=1)
+    sweep.update(n=24, consensus=16, rounds=1)
     fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18, 0.27)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
@@ -101,15 +107,14 @@ def _sweep() -> ConfigDict:
     ]
     sweep.variants = {
         "mlp": [
-            *digits.scales((0.03, 0.045, 0.07), 3.0, 4.0, 5.0),
+            *tuning.scales((0.03, 0.045, 0.07), 3.0, 4.0, 5.0),
             {"learning_rate": (0.03, 0.06), "adapter": {"field": deep}},
             {"learning_rate": (0.06,), "b2": 0.95},
             {"learning_rate": (0.06,), "pull": 0.0},
         ],
-        "mlp_asym": digits.scales((0.045, 0.07, 0.12, 0.2), 2.0, 3.0, 4.0),
+        "mlp_asym": tuning.scales((0.045, 0.07, 0.12, 0.2), 2.0, 3.0, 4.0),
         "lora": [{"learning_rate": (0.01, 0.02, 0.04, 0.08)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
         "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],
         "mlora_asym": masked,
     }
-    return sweep

@@ -12,7 +12,7 @@ seconds. What is not named here is as in configs/digits.py.
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import digits
+from configs import digits, tuning
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -70,10 +70,10 @@ def _variants() -> dict:
     ones = {**slow, "adapter": {"start": "ones", "spread": 0.1}}
     return {
         "mlp": [
-            *digits.scales((0.04, 0.08, 0.16), 1.0, 2.0, 4.0),
+            *tuning.scales((0.04, 0.08, 0.16), 1.0, 2.0, 4.0),
             {"learning_rate": (0.08,), "pull": 0.0},
         ],
-        "mlp_asym": digits.scales((0.08, 0.16, 0.32), 1.0, 2.0, 4.0),
+        "mlp_asym": tuning.scales((0.08, 0.16, 0.32), 1.0, 2.0, 4.0),
         "lora": [{"learning_rate": (0.03, 0.06, 0.12)}],
         "lora_asym": [{"learning_rate": (0.005, 0.01, 0.02)}],
         "mlora": [fast, ones],

@@ -1,28 +1,34 @@
-r"""Fits one adapter per instance, all from one consensus start.
+r"""Fits every instance of a data set with one representation.
 
   python -m experiments.fit --config=configs/digits.py --workdir=runs/digits \
       --config.adapter.name=mlora_asym
 
 Reads base/, writes fit/<representation>/: the start, one shard of weights per group,
-manifest.json, metrics.json. A second run of the command resumes behind the last shard;
-memory does not grow with the number of instances.
+manifest.json, metrics.json, events for TensorBoard. A second run of the command resumes
+behind the last shard; memory does not grow with the number of instances.
+
+Several processes on one file system share the work; each is told of the others, here
+as the first of two (a TPU pod needs `--distributed` alone):
+
+  python -m experiments.fit --config=configs/digits.py --workdir=runs/digits \
+      --coordinator=localhost:12321 --processes=2 --process=0
 """
 
+import json
 import pathlib
-from collections.abc import Callable
 
 import jax
 import numpy as np
 from absl import logging
+from chex import ArrayTree
 from ml_collections import ConfigDict
-from tqdm import tqdm
 
-from experiments import launch, parts, run_folder
-from wsjax import fit, latent, records, store, tree
+from experiments import engine, launch, layout, parts, processes, run_folder
+from experiments.progress import Progress, table
+from wsjax import latent, records, store, tree
 from wsjax.analysis.interval import interval
 from wsjax.analysis.spectrum import components_for
-from wsjax.fit.consensus import consensus
-from wsjax.fit.instance import finite
+from wsjax.data import images
 
 
 def run(
@@ -36,133 +42,149 @@ def run(
       limit: fit the first instances only; a later run without it adds the others.
     """
     data = parts.data(config)
-    root = run_folder.open_run(config, workdir, data)
-    folder = root / "fit" / config.adapter.name
     n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
-    metrics = run_folder.finished(folder, f"fit {config.adapter.name}")
-    if metrics is not None and metrics["n_fitted"] >= n and not _removed(folder):
+    with processes.in_turn():
+        root = run_folder.open_run(config, workdir, data)
+        folder = root / "fit" / config.adapter.name
+        if processes.first():
+            _reopen(folder, n)
+    stage = f"fit {config.adapter.name}"
+    metrics = run_folder.finished(folder, stage)
+    if metrics is not None:
         return metrics
-    form = parts.representation(config, root, data.channels)
-    fit_many = lifted(config, form)
     compiled = records.compile_seconds()
-    first = _start(config, folder, form, data, fit_many)
-    fit_all(config, folder, form, data, fit_many, first, n)
-    manifest = store.finish(folder, _description(config, form, data))
-    metrics = _metrics(config, folder, form, data, first, manifest)
+    form = parts.representation(config, root, data.channels)
+    many, shared = _begin(config, folder, form, data)
+    begins = list(range(0, n, config.fit.group))
+    fit_groups(config, folder, form, data, many, shared, processes.own(begins), n)
+    if not processes.first():
+        processes.wait_for(folder / "metrics.json")
+        return records.read_json(folder / "metrics.json")
+    for rows in _groups(config, set(begins) - set(processes.own(begins)), n):
+        processes.wait_until(lambda rows=rows: _kept(folder, rows, shared[1]))
+    description = _description(config, form, data, folder)
+    manifest = store.finish(folder, description, starts=begins)
+    print(table(manifest["instances"], data.pictures.skipped), flush=True)
+    metrics = _metrics(config, folder, form, data, shared[1], manifest)
     metrics["compile_seconds"] = round(records.compile_seconds() - compiled, 3)
-    return run_folder.close(folder, f"fit {config.adapter.name}", metrics)
+    return run_folder.close(folder, stage, metrics)
 
 
-def _removed(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Deletes shards that were damaged after the fit; they are fitted again."""
-    bad = store.damaged(folder)
+def _reopen(folder: pathlib.Path, n: int) -> None:
+    """Declares a set unfinished that has fewer than `n` fits or was damaged since.
+
+    Damaged shards are deleted, and so fitted again; the others are kept.
+    """
+    manifest, metrics = folder / "manifest.json", folder / "metrics.json"
+    bad = store.damaged(folder) if manifest.exists() else []
     for path in bad:
         logging.warning("%s is damaged: fitting its instances again", path)
         path.unlink(missing_ok=True)
-    return bad
+    whole = manifest.exists() and metrics.exists() and not bad
+    if not whole or records.read_json(metrics).get("n_fitted", 0) < n:
+        # The sums of the manifest hold no longer once a shard is written again.
+        metrics.unlink(missing_ok=True)
+        manifest.unlink(missing_ok=True)
 
 
-def lifted(config: ConfigDict, form: parts.Representation) -> Callable:
-    """The recipe's fit over instances: `(weights, psnr, whether finite)` of each."""
-    fit_one = parts.fit_one(config, form)
-
-    def fit_and_score(shared, key, signal):
-        weights, _ = fit_one(shared, key, signal)
-        quality = parts.quality(form, shared[0])(weights, signal)
-        return weights, quality, finite(weights)
-
-    return fit.over_instances(
-        fit_and_score, chunk=config.fit.chunk, group=config.fit.group
-    )
-
-
-def _start(config, folder: pathlib.Path, form, data, fit_many):
-    """Reads the consensus start, or makes it from training instances."""
+def _begin(config, folder: pathlib.Path, form: parts.Representation, data: parts.Data):
+    """The compiled fit and the consensus start, made once and then read."""
     path = store.path_of(folder / "start", 0)
-    if not path.exists():
+    if not processes.first():
+        processes.wait_for(path, folder / "layout.json")
+    many = engine.lifted(config, form, data, layout.choose(config, folder, form, data))
+    guess_path = store.path_of(folder / "guess", 0)
+    if not path.exists() or (config.fit.guess and not guess_path.exists()):
         clock = records.now()
-        rows = np.flatnonzero(~data.heldout)[: config.fit.consensus]
-        first = form.adapter.init(parts.keys(config)["start"], form.base)
-        first = consensus(
-            fit_many,
-            form.base,
-            first,
-            parts.keys_of(config, "fit", rows),
-            data.signals(rows),
-            rounds=config.fit.rounds,
-        )
-        stacked = jax.tree.map(lambda x: np.asarray(x)[None], first)
-        instances = [{"name": "consensus start", "status": store.DONE}]
-        cost = records.since(clock)
-        store.write_shard(path.parent, store.Shard(0, stacked, instances, cost))
-    return parts.start(folder, form)
+        rows = np.flatnonzero(~data.heldout)
+        _, start, *guess = engine.common_start(config, form, data, many, rows)
+        for leaves in guess:
+            _write_one(guess_path.parent, leaves, {})
+        _write_one(path.parent, start, records.since(clock))
+    shared = form.base, parts.start(folder, form)
+    if config.fit.guess:
+        guess = store.read_shard(guess_path).weights
+        shared = *shared, tree.row(guess, 0)
+    return many, shared
 
 
-def fit_all(config, folder, form, data, fit_many, first, n) -> None:
-    """Fits the first `n` instances group by group, skipping what is there."""
-    bar = tqdm(total=n, desc=f"fit {form.name}", unit="field")
-    for begin in range(0, n, config.fit.group):
-        rows = np.arange(begin, min(begin + config.fit.group, n))
-        if _kept(folder, begin, len(rows), first):
-            bar.update(len(rows))
-            continue
-        clock = records.now()
-        weights, quality, good = fit_many(
-            (form.base, first), parts.keys_of(config, "fit", rows), data.signals(rows)
-        )
-        instances = [
-            _instance(data, row, float(db), bool(ok))
-            for row, db, ok in zip(rows, quality, good, strict=True)
-        ]
-        shard = store.Shard(begin, weights, instances, records.since(clock))
-        store.write_shard(folder, shard)
-        bar.update(len(rows))
-        bar.set_postfix(psnr_db=f"{np.mean(quality[good]):.1f}")
-    bar.close()
+def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
+    """Writes what all instances share, as a shard of one."""
+    stacked = jax.tree.map(lambda x: np.asarray(x)[None], leaves)
+    instances = [{"name": folder.name, "status": store.DONE}]
+    store.write_shard(folder, store.Shard(0, stacked, instances, cost))
 
 
-def _kept(folder: pathlib.Path, begin: int, rows: int, like) -> bool:
-    path = store.path_of(folder, begin)
+def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None:
+    """Fits the groups that begin at these rows, below `n`, and are not there yet."""
+    groups = _groups(config, begins, n)
+    with Progress(folder / "events", form.name, sum(map(len, groups))) as progress:
+        for rows in groups:
+            kept = _kept(folder, rows, shared[1])
+            if kept is not None:
+                progress.kept(kept)
+                continue
+            if (path := store.path_of(folder, int(rows[0]))).exists():
+                logging.warning("%s is not whole: fitting its instances again", path)
+            clock = records.now()
+            values = data.values(rows)
+            fits = engine.fit_rows(many, shared, values, config.fit)
+            instances = [
+                engine.instance(config, data, row, fits, i, values[i])
+                for i, row in enumerate(rows)
+            ]
+            cost = records.since(clock)
+            shard = store.Shard(int(rows[0]), fits.weights, instances, cost)
+            store.write_shard(folder, shard)
+            progress.fitted(instances)
+
+
+def _groups(config: ConfigDict, begins, n: int) -> list[np.ndarray]:
+    """Rows of each group, below `n`."""
+    return [np.arange(b, min(b + config.fit.group, n)) for b in sorted(begins)]
+
+
+def _kept(folder: pathlib.Path, rows: np.ndarray, like) -> list[dict] | None:
+    """The instances of a shard that an earlier run wrote whole, or None."""
+    path = store.path_of(folder, int(rows[0]))
     if not path.exists():
-        return False
+        return None
     try:
         shard = store.read_shard(path, like=like)
-    except ValueError as error:
-        logging.warning("fitting again: %s", error)
-        return False
-    return len(shard.instances) >= rows
+    except ValueError:
+        return None
+    return shard.instances if len(shard.instances) >= len(rows) else None
 
 
-def _instance(data: parts.Data, row: int, quality: float, good: bool) -> dict:
-    labels = data.pictures.labels
-    return {
-        "name": data.pictures.names[row],
-        "label": None if labels is None else int(labels[row]),
-        "heldout": bool(data.heldout[row]),
-        "status": store.DONE if good else "failed: diverged, weights not finite",
-        "psnr_db": round(quality, 4) if good else None,
-    }
-
-
-def _description(config: ConfigDict, form: parts.Representation, data) -> dict:
+def _description(config: ConfigDict, form: parts.Representation, data, folder) -> dict:
+    """What made the weights: enough to make them again."""
+    options = config.adapter[form.name].to_dict()
     return {
         "representation": form.name,
         "base_fingerprint": tree.fingerprint(form.base),
-        "adapter": config.adapter[form.name].to_dict(),
+        "data_fingerprint": images.fingerprint(data.pictures),
+        "mask_seed": options.get("mask_seed", 0) if form.masked else None,
+        "adapter": options,
         "fit": config.fit.to_dict(),
+        "layout": records.read_json(folder / "layout.json"),
+        "recipe": json.loads(config.to_json()),
+        "versions": run_folder.versions(),
         "skipped": data.pictures.skipped,
     }
 
 
 def _metrics(config, folder, form, data, first, manifest) -> dict:
     instances = manifest["instances"]
-    quality = np.array([i["psnr_db"] for i in instances if i["psnr_db"] is not None])
-    if not len(quality):
+    fitted = [i for i in instances if i["psnr_db"] is not None]
+    quality = np.array([i["psnr_db"] for i in fitted])
+    done = int(store.done(instances).sum())
+    if not done:
         raise ValueError(
-            f"all {len(instances)} fits diverged; lower --config.fit.learning_rate."
-            f"{form.name}={config.fit.learning_rate[form.name]}"
+            f"not one of {len(instances)} fits is done, the first: "
+            f"{instances[0]['status']}; lower --config.fit.learning_rate."
+            f"{form.name}={config.fit.learning_rate[form.name]}, or fit.floor"
         )
-    heldout = [i["psnr_db"] for i in instances if i["heldout"] and i["psnr_db"]]
+    heldout = [i["psnr_db"] for i in fitted if i["heldout"]]
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = records.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
@@ -170,10 +192,12 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
     return {
         "n": len(instances) + skipped,
         "n_fitted": len(instances),
-        "n_done": len(quality),
-        "n_failed": len(instances) - len(quality) + skipped,
+        "n_done": done,
+        "n_failed": len(instances) - done + skipped,
+        "n_retried": sum(i["rate"] < 1 for i in instances),
         "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
         "steps": config.fit.steps,
+        "steps_mean": float(np.mean([i["steps"] for i in instances])),
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
         **_heldout(heldout),
@@ -202,4 +226,4 @@ def _vectors(folder: pathlib.Path, form: parts.Representation, first) -> np.ndar
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(run, many_processes=True)

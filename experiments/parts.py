@@ -9,9 +9,10 @@ from chex import ArrayTree
 from ml_collections import ConfigDict
 
 from wsjax import adapters, checkpoint, coords, fields, fit, latent, models, store
+from wsjax.adapters.form import cheapest, rounded
 from wsjax.data import images, load, split
 from wsjax.fields import Modulated
-from wsjax.metrics.reconstruction import psnr
+from wsjax.metrics.reconstruction import mean_squared_error, psnr
 from wsjax.types import Adapter, Codec, Field, Params
 
 
@@ -31,11 +32,19 @@ class Data(NamedTuple):
         """Values per pixel."""
         return self.pictures.pixels.shape[3]
 
+    @property
+    def grid(self) -> np.ndarray:
+        """Coordinates `[P, 2]` that all pictures share."""
+        return np.asarray(coords.grid(self.size))
+
+    def values(self, rows) -> np.ndarray:
+        """Values `[n, P, C]` of some instances on the grid."""
+        return images.to_values(self.pictures.pixels[rows])
+
     def signals(self, rows) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates `[n, P, 2]` and values `[n, P, C]` of some instances."""
-        values = images.to_values(self.pictures.pixels[rows])
-        grid = np.asarray(coords.grid(self.size))
-        return np.broadcast_to(grid, (len(values), *grid.shape)), values
+        values = self.values(rows)
+        return np.broadcast_to(self.grid, (len(values), *self.grid.shape)), values
 
 
 class Representation(NamedTuple):
@@ -182,20 +191,32 @@ def denoiser(config: ConfigDict, form: Representation):
     return module, apply
 
 
-def fit_one(config: ConfigDict, form: Representation):
-    """The recipe's fit of one instance: `fit(shared, key, signal)`."""
+def fit_one(config: ConfigDict, form: Representation, data: Data, *, precision: str):
+    """The recipe's fit of one instance: `fit(shared, key, signal, rate=1.0)`.
+
+    Args:
+      config: the recipe.
+      form: the representation, applied merged or attached, whichever costs less.
+      data: the data set, for the number of its points.
+      precision: type in which kernels multiply, such as "float32".
+    """
+    options = config.fit
     tx = fit.adam(
-        learning_rate=config.fit.learning_rate[form.name],
-        steps=config.fit.steps,
-        b2=config.fit.b2,
+        learning_rate=options.learning_rate[form.name],
+        steps=options.steps,
+        b1=options.b1,
+        b2=options.b2,
+        power=options.power or None,
     )
+    adapter = cheapest(form.adapter, points=options.points or len(data.grid))
     return fit.make_fit(
         form.field,
-        form.adapter,
+        rounded(adapter, precision),
         tx,
-        steps=config.fit.steps,
-        points=config.fit.points,
-        pull=config.fit.pull[form.name],
+        steps=options.steps,
+        points=options.points or None,
+        pull=options.pull[form.name],
+        target=None if options.target is None else mean_squared_error(options.target),
     )
 
 

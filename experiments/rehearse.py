@@ -61,7 +61,7 @@ def _prepare(config: ConfigDict, field: Field, base: Params):
     inner = fit.adam(
         learning_rate=options.fit_learning_rate,
         steps=options.steps,
-        b2=config.fit.b2,
+        b2=options.b2,
         final=0.1,
     )
     outer = autodecoder.adam(

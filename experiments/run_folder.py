@@ -1,20 +1,77 @@
 """The run folder: where each binary writes, and the recipe that it must keep to."""
 
+import contextlib
+import fcntl
+import hashlib
 import json
+import os
 import pathlib
+import socket
+from collections.abc import Iterator
 from importlib import metadata
 
 import jax
+from absl import logging
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 import wsjax
+from experiments import processes
 from experiments.parts import Data
 from wsjax import records
 from wsjax.data import images
 
 # A study may fit several representations side by side, each in folders of its own.
-_FREE = ("adapter.name",)
+# A sweep keeps what it tried, and goes by that.
+_FREE = ("adapter.name", "sweep.")
+
+
+@contextlib.contextmanager
+def held(workdir: str) -> Iterator[None]:
+    """Keeps a run folder to this process, or to those that it shares the work with.
+
+    The operating system frees it when the process ends, however it ends. What killed
+    processes left half written is removed.
+
+    Raises:
+      ValueError: if another process holds it.
+      OSError: if the folder cannot be written.
+    """
+    if not processes.first():
+        yield
+        return
+    path = pathlib.Path(workdir) / ".lock"
+    with _opened(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ValueError(
+                f"{workdir} is in use by {file.read().decode() or 'another process'}; "
+                "wait for it to end, or choose another --workdir"
+            ) from None
+        except OSError as error:  # Some network file systems have no locks.
+            logging.warning("%s: %s; start no second run there", path, error.strerror)
+        with contextlib.suppress(OSError):  # Without space it is held all the same.
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+        records.remove_temporary(path.parent)
+        yield
+
+
+def _opened(path: pathlib.Path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b", buffering=0)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+
+
+def _unwritable(folder: pathlib.Path, error: OSError) -> OSError:
+    return OSError(
+        f"cannot write in workdir {folder}: {error.strerror or error}; choose another "
+        "--workdir"
+    )
 
 
 def open_run(config: ConfigDict, workdir: str, data: Data) -> pathlib.Path:
@@ -42,22 +99,28 @@ def open_run(config: ConfigDict, workdir: str, data: Data) -> pathlib.Path:
         if not path.exists():
             records.write_json(path, _description(recipe, fingerprint))
     except OSError as error:
-        raise OSError(
-            f"cannot write in workdir {folder}: {error.strerror}; choose another "
-            "--workdir"
-        ) from error
+        raise _unwritable(folder, error) from error
     _compare(folder, records.read_json(path), recipe, fingerprint)
     return folder
 
 
 def _description(recipe: dict, fingerprint: str) -> dict:
-    versions = {name: metadata.version(name) for name in ("jax", "flax", "optax")}
     return {
         "recipe": recipe,
         "data_fingerprint": fingerprint,
-        "versions": {"wsjax": wsjax.__version__, **versions},
+        "versions": versions(),
         "devices": [str(device) for device in jax.devices()],
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes; `code` is a hash of the library's sources."""
+    found = {name: metadata.version(name) for name in ("jax", "flax", "optax")}
+    digest = hashlib.sha256()
+    root = pathlib.Path(wsjax.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return {"wsjax": wsjax.__version__, "code": digest.hexdigest()[:16], **found}
 
 
 def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
@@ -65,7 +128,7 @@ def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) ->
     differing = [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted(set(before) | set(after))
-        if key not in _FREE and before.get(key) != after.get(key)
+        if not key.startswith(_FREE) and before.get(key) != after.get(key)
     ]
     if differing:
         raise ValueError(

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import figures, launch, parts, run_folder
+from experiments import figures, launch, layout, parts, run_folder
 from wsjax import adapters, merging, records, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
@@ -77,9 +77,10 @@ def _study(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> dict:
     chosen = np.flatnonzero(data.heldout)[: config.structure.n]
     # Row by row: the unperturbed fit of every instance, then one per strength.
     strengths = (0.0, *structure.LAMBDAS)
-    starts, weights = _fits(config, form, data, chosen, strengths)
+    chunk = layout.choose(config, folder, form, data).chunk
+    starts, weights = _fits(config, form, data, chosen, strengths, chunk)
     shape = (len(chosen), len(strengths))
-    score = _scorer(config, form, data)
+    score = _scorer(config, form, data, chunk)
     qualities = _segments(score, chosen, weights, shape)
     measured = _measured(form, starts, weights, shape)
     measured |= {
@@ -110,10 +111,10 @@ def draw(form: parts.Representation, key: jax.Array):
     return form.adapter.init(key, base)
 
 
-def _fits(config, form, data, chosen, strengths):
+def _fits(config, form, data, chosen, strengths, chunk: int):
     """Starts and fits, `[n * S, ...]`, instance by instance."""
     first = draw(form, parts.keys(config)["start"])
-    fit_one = parts.fit_one(config, form)
+    fit_one = parts.fit_one(config, form, data, precision="float32")
 
     def from_perturbed(shared, key, signal, strength):
         base, first = shared
@@ -123,9 +124,7 @@ def _fits(config, form, data, chosen, strengths):
         return start, fit_one((base, start), fit_key, signal)[0]
 
     rows = np.repeat(chosen, len(strengths))
-    many = over_instances(
-        from_perturbed, chunk=config.fit.chunk, group=config.fit.group
-    )
+    many = over_instances(from_perturbed, chunk=chunk, group=config.fit.group)
     return many(
         (form.base, first),
         parts.keys_of(config, "structure", rows),
@@ -134,11 +133,11 @@ def _fits(config, form, data, chosen, strengths):
     )
 
 
-def _scorer(config, form: parts.Representation, data: parts.Data):
+def _scorer(config, form: parts.Representation, data: parts.Data, chunk: int):
     """`score(stacked [N, ...], rows [N]) -> PSNR [N]`, compiled once."""
     many = over_instances(
         lambda base, adapter, signal: parts.quality(form, base)(adapter, signal),
-        chunk=config.fit.chunk,
+        chunk=chunk,
         group=config.fit.group,
     )
     return lambda stacked, rows: many(form.base, stacked, data.signals(rows))

@@ -3,9 +3,11 @@ r"""Tunes every representation on training instances; tables compare held-out on
   python -m experiments.sweep --config=configs/digits.py --workdir=runs/digits
 
 Every variant of the recipe's `sweep` section is fitted at each of its learning rates,
-from a consensus start of its own, to the last training instances. The best of each
-representation is then fitted to held-out ones: for as many steps as in the recipe, and
-for as many as it can take in the CPU time of the slowest.
+from a start of its own, to the last training instances: its quality, what it costs,
+how smooth its weights are. The best of each representation (by quality, or the cheapest
+that reaches `sweep.target`) is then fitted to held-out instances: for as many steps,
+and for as many as it can take in the CPU time of the slowest. The variant `:speed` of a
+recipe sweeps what makes fits fast, into speed/ in place of sweep/.
 Reads base/, writes sweep/<representation>/: trials.jsonl, metrics.json. A second run
 of the command resumes. Recipes hold what it found.
 """
@@ -15,52 +17,65 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import fit, launch, parts, run_folder
+from experiments import engine, launch, layout, parts, run_folder
+from experiments.smoothness import smoothness
 from wsjax import latent, records
 from wsjax.analysis.interval import interval
-from wsjax.fit.consensus import Diverged, consensus
+from wsjax.fit.consensus import Diverged
+
+_BY_NAME = ("learning_rate", "pull")  # One value per representation in the recipe.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Sweeps the representations of the recipe; returns the metrics of each."""
     data = parts.data(config)
     root = run_folder.open_run(config, workdir, data)
-    best = {
-        name: _best(name, _sweep(config, root, data, name))
+    chosen = {
+        name: best(name, _sweep(config, root, data, name), config.sweep.target)
         for name in config.sweep.variants
     }
-    slowest = max(trial["cpu_seconds_per_field"] for trial in best.values())
+    slowest = max(trial["cpu_seconds_per_field"] for trial in chosen.values())
     return {
-        name: _close(config, root, data, trial, slowest) for name, trial in best.items()
+        name: _close(config, root, data, trial, slowest)
+        for name, trial in chosen.items()
     }
 
 
-def _best(name: str, lines: list[dict]) -> dict:
+def best(name: str, lines: list[dict], target: float | None) -> dict:
+    """The cheapest trial that reaches `target` dB; without one, that of most dB.
+
+    Raises:
+      ValueError: if all trials diverged.
+    """
     finite = [line for line in lines if line["psnr_db_mean"] is not None]
     if not finite:
         raise ValueError(
             f"all {len(lines)} trials of {name} diverged; give lower learning rates in "
             f"the recipe's sweep.variants.{name}"
         )
+    reached = [x for x in finite if target is not None and x["psnr_db_mean"] >= target]
+    if reached:
+        return max(reached, key=lambda line: line["fields_per_cpu_second"])
     return max(finite, key=lambda line: line["psnr_db_mean"])
 
 
-def _close(config, root: pathlib.Path, data, best: dict, slowest: float) -> dict:
+def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dict:
     """Held-out quality of the best trial, and at what `slowest` CPU-seconds buy."""
-    name = best["name"]
-    folder = root / "sweep" / name
-    if (metrics := run_folder.finished(folder, f"sweep {name}")) is not None:
+    name = trial["name"]
+    folder = root / config.sweep.folder / name
+    stage = f"{config.sweep.folder} {name}"
+    if (metrics := run_folder.finished(folder, stage)) is not None:
         return metrics
-    metrics = {k: v for k, v in best.items() if isinstance(v, int | float)}
+    metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
     rows = np.flatnonzero(data.heldout)[: config.sweep.n]
-    longer = round(best["steps"] * slowest / best["cpu_seconds_per_field"])
-    for prefix, steps in (("", best["steps"]), ("equal_cpu_", longer)):
-        trial = {**best["trial"], "steps": steps}
-        found = _try(config, root, data, name, trial, rows)
+    longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
+    for prefix, steps in (("", trial["steps"]), ("equal_cpu_", longer)):
+        own = {**trial["trial"], "steps": steps}
+        found = _try(config, root, data, name, own, rows)
         metrics[f"{prefix}steps"] = steps
         for key in ("mean", "ci95"):
             metrics[f"{prefix}psnr_db_heldout_{key}"] = found[f"psnr_db_{key}"]
-    return run_folder.close(folder, f"sweep {name}", metrics)
+    return run_folder.close(folder, stage, metrics)
 
 
 def trials(config: ConfigDict, name: str) -> list[dict]:
@@ -73,7 +88,7 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 
 
 def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
-    path = root / "sweep" / name / "trials.jsonl"
+    path = root / config.sweep.folder / name / "trials.jsonl"
     lines = records.read_lines(path)
     rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
     for number, trial in enumerate(trials(config, name)):
@@ -87,13 +102,27 @@ def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict
 
 
 def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
-    """The recipe with one trial's values in place."""
+    """The recipe with one trial's values in place.
+
+    A trial holds `learning_rate`, any other key of the recipe's `fit`, and under
+    `adapter` options of the representation.
+
+    Raises:
+      ValueError: if the recipe's `fit` has no such key.
+    """
     own = config.copy_and_resolve_references()
     own.adapter.name = name
-    own.fit.learning_rate[name] = trial["learning_rate"]
-    own.fit.steps = trial.get("steps", config.fit.steps)
-    own.fit.b2 = trial.get("b2", config.fit.b2)
-    own.fit.pull[name] = trial.get("pull", config.fit.pull[name])
+    own.fit.update(consensus=config.sweep.consensus, rounds=config.sweep.rounds)
+    for key, value in trial.items():
+        if key in _BY_NAME:
+            own.fit[key][name] = value
+        elif key in own.fit:
+            own.fit[key] = value
+        elif key != "adapter":
+            raise ValueError(
+                f"a trial of sweep.variants.{name} changes {key!r}, which is no key of "
+                f"the recipe's fit: {sorted(own.fit)}"
+            )
     with own.adapter[name].unlocked():
         own.adapter[name].update(trial.get("adapter", {}))
     return own
@@ -112,34 +141,32 @@ def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict
         "n": len(rows),
         "steps": config.fit.steps,
     }
+    spread = layout.choose(config, root / config.sweep.folder / name, form, data)
     try:
-        quality, cost = _fit(config, form, data, rows)
+        return found | _measured(config, form, data, spread, rows)
     except Diverged:
         return found
-    found["cpu_seconds_per_field"] = cost
-    if np.all(np.isfinite(quality)):
-        found["psnr_db_mean"], found["psnr_db_ci95"] = interval(quality)
-    return found
 
 
-def _fit(config, form: parts.Representation, data: parts.Data, rows: np.ndarray):
-    """PSNR `[n]` of instances `rows`, and CPU-seconds per field."""
-    fit_many = fit.lifted(config, form)
-    common = np.flatnonzero(~data.heldout)[: config.sweep.consensus]
-    start = form.adapter.init(parts.keys(config)["start"], form.base)
-    start = consensus(
-        fit_many,
-        form.base,
-        start,
-        parts.keys_of(config, "fit", common),
-        data.signals(common),
-        rounds=config.sweep.rounds,
-    )
+def _measured(config, form: parts.Representation, data, spread, rows) -> dict:
+    """Quality, cost and smoothness of the fits of instances `rows`."""
+    many = engine.lifted(config, form, data, spread)
     clock = records.now()
-    _, quality, _ = fit_many(
-        (form.base, start), parts.keys_of(config, "fit", rows), data.signals(rows)
-    )
-    return quality, records.since(clock)["cpu_seconds"] / len(rows)
+    common = np.flatnonzero(~data.heldout)
+    shared = engine.common_start(config, form, data, many, common)
+    found = {"start_cpu_seconds": records.since(clock)["cpu_seconds"]}
+    values, rate = data.values(rows), np.ones(len(rows), np.float32)
+    first = slice(0, config.fit.group)
+    many(shared, values[first], rate[first])  # Compiles.
+    clock = records.now()
+    fits = engine.Fits(*many(shared, values, rate), rate)
+    cost = records.since(clock)["cpu_seconds"] / len(rows)
+    found |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
+    if np.all(np.isfinite(fits.quality)):
+        found["psnr_db_mean"], found["psnr_db_ci95"] = interval(fits.quality)
+        found["steps_mean"] = float(np.mean(fits.steps))
+        found |= smoothness(config, form, data, shared[1], fits.weights, rows)
+    return found
 
 
 if __name__ == "__main__":

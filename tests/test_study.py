@@ -74,7 +74,7 @@ def test_starts_part_from_one_draw_towards_another(study, name):
     data = parts.data(config)
     form = parts.representation(config, study, data.channels)
     first = structure.draw(form, parts.keys(config)["start"])
-    found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8))[0]
+    found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8), 2)[0]
     centre = form.adapter.centre(form.base)
     at_zero, low, high = (tree.row(found, i) for i in range(3))
     chex.assert_trees_all_equal(at_zero, jax.device_get(first))
@@ -132,12 +132,15 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     shutil.rmtree(copy / "sweep")
     config, fitted = recipe(), []
 
-    def record(own, form, data, rows):
+    def record(own, form, data, _, rows):
         fitted.append((form.name, own.fit.steps, data.heldout[rows]))
-        quality = np.full(len(rows), own.fit.learning_rate[form.name])
-        return quality, 2.0 if form.name == "mlp" else 1.0
+        return {
+            "psnr_db_mean": own.fit.learning_rate[form.name],
+            "psnr_db_ci95": 0.0,
+            "cpu_seconds_per_field": 2.0 if form.name == "mlp" else 1.0,
+        }
 
-    monkeypatch.setattr(sweep, "_fit", record)
+    monkeypatch.setattr(sweep, "_measured", record)
     metrics = sweep.run(config, str(copy))
     n = sum(len(sweep.trials(config, name)) for name in SWEPT)
     assert not np.concatenate([heldout for *_, heldout in fitted[:n]]).any()
@@ -165,7 +168,8 @@ def test_a_trial_changes_what_it_names_and_nothing_else(name):
     config = faces.get_config()
     before = flat(config.to_dict())
     for trial in sweep.trials(config, name):
-        named = {f"fit.learning_rate.{name}": trial["learning_rate"]}
+        named = {f"fit.{key}": config.sweep[key] for key in ("consensus", "rounds")}
+        named |= {f"fit.learning_rate.{name}": trial["learning_rate"]}
         named |= {"fit.b2": trial["b2"]} if "b2" in trial else {}
         named |= {f"fit.pull.{name}": trial["pull"]} if "pull" in trial else {}
         named |= flat({"adapter": {name: trial.get("adapter", {})}})

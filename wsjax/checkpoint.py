@@ -1,4 +1,4 @@
-"""Training checkpoints; the only file that knows Orbax."""
+"""Training checkpoints; the only file of the library that knows Orbax."""
 
 import contextlib
 import pathlib

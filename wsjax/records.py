@@ -4,6 +4,7 @@ Every file is written under a temporary name and then renamed, so that a killed 
 leaves a whole file or none.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -56,14 +57,33 @@ def peak_memory_mib() -> float:
 
 
 def write_bytes(path: pathlib.Path, data: bytes) -> None:
-    """Writes a file whole: temporary name, flush to disk, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file whole: temporary name, flush to disk, rename.
+
+    Raises:
+      OSError: if it cannot be written, naming it and the way out; the old file stays.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be written: {error.strerror or error}; free space or permit"
+            " writing there and run the command again; what was finished is kept"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def remove_temporary(folder: pathlib.Path) -> None:
+    """Removes what killed processes left half written, while no other one writes."""
+    for path in folder.rglob("*.[0-9]*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: pathlib.Path, content: dict) -> None:

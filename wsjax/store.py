@@ -8,6 +8,7 @@ killed run continues behind its last shard. The manifest is written when all are
 import hashlib
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,11 @@ def path_of(folder: pathlib.Path, start: int) -> pathlib.Path:
 
 def write_shard(folder: pathlib.Path, shard: Shard) -> None:
     """Writes a shard, whole or not at all."""
+    records.write_bytes(path_of(folder, shard.start), packed(shard))
+
+
+def packed(shard: Shard) -> bytes:
+    """A shard as the bytes of its file."""
     leaves = {
         name: np.ascontiguousarray(leaf)
         for name, leaf in tree.named(shard.weights).items()
@@ -49,9 +55,10 @@ def write_shard(folder: pathlib.Path, shard: Shard) -> None:
         "version": str(VERSION),
         "start": str(shard.start),
         "instances": json.dumps(shard.instances),
-        "cost": json.dumps(shard.cost),
+        # Padded: the size of a file does not depend on the clock.
+        "cost": json.dumps(shard.cost).ljust(80),
     }
-    records.write_bytes(path_of(folder, shard.start), to_bytes(leaves, header))
+    return to_bytes(leaves, header)
 
 
 def read_shard(
@@ -84,12 +91,12 @@ def read_shard(
     if like is not None:
         _check_leaves(path, leaves, like)
         leaves = {name: leaves[name] for name in tree.named(like)}
-    return Shard(
-        int(header["start"]) + (rows.start or 0),
-        tree.from_named(leaves),
-        json.loads(header["instances"])[rows],
-        json.loads(header["cost"]),
-    )
+    try:
+        start = int(header["start"]) + (rows.start or 0)
+        instances, cost = (json.loads(header[key]) for key in ("instances", "cost"))
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({error!r}); {again}") from error
+    return Shard(start, tree.from_named(leaves), instances[rows], cost)
 
 
 def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
@@ -105,15 +112,27 @@ def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
             )
 
 
-def finish(folder: pathlib.Path, description: dict) -> dict:
-    """Writes `manifest.json` over all shards of a folder and returns it.
+def finish(
+    folder: pathlib.Path,
+    description: dict,
+    *,
+    starts: Iterable[int] | None = None,
+) -> dict:
+    """Writes `manifest.json` over the shards of a folder and returns it.
 
     Args:
       folder: with the shards.
       description: what else a reader needs: recipe, representation, base and mask.
+      starts: first rows of the shards that belong to the set; None takes all.
+
+    Raises:
+      ValueError: if a shard is missing or damaged.
     """
     shards, instances, costs, leaves = [], [], [], {}
-    for path in sorted(folder.glob("weights_*.safetensors")):
+    paths = sorted(folder.glob("weights_*.safetensors"))
+    if starts is not None:
+        paths = [path_of(folder, start) for start in sorted(starts)]
+    for path in paths:
         shard = read_shard(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         rows = len(shard.instances)

@@ -1,0 +1,177 @@
+r"""How fast fields are fitted to a given quality, beside the plain way to do it.
+
+  python -m experiments.benchmark --config=configs/patterns.py --workdir=runs/patterns
+
+Trains the base if it is not there. Our fit takes the recipe's own settings and the
+fewest of `benchmark.steps` that reach `benchmark.target` dB on training instances; the
+plain reference (`experiments/reference.py`, on the same base) the cheapest of its
+learning rates and steps that do. Both are then timed on held-out instances, compilation
+left out. Writes benchmark/<representation>/metrics.json; a second run measures again.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import (
+    engine,
+    launch,
+    layout,
+    matmul,
+    parts,
+    reference,
+    run_folder,
+    train_base,
+)
+from experiments.smoothness import smoothness
+from wsjax import records, store, tree
+
+
+class Problem(NamedTuple):
+    """What is fitted: a representation of some data, and how it lies on the machine."""
+
+    config: ConfigDict
+    form: parts.Representation
+    data: parts.Data
+    spread: engine.Layout
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, float]:
+    """Measures the recipe's representation; returns and prints the metrics."""
+    base = train_base.run(config, workdir)
+    data = parts.data(config)
+    root = run_folder.open_run(config, workdir, data)
+    folder = root / "benchmark" / config.adapter.name
+    form = parts.representation(config, root, data.channels)
+    spread = layout.choose(config, folder, form, data)
+    problem = Problem(config, form, data, spread)
+    ours = _ours(problem)
+    plain = _plain(problem)
+    metrics = {
+        "target_psnr_db": config.benchmark.target,
+        "base_cpu_seconds": base["cpu_seconds"],
+        "base_seconds": base["seconds"],
+        "chunk": spread.chunk,
+        **ours,
+        **{f"plain_{key}": value for key, value in plain.items()},
+    }
+    for key in ("fields_per_cpu_second", "fields_per_second"):
+        metrics[f"{key}_ratio"] = ours[key] / plain[key]
+    for key in ("compile_seconds", "peak_memory_mib", "bytes_per_field"):
+        metrics[f"{key}_ratio"] = ours[key] / plain[key]
+    records.write_json(folder / "metrics.json", metrics)
+    _print_table(metrics, ours, plain)
+    return metrics
+
+
+def _rows(problem: Problem, n: int, *, heldout: bool) -> np.ndarray:
+    """`n` instances, the last training or the first held-out ones, again if few."""
+    mask = problem.data.heldout
+    found = np.flatnonzero(mask) if heldout else np.flatnonzero(~mask)[::-1]
+    return np.resize(found, n)
+
+
+def _ours(problem: Problem) -> dict[str, float]:
+    """The recipe's fit, at the fewest steps that reach the target."""
+    options, data = problem.config.benchmark, problem.data
+    rows = _rows(problem, options.n, heldout=False)
+    for steps in options.steps:
+        compiled = records.compile_seconds()
+        many, shared, start_cost = _prepared(problem, steps)
+        quality = many(shared, data.values(rows), np.ones(len(rows), np.float32))[1]
+        if np.mean(quality) >= options.target:
+            break
+    rows = _rows(problem, options.n, heldout=True)
+    arguments = shared, data.values(rows), np.ones(len(rows), np.float32)
+    clock = records.now()
+    for _ in range(options.repeats):
+        fits = many(*arguments)
+    cost, n = records.since(clock), options.repeats * len(rows)
+    matmuls = matmul.step_seconds(
+        problem.form.base,
+        points=problem.config.fit.points or len(data.grid),
+        chunk=problem.spread.chunk,
+    )
+    weights, found, *_ = fits
+    per_step = cost["cpu_seconds"] / n / steps
+    metrics = smoothness(problem.config, problem.form, data, shared[1], weights, rows)
+    return {
+        "steps": steps,
+        "psnr_db_mean": float(np.mean(found)),
+        "fields_per_cpu_second": n / cost["cpu_seconds"],
+        "fields_per_second": n / cost["seconds"],
+        "start_cpu_seconds": start_cost,
+        "step_cpu_milliseconds": 1e3 * per_step,
+        "matmul_fraction": matmuls.cpu_seconds / per_step,
+        "matmul_gflops": matmuls.gflops,
+        "compile_seconds": records.compile_seconds() - compiled,
+        "peak_memory_mib": records.peak_memory_mib(),
+        "bytes_per_field": _bytes(tree.row(weights, slice(0, 64))),
+        **metrics,
+    }
+
+
+def _prepared(problem: Problem, steps: int):
+    """The compiled fit of so many steps, its start, and the start's CPU-seconds."""
+    config = problem.config.copy_and_resolve_references()
+    config.fit.steps = steps
+    form, data = problem.form, problem.data
+    many = engine.lifted(config, form, data, problem.spread)
+    clock = records.now()
+    rows = np.flatnonzero(~data.heldout)
+    shared = engine.common_start(config, form, data, many, rows)
+    return many, shared, records.since(clock)["cpu_seconds"]
+
+
+def _plain(problem: Problem) -> dict[str, float]:
+    """The reference, at the cheapest of its settings that reach the target."""
+    options, data = problem.config.benchmark, problem.data
+    key = parts.keys(problem.config)["fit"]
+
+    def measure(n: int, *, heldout: bool, steps: int, rate: float):
+        values = data.values(_rows(problem, n, heldout=heldout))
+        return reference.measure(
+            problem.form, key, values, data.grid, steps=steps, learning_rate=rate
+        )
+
+    steps = [
+        (count, rate) for count in options.plain_steps for rate in options.plain_rates
+    ]
+    for count, rate in steps:
+        found = measure(8, heldout=False, steps=count, rate=rate)
+        if found.psnr_db >= options.target:
+            break
+    found = measure(options.plain_n, heldout=True, steps=count, rate=rate)
+    first = problem.form.adapter.init(key, problem.form.base)
+    return {
+        "steps": found.steps,
+        "learning_rate": found.learning_rate,
+        "psnr_db_mean": found.psnr_db,
+        "fields_per_cpu_second": 1 / found.cpu_seconds_per_field,
+        "fields_per_second": 1 / found.seconds_per_field,
+        "compile_seconds": found.compile_seconds,
+        "peak_memory_mib": records.peak_memory_mib(),
+        "bytes_per_field": _bytes(jax.tree.map(lambda x: np.asarray(x)[None], first)),
+    }
+
+
+def _bytes(weights) -> int:
+    """Bytes on disk of one field of a shard."""
+    n = len(jax.tree.leaves(weights)[0])
+    return round(len(store.packed(store.Shard(0, weights, [{}] * n, {}))) / n)
+
+
+def _print_table(metrics: dict, ours: dict, plain: dict) -> None:
+    print(f"  {'':28} {'ours':>12} {'plain':>12} {'ratio':>8}")
+    for key, value in ours.items():
+        beside = plain.get(key)
+        ratio = metrics.get(f"{key}_ratio")
+        cells = ["" if x is None else f"{x:.4g}" for x in (value, beside, ratio)]
+        print(f"  {key:28} {cells[0]:>12} {cells[1]:>12} {cells[2]:>8}")
+    print(f"  {'base_cpu_seconds':28} {metrics['base_cpu_seconds']:12.4g}", flush=True)
+
+
+if __name__ == "__main__":
+    launch.main(run)

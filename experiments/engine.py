@@ -1,0 +1,163 @@
+"""The fit of many instances: what is compiled, who is tried again, what is recorded."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from chex import ArrayTree
+from ml_collections import ConfigDict
+
+from experiments import parts
+from wsjax import fit, store, tree
+from wsjax.fit.consensus import consensus
+from wsjax.fit.guess import guessed, learn
+from wsjax.fit.instance import finite
+
+_BEST = 150.0  # dB that float32 can tell from equal; an infinite PSNR has no mean.
+
+
+class Layout(NamedTuple):
+    """How the work lies on this machine; results depend on it in the last bits only.
+
+    `chunk`: instances that one device computes at once; `precision`: type in which
+    kernels multiply.
+    """
+
+    chunk: int
+    precision: str = "float32"
+
+
+class Fits(NamedTuple):
+    """Fits of n instances, stacked.
+
+    `quality` `[n]` is their PSNR in dB, `good` `[n]` whether they are finite and
+    better than their start, `steps` `[n]` how many were taken, `rate` `[n]` the share
+    of the recipe's learning rate that the last try took.
+    """
+
+    weights: ArrayTree
+    quality: np.ndarray
+    good: np.ndarray
+    steps: np.ndarray
+    rate: np.ndarray
+
+
+def lifted(
+    config: ConfigDict, form: parts.Representation, data: parts.Data, layout: Layout
+) -> Callable[..., tuple]:
+    """The recipe's fit: `many(shared, values [n, P, C], rate [n]) -> fields`.
+
+    `shared` is `(base, start)`, or `(base, start, guess)` where each instance starts
+    at its own guess if that is the better start. The fields of the result are the first
+    four of `Fits`. All instances see the points in one order, so that a fit depends on
+    the instance's values and on nothing else.
+    """
+    fit_one = parts.fit_one(config, form, data, precision=layout.precision)
+    keys, grid = parts.keys(config), jnp.asarray(data.grid)
+    # Frozen entries are the same in every adapter.
+    entries = parts.entries(form, form.adapter.init(keys["start"], form.base))
+
+    def fit_and_score(shared, values, rate):
+        base, start, *guess = shared
+        signal, score = (grid, values), parts.quality(form, base)
+        before = score(start, signal)
+        if guess:
+            own = entries.decode(guessed(*guess, values))
+            expected = score(own, signal)
+            better = expected > before
+            start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
+            before = jnp.maximum(before, expected)
+        key = jax.random.clone(keys["fit"])  # Used again for each one, on purpose.
+        weights, trace = fit_one((base, start), key, signal, rate)
+        quality = score(weights, signal)
+        good = finite(weights) & (quality >= before)
+        return weights, quality, good, jnp.sum(~jnp.isnan(trace))
+
+    return fit.over_instances(fit_and_score, chunk=layout.chunk, group=config.fit.group)
+
+
+def common_start(
+    config: ConfigDict, form: parts.Representation, data: parts.Data, many, rows
+) -> tuple:
+    """`(base, start)` or `(base, start, guess)`, from fits of training instances.
+
+    Args:
+      config: the recipe; of its `fit`, `consensus`, `rounds` and `guess` are read.
+      form: the representation.
+      data: the data set.
+      many: what `lifted` returns.
+      rows: training instances to take the first of.
+    """
+    options = config.fit
+    values = data.values(rows[: options.consensus])
+    start = form.adapter.init(parts.keys(config)["start"], form.base)
+    ones = np.ones(len(values), np.float32)
+    start = consensus(many, form.base, start, values, ones, rounds=options.rounds)
+    if not options.guess:
+        return form.base, start
+    values = data.values(rows[: options.guess])
+    fits = fit_rows(many, (form.base, start), values, options)
+    encode = jax.jit(jax.vmap(parts.entries(form, start).encode))
+    vectors = np.asarray(encode(tree.row(fits.weights, fits.good)))
+    return form.base, start, learn(values[fits.good], vectors)
+
+
+def fit_rows(many: Callable, shared, values: np.ndarray, options: ConfigDict) -> Fits:
+    """Fits instances; those that diverge start again at a lower learning rate.
+
+    Args:
+      many: what `lifted` returns.
+      shared: what is common to all instances, as `lifted` says.
+      values: `[n, P, C]`.
+      options: the recipe's `fit`, of which `retries` and `slower` are read.
+    """
+    rate = np.ones(len(values), np.float32)
+    fits = Fits(*many(shared, values, rate), rate)
+    for _ in range(options.retries):
+        # A value that is not finite cannot be fitted at any rate.
+        bad = ~fits.good & np.isfinite(values).all(axis=(1, 2))
+        if not bad.any():
+            break
+        rate = np.where(bad, options.slower * fits.rate, fits.rate)
+        again = Fits(*many(shared, values[bad], rate[bad]), rate[bad])
+        fits = _replaced(fits, bad, again)
+    return fits
+
+
+def _replaced(fits: Fits, rows: np.ndarray, again: Fits) -> Fits:
+    def put(old, new):
+        old = np.array(old)
+        old[rows] = new
+        return old
+
+    return jax.tree.map(put, fits, again)
+
+
+def instance(
+    config: ConfigDict, data: parts.Data, row: int, fits: Fits, i: int, values
+) -> dict:
+    """What the manifest says of instance `row`, the i-th of `fits`."""
+    labels = data.pictures.labels
+    good, quality = bool(fits.good[i]), float(fits.quality[i])
+    options = config.fit
+    return {
+        "name": data.pictures.names[row],
+        "label": None if labels is None else int(labels[row]),
+        "heldout": bool(data.heldout[row]),
+        "status": _status(fits, i, np.isfinite(values).all(), options.floor),
+        "psnr_db": round(min(quality, _BEST), 4) if good else None,
+        "steps": int(fits.steps[i]),
+        "rate": round(float(fits.rate[i]), 6),
+    }
+
+
+def _status(fits: Fits, i: int, readable: bool, floor: float | None) -> str:
+    if not readable:
+        return "failed: values that are NaN or infinite"
+    if not fits.good[i]:
+        return f"failed: diverged, last at {fits.rate[i]:.3g} of the learning rate"
+    if floor is not None and fits.quality[i] < floor:
+        return f"below floor: {fits.quality[i]:.2f} dB, the recipe asks for {floor:g}"
+    return store.DONE

@@ -1,0 +1,93 @@
+"""Chooses how fits lie on the machine at hand, once per run, by a short measurement."""
+
+import pathlib
+import time
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from experiments import engine, parts
+from experiments.engine import Layout
+from wsjax import records
+
+# Instances that one device computes at once: few keep activations in a CPU's cache,
+# many fill an accelerator. From two on, a CPU gives the same bits for all of them.
+_CHUNKS = {"cpu": (2, 4, 8), "accelerator": (32, 128, 512)}
+_STEPS = 6  # Of the fits that are timed.
+_SECONDS = 0.3  # How long each size is timed.
+_LOSS = 0.1  # dB that a lower precision may cost.
+
+
+def choose(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    form: parts.Representation,
+    data: parts.Data,
+) -> Layout:
+    """The run's layout: kept from before, told by the recipe, or measured now.
+
+    `fit.chunk` 0 measures the sizes of this kind of machine; `fit.precision` "auto"
+    takes bfloat16 on an accelerator if that costs less than 0.1 dB. Writes layout.json,
+    so that a run which is resumed, and every process of it, goes on alike.
+    """
+    path = folder / "layout.json"
+    if not path.exists():
+        precision = config.fit.precision
+        if precision == "auto":
+            precision = "float32" if _on_cpu() else _guarded(config, form, data)
+        chunk = config.fit.chunk or _fastest(config, form, data, precision)
+        records.write_json(path, Layout(chunk, precision)._asdict())
+    return Layout(**records.read_json(path))
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def _shared(config: ConfigDict, form: parts.Representation):
+    return form.base, form.adapter.init(parts.keys(config)["start"], form.base)
+
+
+def _fastest(config, form, data, precision: str) -> int:
+    """The chunk with the most fits per second; ends at one that does not fit."""
+    sizes = _CHUNKS["cpu" if _on_cpu() else "accelerator"]
+    found = {}
+    for chunk in sizes:
+        try:
+            found[chunk] = _speed(config, form, data, Layout(chunk, precision))
+        except jax.errors.JaxRuntimeError as error:
+            logging.warning("a chunk of %d does not fit: %s", chunk, error)
+            break
+        logging.info("chunk %d: %.3g fits of %d steps/s", chunk, found[chunk], _STEPS)
+    return max(found, key=found.get, default=sizes[0])
+
+
+def _speed(config, form, data, layout: Layout) -> float:
+    short = config.copy_and_resolve_references()
+    n = layout.chunk * jax.local_device_count()
+    short.fit.update(steps=_STEPS, group=n, target=None)
+    many = engine.lifted(short, form, data, layout)
+    values = data.values(np.arange(n) % len(data.heldout))
+    arguments = _shared(config, form), values, np.ones(n, np.float32)
+    many(*arguments)  # Compiles.
+    begin, rounds = time.perf_counter(), 0
+    while time.perf_counter() - begin < _SECONDS:
+        many(*arguments)
+        rounds += 1
+    return rounds * n / (time.perf_counter() - begin)
+
+
+def _guarded(config, form, data) -> str:
+    """bfloat16, if fits of the instances of the consensus start lose little by it."""
+    rows = np.flatnonzero(~data.heldout)[: config.fit.consensus]
+    values, rate = data.values(rows), np.ones(len(rows), np.float32)
+    chunk = config.fit.chunk or _CHUNKS["cpu" if _on_cpu() else "accelerator"][0]
+    quality = {}
+    for precision in ("float32", "bfloat16"):
+        many = engine.lifted(config, form, data, Layout(chunk, precision))
+        quality[precision] = np.mean(many(_shared(config, form), values, rate)[1])
+    loss = quality["float32"] - quality["bfloat16"]
+    logging.info("bfloat16 costs %.3f dB", loss)
+    return "bfloat16" if loss < _LOSS else "float32"

@@ -1,0 +1,116 @@
+"""What a fit shows while it runs: a bar, TensorBoard scalars, a table at the end."""
+
+import os
+import pathlib
+import time
+
+import numpy as np
+from absl import logging
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.summary import scalar
+from tqdm import tqdm
+
+from wsjax import records, store
+
+_FLUSH = 5.0  # Seconds between two looks that TensorBoard can take.
+
+
+class _Scalars:
+    """An event file of TensorBoard; no room for it stops no fit."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self._writer, self._next = folder, None, 0.0
+
+    def write(self, values: dict[str, float], step: int) -> None:
+        try:
+            if self._writer is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                # Processes that begin in one second have files of their own.
+                prefix, suffix = str(self._folder / "events"), f".{os.getpid()}"
+                self._writer = EventsWriter(prefix, suffix)
+            for name, value in values.items():
+                summary = scalar(name, float(value))
+                event = Event(wall_time=time.time(), step=step, summary=summary)
+                self._writer.write_event(event)
+            if time.perf_counter() > self._next:
+                self._writer.flush()
+                self._next = time.perf_counter() + _FLUSH
+        except OSError as error:
+            logging.warning("no scalars in %s: %s", self._folder, error)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            try:
+                self._writer.close()
+            except OSError as error:
+                logging.warning("scalars are lost in %s: %s", self._folder, error)
+
+
+class Progress:
+    """Counts fits of one run; a context manager.
+
+    The bar shows fields per second and the time left, the mean PSNR so far and the
+    number that failed. TensorBoard reads the same from `folder`.
+    """
+
+    def __init__(self, folder: pathlib.Path, name: str, total: int):
+        """Counts towards `total` instances of representation `name`."""
+        self._bar = tqdm(total=total, desc=f"fit {name}", unit="field")
+        self._scalars = _Scalars(folder)
+        self._sum, self._good, self._failed, self._fitted = 0.0, 0, 0, 0
+        self._begin = time.perf_counter()
+
+    def __enter__(self) -> "Progress":
+        """Starts counting."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Closes the bar and the files of TensorBoard."""
+        self._bar.close()
+        self._scalars.close()
+
+    def kept(self, instances: list[dict]) -> None:
+        """Counts instances that an earlier run has fitted."""
+        self._count(instances)
+
+    def fitted(self, instances: list[dict]) -> None:
+        """Counts instances that were fitted now, and writes the scalars."""
+        self._count(instances)
+        self._fitted += len(instances)
+        scalars = {
+            "fields_per_second": self._fitted / (time.perf_counter() - self._begin),
+            "failed": self._failed,
+            "peak_memory_mib": records.peak_memory_mib(),
+        }
+        found = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
+        if found:
+            scalars["psnr_db"] = np.mean(found)
+        self._scalars.write(scalars, self._bar.n)
+
+    def _count(self, instances: list[dict]) -> None:
+        found = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
+        self._sum += sum(found)
+        self._good += len(found)
+        self._failed += sum(i["status"] != store.DONE for i in instances)
+        self._bar.update(len(instances))
+        mean = f"{self._sum / self._good:.2f}" if self._good else "-"
+        self._bar.set_postfix(psnr_db=mean, failed=self._failed)
+
+
+def table(instances: list[dict], skipped: dict[str, str]) -> str:
+    """How many instances ended how, most frequent first, with their mean PSNR."""
+    found: dict[str, list] = {}
+    for entry in instances:
+        kind = entry["status"].partition(":")[0]
+        if entry["status"] == store.DONE and entry["rate"] < 1:
+            kind = "done, after a lower learning rate"
+        found.setdefault(kind, []).append(entry["psnr_db"])
+    if skipped:
+        found["unreadable"] = [None] * len(skipped)
+    lines = [f"  {'status':36} {'fields':>8} {'psnr_db':>8}"]
+    for kind, quality in sorted(found.items(), key=lambda pair: -len(pair[1])):
+        known = [x for x in quality if x is not None]
+        mean = f"{np.mean(known):.2f}" if known else "-"
+        lines.append(f"  {kind:36} {len(quality):8} {mean:>8}")
+    return "\n".join(lines)

@@ -1,0 +1,82 @@
+"""The plain way to fit many fields at once, which the benchmark compares with.
+
+One `vmap` over all instances, every point in every step, Adam as it comes (second
+moments decay at 0.999), a constant learning rate and a random start: what one writes
+first.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments import parts
+from wsjax import fit, records
+
+
+class Speed(NamedTuple):
+    """What fits of one kind cost and how good they are, compilation left out."""
+
+    steps: int
+    learning_rate: float
+    psnr_db: float
+    cpu_seconds_per_field: float
+    seconds_per_field: float
+    compile_seconds: float
+    memory_mib: float
+
+
+def measure(
+    form: parts.Representation,
+    key: jax.Array,
+    values: np.ndarray,
+    grid: np.ndarray,
+    *,
+    steps: int,
+    learning_rate: float,
+) -> Speed:
+    """Fits `values` `[n, P, C]` the plain way."""
+    tx = optax.adam(learning_rate)
+    fit_one = fit.make_fit(form.field, form.adapter, tx, steps=steps)
+
+    def one(base, key, signal):
+        start_key, fit_key = jax.random.split(key)
+        start = form.adapter.init(start_key, base)
+        weights, _ = fit_one((base, start), fit_key, signal)
+        return weights, parts.quality(form, base)(weights, signal)
+
+    many = jax.jit(jax.vmap(one, in_axes=(None, 0, 0)))
+    coords = np.broadcast_to(grid, (len(values), *grid.shape))
+    arguments = (
+        form.base,
+        jax.random.split(key, len(values)),
+        (jnp.asarray(coords), jnp.asarray(values)),
+    )
+    before = records.compile_seconds()
+    compiled = many.lower(*arguments).compile()
+    spent = records.compile_seconds() - before
+    clock = records.now()
+    _, quality = jax.block_until_ready(compiled(*arguments))
+    cost = records.since(clock)
+    return Speed(
+        steps,
+        learning_rate,
+        float(np.mean(quality)),
+        cost["cpu_seconds"] / len(values),
+        cost["seconds"] / len(values),
+        spent,
+        memory_mib(compiled),
+    )
+
+
+def memory_mib(compiled) -> float:
+    """What a compiled program holds at its peak, arguments and results included."""
+    found = compiled.memory_analysis()
+    parts = (
+        found.temp_size_in_bytes,
+        found.argument_size_in_bytes,
+        found.output_size_in_bytes,
+    )
+    return sum(parts) / 2**20
