@@ -129,7 +129,7 @@ def _fit() -> ConfigDict:
     fit.slower = 0.3  # each at this share of the learning rate before.
     # The best that `experiments.sweep` found, the MLPs' along with their Fourier scale.
     fit.learning_rate = config_dict.create(
-        mlp=0.08, mlp_asym=0.08, lora=0.06, lora_asym=0.01, mlora=0.08, mlora_asym=0.08
+        mlp=0.08, mlp_asym=0.16, lora=0.06, lora_asym=0.01, mlora=0.08, mlora_asym=0.08
     )
     pull = 1e-4  # Weight of the squared distance to the start.
     fit.pull = config_dict.create(

@@ -45,6 +45,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
     config.sample.update(n=400, chunk=50)
     if variant == "speed":
+        config.fit.update(points=1024, b1=0.7, b2=0.8, power=1.0, guess=256)
         tuning.levers(config, rates=(0.08, 0.16), target=32.0)
     return config
 
@@ -86,7 +87,8 @@ def _fit(fit: ConfigDict) -> None:
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6
-    fit.update(points=1024, guess=256)
+    # Whole pictures and one start for all: the speed of `:speed` is not taken here.
+    fit.update(points=0, b1=0.9, b2=0.9, power=0.0, guess=0)
     fit.update(consensus=24, rounds=2, group=32, compare=100)
 
 

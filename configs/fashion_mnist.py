@@ -31,6 +31,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     )
     _base(config.base)
     _adapter(config.adapter)
+    config.fit.update(points=0, b1=0.9, b2=0.9, power=0.0, guess=0)
     for name in config.fit.pull:
         config.fit.pull[name] = 1e-5
     config.fit.learning_rate.update(

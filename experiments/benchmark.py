@@ -128,10 +128,10 @@ def _prepared(problem: Problem, steps: int):
 def _plain(problem: Problem) -> dict[str, float]:
     """The reference, at the cheapest of its settings that reach the target."""
     options, data = problem.config.benchmark, problem.data
-    key = parts.keys(problem.config)["fit"]
 
     def measure(n: int, *, heldout: bool, steps: int, rate: float):
         values = data.values(_rows(problem, n, heldout=heldout))
+        key = parts.keys(problem.config)["fit"]
         return reference.measure(
             problem.form, key, values, data.grid, steps=steps, learning_rate=rate
         )
@@ -144,7 +144,8 @@ def _plain(problem: Problem) -> dict[str, float]:
         if found.psnr_db >= options.target:
             break
     found = measure(options.plain_n, heldout=True, steps=count, rate=rate)
-    first = problem.form.adapter.init(key, problem.form.base)
+    start_key = parts.keys(problem.config)["start"]
+    first = problem.form.adapter.init(start_key, problem.form.base)
     return {
         "steps": found.steps,
         "learning_rate": found.learning_rate,

@@ -11,11 +11,17 @@ from ml_collections import ConfigDict
 
 from experiments import parts
 from wsjax import fit, store, tree
+from wsjax.fit import guess
 from wsjax.fit.consensus import consensus
-from wsjax.fit.guess import guessed, learn
+from wsjax.fit.guess import guessed
 from wsjax.fit.instance import finite
 
 _BEST = 150.0  # dB that float32 can tell from equal; an infinite PSNR has no mean.
+
+
+_COMPONENTS = 256  # Of an instance's values, that a guess reads.
+_EVERY = 7  # One point in so many judges a start.
+_SLACK = 1.0  # dB by which these points may misjudge it.
 
 
 class Layout(NamedTuple):
@@ -49,10 +55,10 @@ def lifted(
 ) -> Callable[..., tuple]:
     """The recipe's fit: `many(shared, values [n, P, C], rate [n]) -> fields`.
 
-    `shared` is `(base, start)`, or `(base, start, guess)` where each instance starts
-    at its own guess if that is the better start. The fields of the result are the first
-    four of `Fits`. All instances see the points in one order, so that a fit depends on
-    the instance's values and on nothing else.
+    `shared` is `(base, start, guess)`: an instance starts at its own guess if that is
+    the better start. The fields of the result are the first four of `Fits`. All
+    instances see the points in one order, so that a fit depends on the instance's
+    values and on nothing else.
     """
     fit_one = parts.fit_one(config, form, data, precision=layout.precision)
     keys, grid = parts.keys(config), jnp.asarray(data.grid)
@@ -60,20 +66,17 @@ def lifted(
     entries = parts.entries(form, form.adapter.init(keys["start"], form.base))
 
     def fit_and_score(shared, values, rate):
-        base, start, *guess = shared
-        signal, score = (grid, values), parts.quality(form, base)
-        before = score(start, signal)
-        if guess:
-            own = entries.decode(guessed(*guess, values))
-            expected = score(own, signal)
-            better = expected > before
-            start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
-            before = jnp.maximum(before, expected)
+        base, start, own = shared
+        score, few = parts.quality(form, base), (grid[::_EVERY], values[::_EVERY])
+        own = entries.decode(guessed(own, values))
+        before, expected = score(start, few), score(own, few)
+        better = expected > before
+        start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
         key = jax.random.clone(keys["fit"])  # Used again for each one, on purpose.
-        weights, trace = fit_one((base, start), key, signal, rate)
-        quality = score(weights, signal)
-        good = finite(weights) & (quality >= before)
-        return weights, quality, good, jnp.sum(~jnp.isnan(trace))
+        weights, trace = fit_one((base, start), key, (grid, values), rate)
+        quality = score(weights, (grid, values))
+        rose = quality >= jnp.maximum(before, expected) - _SLACK
+        return weights, quality, finite(weights) & rose, jnp.sum(~jnp.isnan(trace))
 
     return fit.over_instances(fit_and_score, chunk=layout.chunk, group=config.fit.group)
 
@@ -81,7 +84,7 @@ def lifted(
 def common_start(
     config: ConfigDict, form: parts.Representation, data: parts.Data, many, rows
 ) -> tuple:
-    """`(base, start)` or `(base, start, guess)`, from fits of training instances.
+    """`(base, start, guess)`, from fits of training instances.
 
     Args:
       config: the recipe; of its `fit`, `consensus`, `rounds` and `guess` are read.
@@ -92,16 +95,30 @@ def common_start(
     """
     options = config.fit
     values = data.values(rows[: options.consensus])
+    size = values[0].size
     start = form.adapter.init(parts.keys(config)["start"], form.base)
+    encode = jax.jit(parts.entries(form, start).encode)
+
+    def from_start(pair, *stacked):
+        base, start = pair
+        own = guess.constant(encode(start), size=size, components=_wide(options))
+        return many((base, start, own), *stacked)
+
     ones = np.ones(len(values), np.float32)
-    start = consensus(many, form.base, start, values, ones, rounds=options.rounds)
-    if not options.guess:
-        return form.base, start
+    start = consensus(from_start, form.base, start, values, ones, rounds=options.rounds)
+    own = guess.constant(encode(start), size=size, components=_wide(options))
     values = data.values(rows[: options.guess])
-    fits = fit_rows(many, (form.base, start), values, options)
-    encode = jax.jit(jax.vmap(parts.entries(form, start).encode))
-    vectors = np.asarray(encode(tree.row(fits.weights, fits.good)))
-    return form.base, start, learn(values[fits.good], vectors)
+    if len(values) >= guess.FEWEST:
+        fits = fit_rows(many, (form.base, start, own), values, options)
+        if fits.good.sum() >= guess.FEWEST:
+            vectors = np.asarray(jax.vmap(encode)(tree.row(fits.weights, fits.good)))
+            own = guess.learn(values[fits.good], vectors, components=_wide(options))
+    return form.base, start, own
+
+
+def _wide(options: ConfigDict) -> int:
+    """Components of a guess: none if there is none to learn."""
+    return min(options.guess, _COMPONENTS)
 
 
 def fit_rows(many: Callable, shared, values: np.ndarray, options: ConfigDict) -> Fits:

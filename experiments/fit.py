@@ -89,23 +89,18 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
 
 def _begin(config, folder: pathlib.Path, form: parts.Representation, data: parts.Data):
     """The compiled fit and the consensus start, made once and then read."""
-    path = store.path_of(folder / "start", 0)
+    paths = [store.path_of(folder / name, 0) for name in ("guess", "start")]
     if not processes.first():
-        processes.wait_for(path, folder / "layout.json")
+        processes.wait_for(*paths, folder / "layout.json")
     many = engine.lifted(config, form, data, layout.choose(config, folder, form, data))
-    guess_path = store.path_of(folder / "guess", 0)
-    if not path.exists() or (config.fit.guess and not guess_path.exists()):
+    if not all(path.exists() for path in paths):
         clock = records.now()
         rows = np.flatnonzero(~data.heldout)
-        _, start, *guess = engine.common_start(config, form, data, many, rows)
-        for leaves in guess:
-            _write_one(guess_path.parent, leaves, {})
-        _write_one(path.parent, start, records.since(clock))
-    shared = form.base, parts.start(folder, form)
-    if config.fit.guess:
-        guess = store.read_shard(guess_path).weights
-        shared = *shared, tree.row(guess, 0)
-    return many, shared
+        _, start, guess = engine.common_start(config, form, data, many, rows)
+        _write_one(folder / "guess", guess, {})
+        _write_one(folder / "start", start, records.since(clock))
+    guess = store.read_shard(paths[0]).weights
+    return many, (form.base, parts.start(folder, form), tree.row(guess, 0))
 
 
 def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:

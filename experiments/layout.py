@@ -46,8 +46,11 @@ def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def _shared(config: ConfigDict, form: parts.Representation):
-    return form.base, form.adapter.init(parts.keys(config)["start"], form.base)
+def _shared(config: ConfigDict, form: parts.Representation, data: parts.Data):
+    """What all instances share, from a start that nothing was fitted for."""
+    quick = config.copy_and_resolve_references()
+    quick.fit.update(rounds=0, guess=0)
+    return engine.common_start(quick, form, data, None, np.array([0]))
 
 
 def _fastest(config, form, data, precision: str) -> int:
@@ -67,10 +70,10 @@ def _fastest(config, form, data, precision: str) -> int:
 def _speed(config, form, data, layout: Layout) -> float:
     short = config.copy_and_resolve_references()
     n = layout.chunk * jax.local_device_count()
-    short.fit.update(steps=_STEPS, group=n, target=None)
+    short.fit.update(steps=_STEPS, group=n, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
     values = data.values(np.arange(n) % len(data.heldout))
-    arguments = _shared(config, form), values, np.ones(n, np.float32)
+    arguments = _shared(config, form, data), values, np.ones(n, np.float32)
     many(*arguments)  # Compiles.
     begin, rounds = time.perf_counter(), 0
     while time.perf_counter() - begin < _SECONDS:
@@ -87,7 +90,7 @@ def _guarded(config, form, data) -> str:
     quality = {}
     for precision in ("float32", "bfloat16"):
         many = engine.lifted(config, form, data, Layout(chunk, precision))
-        quality[precision] = np.mean(many(_shared(config, form), values, rate)[1])
+        quality[precision] = np.mean(many(_shared(config, form, data), values, rate)[1])
     loss = quality["float32"] - quality["bfloat16"]
     logging.info("bfloat16 costs %.3f dB", loss)
     return "bfloat16" if loss < _LOSS else "float32"

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
+FEWEST = 8
+"""Fits that a guess can be learnt from."""
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # Of the largest singular value squared.
 
 
@@ -21,7 +23,7 @@ def learn(
     Args:
       values: `[n, P, C]` of the instances that were fitted.
       vectors: `[n, K]` free entries of their fits.
-      components: Q, of the values, at most; fewer where n is small.
+      components: Q, of the values; those that n instances do not have are zero.
 
     Returns:
       Leaves of the guess, for `guessed`: `centre` `[M]`, `project` `[M, Q]`, `slope`
@@ -32,8 +34,8 @@ def learn(
       ValueError: if there are fewer than 8 fits.
     """
     n = len(values)
-    if n < 8:
-        raise ValueError(f"a guess needs at least 8 fits to learn from, got {n}")
+    if n < FEWEST:
+        raise ValueError(f"a guess needs {FEWEST} fits or more to learn from, got {n}")
     x, cut = values.reshape(n, -1), n - n // 4
 
     def error(penalty: float) -> float:
@@ -46,6 +48,23 @@ def learn(
     return _ridge(x, vectors, min(_PENALTIES, key=error), components)
 
 
+def constant(vector: np.ndarray, *, size: int, components: int = 256) -> ArrayTree:
+    """The guess, of the same shapes, that expects `vector` `[K]` of everyone.
+
+    Args:
+      vector: free entries of a common start.
+      size: M, numbers in the values of an instance.
+      components: Q.
+    """
+    vector = np.asarray(vector, np.float32)
+    return {
+        "centre": np.zeros(size, np.float32),
+        "project": np.zeros((size, components), np.float32),
+        "slope": np.zeros((components, len(vector)), np.float32),
+        "mean": vector,
+    }
+
+
 def _ridge(x: np.ndarray, y: np.ndarray, penalty: float, components: int) -> dict:
     centre, mean = x.mean(axis=0), y.mean(axis=0)
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
@@ -53,7 +72,10 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float, components: int) -> dic
     tiny = np.finfo(s.dtype).tiny  # Values that are all alike say nothing, not NaN.
     gain = s[:q] / (np.square(s[:q]) + penalty * np.square(s[0]) + tiny)
     slope = gain[:, None] * (u[:, :q].T @ (y - mean))
-    leaves = {"centre": centre, "project": vt[:q].T, "slope": slope, "mean": mean}
+    more = components - q
+    project = np.pad(vt[:q].T, ((0, 0), (0, more)))
+    slope = np.pad(slope, ((0, more), (0, 0)))
+    leaves = {"centre": centre, "project": project, "slope": slope, "mean": mean}
     return {name: np.asarray(leaf, np.float32) for name, leaf in leaves.items()}
 
 
