@@ -39,14 +39,14 @@ def get_config(variant: str = "full") -> ConfigDict:
     _fit(config.fit)
     config.structure.update(points=512, learning_rate=0.05)
     _sweep(config.sweep)
-    config.benchmark.update(target=33.0, n=32, steps=(100, 150, 200, 300), repeats=1)
+    config.benchmark.update(target=33.0, n=24, steps=(100, 150, 200, 300), repeats=1)
     config.benchmark.update(plain_steps=(100, 150, 200, 300, 450), plain_n=8)
     config.diffusion.components = 128
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
     config.sample.update(n=400, chunk=50)
     if variant == "speed":
         config.fit.update(points=1024, b1=0.7, b2=0.8, power=1.0, guess=256)
-        tuning.levers(config, rates=(0.08, 0.16), target=32.0)
+        tuning.levers(config, rates=(0.08,), target=32.0)
     return config
 
 

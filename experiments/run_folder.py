@@ -22,8 +22,8 @@ from wsjax import records
 from wsjax.data import images
 
 # A study may fit several representations side by side, each in folders of its own.
-# A sweep keeps what it tried, and goes by that.
-_FREE = ("adapter.name", "sweep.")
+# A sweep keeps what it tried, and goes by that; a benchmark measures anew.
+_FREE = ("adapter.name", "sweep.", "benchmark.")
 
 
 @contextlib.contextmanager

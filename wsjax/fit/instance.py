@@ -80,7 +80,7 @@ def make_fit(
 
 def _blocks(field: Field, base: Params, key, signal: Signal, points: int | None):
     """Features `[M, p, F]` and values `[M, p, C]` of the M steps of one pass."""
-    coords, values = signal
+    coords, values = map(jnp.asarray, signal)
     features = jax.vmap(field.features, in_axes=(None, 0))(base, coords)
     if points is None:
         return features[None], values[None]

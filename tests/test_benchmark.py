@@ -1,0 +1,110 @@
+"""The benchmark on the tiny recipe, and that its two sides fit the same thing."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from threadpoolctl import threadpool_limits
+
+from configs import patterns, tuning
+from experiments import benchmark, matmul, parts, reference, sweep
+from wsjax import fit, records
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Run folder and metrics of one benchmark."""
+    folder = tmp_path_factory.mktemp("runs") / "patterns"
+    with threadpool_limits(1):
+        return folder, benchmark.run(patterns.get_config("tiny"), str(folder))
+
+
+def test_ratios_are_those_of_the_printed_figures(study):
+    folder, metrics = study
+    path = folder / "benchmark" / "mlora_asym" / "metrics.json"
+    assert records.read_json(path) == metrics
+    for key in ("fields_per_cpu_second", "fields_per_second", "bytes_per_field"):
+        ratio = metrics[key] / metrics[f"plain_{key}"]
+        assert metrics[f"{key}_ratio"] == pytest.approx(ratio)
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, tmp_path):
+    config = patterns.get_config("tiny")
+    folder, metrics = study
+    assert metrics["steps"] in config.benchmark.steps
+    config.benchmark.target = -100.0
+    easy = benchmark.run(config, str(folder))
+    assert easy["steps"] == min(config.benchmark.steps)
+    assert easy["plain_steps"] == min(config.benchmark.plain_steps)
+    config.benchmark.target = 100.0
+    hard = benchmark.run(config, str(folder))
+    assert hard["steps"] == max(config.benchmark.steps)
+    assert hard["plain_steps"] == max(config.benchmark.plain_steps)
+
+
+def test_the_reference_is_a_plain_fit_of_each_instance(study):
+    config, (folder, _) = patterns.get_config("tiny"), study
+    data = parts.data(config)
+    form = parts.representation(config, folder, data.channels)
+    values = data.values([0, 1])
+    options = {"steps": 3, "learning_rate": 0.02}
+    found = reference.measure(form, jax.random.key(5), values, data.grid, **options)
+    one = fit.make_fit(form.field, form.adapter, optax.adam(0.02), steps=3)
+    quality = []
+    for row, row_key in zip(values, jax.random.split(jax.random.key(5)), strict=True):
+        start_key, fit_key = jax.random.split(row_key)
+        start = form.adapter.init(start_key, form.base)
+        signal = data.grid, row
+        weights, _ = one((form.base, start), fit_key, signal)
+        quality.append(parts.quality(form, form.base)(weights, signal))
+    assert found.psnr_db == pytest.approx(np.mean(quality), abs=1e-3)
+
+
+def test_products_of_a_step_are_counted_forward_and_backward(monkeypatch):
+    base = {
+        "fourier": {"frequencies": np.zeros((2, 8))},
+        "layer_0": {"kernel": np.zeros((8, 6))},
+        "output": {"kernel": np.zeros((6, 3))},
+    }
+    monkeypatch.setattr(matmul, "_seconds", lambda m, k, n, chunk: 1e-9 * m * k * n)
+    found = matmul.step_seconds(base, points=10, chunk=2)
+    # Both layers forwards and for the kernel's gradient, the last one for its inputs.
+    products = 10 * (2 * 8 * 6 + 3 * 6 * 3)
+    assert found.cpu_seconds == pytest.approx(1e-9 * products)
+    assert found.gflops == pytest.approx(2.0)
+
+
+def test_levers_are_pulled_one_after_the_other():
+    config = patterns.get_config("speed")
+    trials = config.sweep.variants.mlora_asym
+    assert [trial["rounds"] for trial in trials[:3]] == [0, 0, config.fit.rounds]
+    plain, last = trials[0], trials[-3]
+    assert plain["b2"] == 0.999 and plain["points"] == plain["guess"] == 0
+    for key in ("b1", "b2", "power", "points", "guess"):
+        assert last[key] == config.fit[key]
+    assert trials[-2]["steps"] == config.fit.steps // 2
+    assert trials[-1]["target"] == config.sweep.target
+
+
+def test_the_cheapest_trial_that_reaches_the_target_is_the_best():
+    lines = [
+        {"psnr_db_mean": 30.0, "fields_per_cpu_second": 9.0},
+        {"psnr_db_mean": 33.0, "fields_per_cpu_second": 5.0},
+        {"psnr_db_mean": 34.0, "fields_per_cpu_second": 2.0},
+        {"psnr_db_mean": None},
+    ]
+    assert sweep.best("mlora", lines, 32.0) == lines[1]
+    assert sweep.best("mlora", lines, 40.0) == lines[2]
+    assert sweep.best("mlora", lines, None) == lines[2]
+    with pytest.raises(ValueError, match="all 1 trials of mlora diverged"):
+        sweep.best("mlora", lines[3:], None)
+
+
+def test_every_lever_exists():
+    config = patterns.get_config("tiny")
+    tuning.levers(config, rates=(0.1,), target=1.0)
+    for trial in sweep.trials(config, "mlora_asym"):
+        sweep.with_trial(config, "mlora_asym", trial)
+    with pytest.raises(ValueError, match="changes 'step', which is no key"):
+        sweep.with_trial(config, "mlora_asym", {"learning_rate": 1.0, "step": 3})
