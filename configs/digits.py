@@ -4,14 +4,14 @@
 
 `configs/digits.py:tiny` runs the same code on 48 digits in seconds;
 `configs/digits.py:speed` is for `experiments.sweep`: what makes fits fast, one lever
-after the other.
+after the other; `configs/digits.py:large` fits 20,000 drawn shapes of this size.
 """
 
 from ml_collections import ConfigDict, config_dict
 
 from configs import tuning
 
-VARIANTS = ("full", "tiny", "speed")
+VARIANTS = ("full", "tiny", "speed", "large")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -56,6 +56,12 @@ def get_config(variant: str = "full") -> ConfigDict:
     )
     if variant == "tiny":
         _shrink(config)
+    if variant == "large":
+        config.data = config_dict.create(
+            name="discs", size=28, n=20000, channels=1, classes=4, heldout=0.2
+        )
+        config.base.n = 1000
+        config.fit.compare = 0
     if variant == "speed":
         tuning.levers(config, rates=(0.04, 0.08, 0.16), target=31.5)
     return config

@@ -45,8 +45,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
     config.sample.update(n=400, chunk=50)
     if variant == "speed":
-        config.fit.update(points=1024, b1=0.7, b2=0.8, power=1.0, guess=256)
-        tuning.levers(config, rates=(0.08,), target=32.0)
+        _speed(config.sweep)
     return config
 
 
@@ -119,4 +118,22 @@ def _sweep(sweep: ConfigDict) -> None:
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
         "mlora": [fast, {"learning_rate": (0.08,), "adapter": ones}],
         "mlora_asym": masked,
+    }
+
+
+def _speed(sweep: ConfigDict) -> None:
+    """What makes fits fast, each at its learning rates."""
+    sweep.update(folder="speed", n=32, consensus=24, rounds=2)
+    one, two = {"learning_rate": (0.08,)}, {"learning_rate": (0.08, 0.16)}
+    quick = {"b1": 0.7, "b2": 0.8, "power": 1.0}
+    sweep.variants = {
+        "mlora_asym": [
+            one,
+            {**one, "points": 1024},
+            {**two, **quick, "points": 1024},
+            {**two, **quick, "points": 512},
+            {**one, **quick, "points": 512, "guess": 192},
+            {**one, **quick, "points": 512, "steps": 300},
+            {**one, **quick, "points": 256, "steps": 300},
+        ]
     }
