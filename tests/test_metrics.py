@@ -46,6 +46,16 @@ def test_psnr_of_many_fields_is_the_psnr_of_each():
     np.testing.assert_allclose(many, np.stack(alone), rtol=1e-5)
 
 
+def test_the_mean_squared_error_of_a_psnr_is_the_one_that_was_measured():
+    target, noise = jnp.tanh(normal(5, 2)), 0.1 * normal(5, 2, seed=1)
+    predicted = jnp.clip(target + noise, -1.0, 1.0)
+    decibel = float(reconstruction.psnr(predicted, target))
+    error = np.mean(np.square(predicted - target))
+    assert reconstruction.mean_squared_error(decibel) == pytest.approx(error, rel=1e-4)
+    # White for black everywhere is the largest error there is, at 0 dB.
+    assert reconstruction.mean_squared_error(0.0) == pytest.approx(4.0)
+
+
 @pytest.mark.parametrize("shape", [(11, 11, 1), (16, 12, 3)])
 def test_ssim_is_one_for_equal_pictures_symmetric_and_falls_with_noise(shape):
     picture = np.random.default_rng(0).uniform(size=shape)

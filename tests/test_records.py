@@ -35,6 +35,37 @@ def test_a_rename_that_fails_leaves_the_old_content(path, monkeypatch):
     assert records.read_json(path) == OLD
 
 
+@pytest.mark.parametrize("failing", ["fsync", "open"])
+def test_a_failed_write_says_what_to_do_and_leaves_nothing(path, monkeypatch, failing):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    place = records.os if failing == "fsync" else pathlib.Path
+    monkeypatch.setattr(place, failing, fail)
+    with pytest.raises(OSError) as caught:
+        records.write_json(path, NEW)
+    monkeypatch.undo()
+    assert str(caught.value) == (
+        f"{path} cannot be written: No space left on device; free space or permit "
+        "writing there and run the command again; what was finished is kept"
+    )
+    assert records.read_json(path) == OLD
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_what_killed_processes_left_half_written_is_removed(path):
+    kept = [path, path.with_name("notes.tmp"), path.with_name("a.json.tmp")]
+    for other in kept[1:]:
+        other.write_text("of someone else")
+    (path.parent / "deep").mkdir()
+    left = [path.with_name("a.json.17.tmp"), path.parent / "deep" / "b.x.4194304.tmp"]
+    for other in left:
+        other.write_text("half")
+    records.remove_temporary(path.parent)
+    assert sorted(path.parent.iterdir()) == sorted([*kept, path.parent / "deep"])
+    assert not any(other.exists() for other in left)
+
+
 def test_a_killed_process_leaves_the_old_content(path):
     program = f"""
         import os, pathlib, signal

@@ -113,10 +113,7 @@ def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
 
 
 def finish(
-    folder: pathlib.Path,
-    description: dict,
-    *,
-    starts: Iterable[int] | None = None,
+    folder: pathlib.Path, description: dict, *, starts: Iterable[int] | None = None
 ) -> dict:
     """Writes `manifest.json` over the shards of a folder and returns it.
 

@@ -51,6 +51,9 @@ def open_folder(path: Path) -> Source:
 
     def read(i):
         try:
+            if files[i].exists() and not files[i].is_file():
+                # A pipe would be waited for.
+                raise BadInstance("no file, expected a picture")
             return decode(files[i].read_bytes())
         except OSError as error:
             raise BadInstance(f"cannot be opened: {error.strerror}") from error
@@ -71,6 +74,9 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _pictures(entries: list[Path]) -> list[Path]:
-    """Picture files; a broken link counts, so that it is reported and not lost."""
+    """What is named like a picture, if any of it is a file or a broken link.
+
+    A broken link, or a folder among pictures, is reported and not lost.
+    """
     named = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
-    return [e for e in named if e.is_file() or (e.is_symlink() and not e.exists())]
+    return named if any(e.is_file() or not e.exists() for e in named) else []
