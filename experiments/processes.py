@@ -19,6 +19,7 @@ from orbax.checkpoint import multihost
 
 _POLL = 0.2  # Seconds between two looks for a file.
 _PATIENCE_MS = 24 * 3600 * 1000  # How long processes wait for the first.
+_SILENCE = 30  # Seconds after which one that says nothing is taken for dead.
 _TURNS = itertools.count()
 
 
@@ -55,9 +56,13 @@ def join() -> None:
                 f"--process={index} should be one of 0 to {count - 1}, for "
                 f"--processes={count}; correct one of them"
             )
-        jax.distributed.initialize(*values)
-    elif flags.FLAGS.distributed:
-        jax.distributed.initialize()
+    if all(given) or flags.FLAGS.distributed:
+        # In the end all wait for each other: not long, if one has met an error.
+        jax.distributed.initialize(
+            *values,
+            heartbeat_timeout_seconds=_SILENCE,
+            shutdown_timeout_seconds=_SILENCE,
+        )
 
 
 def first() -> bool:

@@ -1,7 +1,9 @@
-"""Strict JAX flags for the whole suite."""
+"""Strict JAX flags for the whole suite, and what is made once for all of it."""
 
 import jax
 import pytest
+
+from tests import kills, runs
 
 jax.config.update("jax_num_cpu_devices", 4)  # Parallel code is always tested.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -14,3 +16,17 @@ def double():
     """Double precision: laws hold to rounding."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """One compilation cache for all processes: they differ in nothing but the test."""
+    return runs.environment(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory, environment):
+    """The run folder of a fit that nobody touched, with `kills.FLAGS`: small shards."""
+    folder = runs.with_base(tmp_path_factory.mktemp("runs") / "unbroken")
+    runs.finish("fit", folder, environment, *kills.FLAGS)
+    return folder

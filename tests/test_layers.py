@@ -31,7 +31,7 @@ ALLOWED = {
 ONLY_IN = {
     "flax.linen": ["wsjax/models/*.py"],
     "h5py": ["wsjax/exchange/hdf5.py"],
-    "orbax": ["wsjax/checkpoint.py"],
+    "orbax": ["wsjax/checkpoint.py", "experiments/processes.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],
 }
 # Names of others that hold the word: JAX's, and a dataset of fit-a-nef's.

@@ -45,8 +45,14 @@ def over_instances(
 
         return jax.lax.map(call, stacked, batch_size=chunk)
 
-    # Devices of other processes have rows of their own, and need not keep step.
-    mapped = jax.pmap(one_device, in_axes=(None, 0), devices=jax.local_devices())
+    # Devices of other processes have rows of their own, and need not keep step, nor
+    # be as many: told of the size, pmap does not ask.
+    mapped = jax.pmap(
+        one_device,
+        in_axes=(None, 0),
+        devices=jax.local_devices(),
+        axis_size=jax.local_device_count(),
+    )
 
     def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
         n, parts = _rows(stacked), []
