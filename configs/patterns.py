@@ -23,7 +23,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     _base(config.base)
     _adapter(config.adapter)
     _fit(config.fit)
-    config.benchmark.update(target=33.0, n=96, steps=(32, 40, 48, 56, 64, 80, 120))
+    config.benchmark.update(target=33.0, n=96, steps=(32, 40, 52, 64, 80, 120))
     if variant == "speed":
         tuning.levers(config, rates=(0.15, 0.3), target=33.0)
     return config

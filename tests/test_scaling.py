@@ -1,14 +1,15 @@
 """Fits are the same whatever devices and processes they are spread over."""
 
+import chex
 import jax
 import numpy as np
 import pytest
 
 from configs import digits
-from experiments import scaling
+from experiments import engine, parts, scaling
 from experiments.scaling import Case
 from tests import runs
-from wsjax import store
+from wsjax import store, tree
 
 CASES = (Case(1), Case(4), Case(1, processes=2))
 
@@ -42,6 +43,22 @@ def test_fits_do_not_depend_on_devices_or_processes(
     for other in starts[1:]:
         jax.tree.map(np.testing.assert_array_equal, other.weights, starts[0].weights)
     assert all("24/24" not in log.read_text() for log in tmp_path.rglob("*_0.log"))
+
+
+def test_fits_do_not_depend_on_the_chunk(unbroken):
+    config = digits.get_config("tiny")
+    data = parts.data(config)
+    form = parts.representation(config, unbroken, data.channels)
+    folder, ones = unbroken / "fit" / runs.NAME, np.ones(7, np.float32)
+    guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
+    shared = form.base, parts.start(folder, form), tree.row(guess, 0)
+    found = [
+        engine.lifted(config, form, data, engine.Layout(chunk))(
+            shared, data.values(np.arange(7)), ones
+        )
+        for chunk in (2, 5)
+    ]
+    chex.assert_trees_all_close(*found, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("difference", [0.1, np.inf, np.nan])
