@@ -221,6 +221,7 @@ def _shrink(config: ConfigDict) -> None:
         config.adapter[name].field.update(features=4, width=6)
     config.fit.update(steps=8, points=48, consensus=8, rounds=1, guess=16)
     config.fit.update(chunk=2, group=8, compare=8)
+    config.fit.learning_rate.mlp_asym = 0.02
     config.diffusion.update(components=6, steps=40, every=10, batch=16, draws=2)
     config.diffusion.residual_mlp.update(width=16, depth=1)
     config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)

