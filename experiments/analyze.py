@@ -11,6 +11,7 @@ structure study, it is run as well (`experiments.structure`).
 from ml_collections import ConfigDict
 
 from experiments import (
+    dataset,
     dimension,
     encoding,
     figures,
@@ -22,12 +23,11 @@ from experiments import (
 )
 from wsjax import latent, records
 from wsjax.analysis import probes, spectrum
-from wsjax.data import images
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Probes the weights of the recipe's representation; returns the scores."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "analyze" / config.adapter.name
     if (metrics := run_folder.finished(folder, "analyze")) is not None:
@@ -35,17 +35,16 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     clock = records.now()
     form = parts.representation(config, root, data.channels)
     fits = encoding.fitted(root, form, data)
-    pixels = images.to_values(data.pictures.pixels[fits.rows])
-    pixels = pixels.reshape(len(pixels), -1)
+    pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
     group = latent.groups(form.adapter.free(form.base))
     scaled = latent.statistics(fits.vectors[~fits.heldout], group)
     weights = (fits.vectors - scaled["mean"]) / scaled["scale"]
     metrics = {
         "n": len(weights),
         "n_heldout": int(fits.heldout.sum()),
-        "pixels_components_90": spectrum.components_for(pixels),
+        f"{data.view}_components_90": spectrum.components_for(pixels),
     }
-    labels = data.pictures.labels
+    labels = data.labels
     if labels is not None:
         labels = labels[fits.rows]
         metrics |= probes.probe(weights, labels, fits.heldout, seed=config.seed)
@@ -53,7 +52,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         on_pixels = probes.probe(
             pixels, labels, fits.heldout, seed=config.seed, standardise=False
         )
-        metrics |= {f"pixels_{name}": score for name, score in on_pixels.items()}
+        metrics |= {f"{data.view}_{name}": score for name, score in on_pixels.items()}
     points = probes.tsne(
         weights, perplexity=config.analyze.perplexity, seed=config.seed
     )

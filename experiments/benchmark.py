@@ -16,6 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import (
+    dataset,
     engine,
     launch,
     layout,
@@ -34,14 +35,14 @@ class Problem(NamedTuple):
 
     config: ConfigDict
     form: parts.Representation
-    data: parts.Data
+    data: dataset.Data
     spread: engine.Layout
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Measures the recipe's representation; returns and prints the metrics."""
     base = train_base.run(config, workdir)
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "benchmark" / config.adapter.name
     form = parts.representation(config, root, data.channels)
@@ -80,12 +81,12 @@ def _ours(problem: Problem) -> dict[str, float]:
     for steps in options.steps:
         compiled = records.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
-        quality = many(shared, data.values(rows), np.ones(len(rows), np.float32))[1]
+        quality = many(shared, data.read(rows), np.ones(len(rows), np.float32))[1]
         if np.mean(quality) >= options.target:
             break
     compiled = records.compile_seconds() - compiled
     rows = _rows(problem, options.n, heldout=True)
-    arguments = shared, data.values(rows), np.ones(len(rows), np.float32)
+    arguments = shared, data.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
     # What further steps cost is what a step costs: no start, no score in it.
     longer = _lifted(problem, 2 * steps)

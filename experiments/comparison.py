@@ -26,10 +26,7 @@ def fits(root: pathlib.Path, metrics: dict[str, dict], rates: ConfigDict) -> lis
       A row per representation: `psnr_db_common`, and on the held-out ones among the
       common instances `psnr_db_common_heldout` with its 95 % confidence interval.
     """
-    manifests = {}
-    for name in metrics:
-        instances = store.manifest(root / "fit" / name)["instances"]
-        manifests[name] = {i["name"]: i for i in instances}
+    manifests = _manifests(root, metrics)
     common = set.intersection(*map(set, manifests.values())) if manifests else set()
     rows = []
     for name, found in ordered(metrics).items():
@@ -48,6 +45,49 @@ def fits(root: pathlib.Path, metrics: dict[str, dict], rates: ConfigDict) -> lis
         }
         rows.append(found | extra)
     return rows
+
+
+def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
+    """How near fits of shapes come on held-out instances that all fits have.
+
+    A fit without a surface has no distance from the true one, so distances are compared
+    on the instances of which every fit has a surface.
+
+    Args:
+      root: the run folder.
+      metrics: of the finished fits, by representation.
+
+    Returns:
+      By representation `n_flat`, its fits without a surface, and for `iou` and
+      `chamfer_squared` the number `n_` of instances, the mean and its 95 % confidence
+      interval `_ci95`, where there are two instances or more.
+    """
+    manifests = _manifests(root, metrics)
+    rows = {}
+    for name, manifest in manifests.items():
+        measured = [i for i in manifest.values() if i.get("iou") is not None]
+        rows[name] = {"n_flat": sum("chamfer_squared" not in i for i in measured)}
+    for measure in ("iou", "chamfer_squared"):
+        chosen = [
+            {k for k, i in m.items() if i["heldout"] and i.get(measure) is not None}
+            for m in manifests.values()
+        ]
+        names = sorted(set.intersection(*chosen)) if chosen else []
+        for name, row in rows.items():
+            row[f"n_{measure}"] = len(names)
+            if len(names) > 1:
+                values = np.array([manifests[name][k][measure] for k in names])
+                row[measure], row[f"{measure}_ci95"] = interval(values)
+    return rows
+
+
+def _manifests(root: pathlib.Path, metrics) -> dict[str, dict[str, dict]]:
+    """The instances of every fit by name."""
+    found = {}
+    for name in metrics:
+        instances = store.manifest(root / "fit" / name)["instances"]
+        found[name] = {i["name"]: i for i in instances}
+    return found
 
 
 def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:

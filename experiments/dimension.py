@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from experiments import encoding, parts
+from experiments import dataset, encoding, parts
 from wsjax import latent
 from wsjax.analysis import dimension, spectrum
 
@@ -16,7 +16,7 @@ LATENTS = {"plain": "pca", "function": "function_pca"}
 def measure(
     config: ConfigDict,
     form: parts.Representation,
-    data: parts.Data,
+    data: dataset.Data,
     fits: encoding.Fitted,
     standard: np.ndarray,
 ) -> tuple[dict[str, float], Figure]:
@@ -58,24 +58,24 @@ def _first(whole: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
     return {**whole, "project": project * (np.arange(project.shape[1]) < count)}
 
 
-def _heldout_quality(form: parts.Representation, data: parts.Data, fits):
+def _heldout_quality(form: parts.Representation, data: dataset.Data, fits):
     """`quality(encoding)`: mean PSNR in dB of held-out instances after the way back."""
     entries = parts.entries(form, fits.first)
-    points, values = data.signals(fits.rows[fits.heldout])
-    score = parts.quality(form, form.base)
+    instances = data.read(fits.rows[fits.heldout])
+    score, grid = parts.quality(form, form.base), data.grid
 
     @jax.jit
-    def mean(encoded, vectors, values):
+    def mean(encoded, vectors, instances):
         codec = latent.codec(entries, encoded)
 
         def one(pair):
-            vector, target = pair
+            vector, instance = pair
             adapter = codec.decode(codec.encode(entries.decode(vector)))
-            return score(adapter, (points[0], target))
+            return score(adapter, dataset.signal(grid, instance))
 
-        return jax.lax.map(one, (vectors, values)).mean()
+        return jax.lax.map(one, (vectors, instances)).mean()
 
-    return lambda encoded: float(mean(encoded, fits.vectors[fits.heldout], values))
+    return lambda encoded: float(mean(encoded, fits.vectors[fits.heldout], instances))
 
 
 def _figure(shares: np.ndarray, counts: list[int], kept: dict[str, list]) -> Figure:

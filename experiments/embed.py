@@ -13,7 +13,7 @@ _SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at m
 
 
 def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
-    """A PNG file, sheets of small pictures enlarged; None if there is none.
+    """A PNG or GIF file, sheets of small pictures enlarged; None if there is none.
 
     Raises:
       ValueError: if the file is no picture, naming it and the way out.
@@ -22,15 +22,19 @@ def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
         return None
     content = path.read_bytes()
     try:
-        width, height = Image.open(io.BytesIO(content)).size
+        image = Image.open(io.BytesIO(content), formats=("PNG", "GIF"))
     except OSError as error:
         raise ValueError(
             f"{path} is no readable picture; delete the folder it is in and run the "
             "command that writes it again"
         ) from error
     # Whole multiples keep the pixels of a sheet equally large.
-    zoom = max(1, _SHEET_WIDTH // width) if sheet else 1
-    return {"uri": _uri(content, "png"), "width": zoom * width, "height": zoom * height}
+    zoom = max(1, _SHEET_WIDTH // image.width) if sheet else 1
+    return {
+        "uri": _uri(content, image.format.lower()),
+        "width": zoom * image.width,
+        "height": zoom * image.height,
+    }
 
 
 def curves(folder: pathlib.Path, keys: tuple[str, ...], title: str) -> dict | None:

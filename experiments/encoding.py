@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import parts
+from experiments import dataset, parts
 from wsjax import checkpoint, coords, latent, store, tree
 from wsjax.types import Codec
 
@@ -29,7 +29,7 @@ class Fitted(NamedTuple):
 
 
 def fitted(
-    folder: pathlib.Path, form: parts.Representation, data: parts.Data
+    folder: pathlib.Path, form: parts.Representation, data: dataset.Data
 ) -> Fitted:
     """Reads what `fit` wrote for every instance that did not fail."""
     place = folder / "fit" / form.name
@@ -43,7 +43,7 @@ def fitted(
 
 
 def make(
-    config: ConfigDict, form: parts.Representation, fits: Fitted, data: parts.Data
+    config: ConfigDict, form: parts.Representation, fits: Fitted, data: dataset.Data
 ) -> dict[str, np.ndarray]:
     """Statistics and latent of the training instances (`wsjax.latent`)."""
     kind = config.diffusion.latent
@@ -58,15 +58,26 @@ def make(
     metric = None
     if kind == "function_pca":
         to_adapter = latent.codec(parts.entries(form, fits.first), encoding).decode
-        gram = config.diffusion.gram
-        height, width = data.size
-        size = (height // gram.shrink, width // gram.shrink)
-        render = parts.renderer(form, coords.grid(size))
-        chosen = standard[:: max(1, len(standard) // gram.instances)]
-        metric = latent.average_gram(lambda v: render(to_adapter(v)), chosen)
+        chosen = np.arange(
+            0, len(train), max(1, len(train) // config.diffusion.gram.instances)
+        )
+        metric = latent.average_gram(
+            lambda vector, points: parts.renderer(form, points)(to_adapter(vector)),
+            standard[chosen],
+            _places(config, data, fits.rows[~fits.heldout][chosen]),
+        )
     return encoding | latent.principal(
         standard, config.diffusion.components, metric=metric
     )
+
+
+def _places(config: ConfigDict, data: dataset.Data, rows: np.ndarray) -> np.ndarray:
+    """Points `[n, P, D]` at which the decoder's Gram matrix is measured."""
+    gram = config.diffusion.gram
+    if data.shapes is not None:
+        return data.signals(rows)[0][:, : gram.points]
+    grid = np.asarray(coords.grid(tuple(side // gram.shrink for side in data.size)))
+    return np.broadcast_to(grid, (len(rows), *grid.shape))
 
 
 def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import parts
+from experiments import dataset, parts
 from wsjax import fit, store, tree
 from wsjax.fit import guess
 from wsjax.fit.consensus import consensus
@@ -51,12 +51,13 @@ class Fits(NamedTuple):
 
 
 def lifted(
-    config: ConfigDict, form: parts.Representation, data: parts.Data, layout: Layout
+    config: ConfigDict, form: parts.Representation, data: dataset.Data, layout: Layout
 ) -> Callable[..., tuple]:
-    """The recipe's fit: `many(shared, values [n, P, C], rate [n]) -> fields`.
+    """The recipe's fit: `many(shared, stacked, rate [n]) -> fields`.
 
     `shared` is `(base, start, guess)`: an instance starts at its own guess if that is
-    the better start. The fields of the result are the first four of `Fits`. All
+    the better start. `stacked` is what `Data.read` gives of n instances. The fields of
+    the result are the first four of `Fits`. All
     instances see the points in one order, so that a fit depends on the instance's
     values and on nothing else.
     """
@@ -65,16 +66,20 @@ def lifted(
     # Frozen entries are the same in every adapter.
     entries = parts.entries(form, form.adapter.init(keys["start"], form.base))
 
-    def fit_and_score(shared, values, rate):
+    def fit_and_score(shared, instance, rate):
         base, start, own = shared
-        score, few = parts.quality(form, base), (grid[::_EVERY], values[::_EVERY])
-        own = entries.decode(guessed(own, values))
+        signal = dataset.signal(grid, instance)
+        score, few = (
+            parts.quality(form, base),
+            tree.row(signal, slice(None, None, _EVERY)),
+        )
+        own = entries.decode(guessed(own, instance["values"]))
         before, expected = score(start, few), score(own, few)
         better = expected > before
         start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
         key = jax.random.clone(keys["fit"])  # Used again for each one, on purpose.
-        weights, trace = fit_one((base, start), key, (grid, values), rate)
-        quality = score(weights, (grid, values))
+        weights, trace = fit_one((base, start), key, signal, rate)
+        quality = score(weights, signal)
         rose = quality >= jnp.maximum(before, expected) - _SLACK
         return weights, quality, finite(weights) & rose, jnp.sum(~jnp.isnan(trace))
 
@@ -82,7 +87,7 @@ def lifted(
 
 
 def common_start(
-    config: ConfigDict, form: parts.Representation, data: parts.Data, many, rows
+    config: ConfigDict, form: parts.Representation, data: dataset.Data, many, rows
 ) -> tuple:
     """`(base, start, guess)`, from fits of training instances.
 
@@ -94,8 +99,8 @@ def common_start(
       rows: training instances to take the first of.
     """
     options = config.fit
-    values = data.values(rows[: options.consensus])
-    size = values[0].size
+    few = data.read(rows[: options.consensus])
+    size = few["values"][0].size
     start = form.adapter.init(parts.keys(config)["start"], form.base)
     encode = jax.jit(parts.entries(form, start).encode)
 
@@ -104,15 +109,17 @@ def common_start(
         own = guess.constant(encode(start), size=size, components=_wide(options))
         return many((base, start, own), *stacked)
 
-    ones = np.ones(len(values), np.float32)
-    start = consensus(from_start, form.base, start, values, ones, rounds=options.rounds)
+    ones = np.ones(len(few["values"]), np.float32)
+    start = consensus(from_start, form.base, start, few, ones, rounds=options.rounds)
     own = guess.constant(encode(start), size=size, components=_wide(options))
-    values = data.values(rows[: options.guess])
-    if len(values) >= guess.FEWEST:
-        fits = fit_rows(many, (form.base, start, own), values, options)
+    rows = rows[: options.guess]
+    if len(rows) >= guess.FEWEST:
+        stacked = data.read(rows)
+        fits = fit_rows(many, (form.base, start, own), stacked, options)
         if fits.good.sum() >= guess.FEWEST:
+            values = stacked["values"][fits.good]
             vectors = np.asarray(jax.vmap(encode)(tree.row(fits.weights, fits.good)))
-            own = guess.learn(values[fits.good], vectors, components=_wide(options))
+            own = guess.learn(values, vectors, components=_wide(options))
     return form.base, start, own
 
 
@@ -121,26 +128,32 @@ def _wide(options: ConfigDict) -> int:
     return min(options.guess, _COMPONENTS)
 
 
-def fit_rows(many: Callable, shared, values: np.ndarray, options: ConfigDict) -> Fits:
+def fit_rows(many: Callable, shared, stacked: dict, options: ConfigDict) -> Fits:
     """Fits instances; those that diverge start again at a lower learning rate.
 
     Args:
       many: what `lifted` returns.
       shared: what is common to all instances, as `lifted` says.
-      values: `[n, P, C]`.
+      stacked: what `Data.read` gives of n instances.
       options: the recipe's `fit`, of which `retries` and `slower` are read.
     """
-    rate = np.ones(len(values), np.float32)
-    fits = Fits(*many(shared, values, rate), rate)
+    rate = np.ones(len(stacked["values"]), np.float32)
+    fits = Fits(*many(shared, stacked, rate), rate)
     for _ in range(options.retries):
         # A value that is not finite cannot be fitted at any rate.
-        bad = ~fits.good & np.isfinite(values).all(axis=(1, 2))
+        bad = ~fits.good & readable(stacked)
         if not bad.any():
             break
         rate = np.where(bad, options.slower * fits.rate, fits.rate)
-        again = Fits(*many(shared, values[bad], rate[bad]), rate[bad])
+        again = Fits(*many(shared, tree.row(stacked, bad), rate[bad]), rate[bad])
         fits = _replaced(fits, bad, again)
     return fits
+
+
+def readable(stacked: dict) -> np.ndarray:
+    """Whether all numbers of an instance are finite, `[n]`."""
+    leaves = jax.tree.leaves(stacked)
+    return np.all([np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in leaves], 0)
 
 
 def _replaced(fits: Fits, rows: np.ndarray, again: Fits) -> Fits:
@@ -153,17 +166,20 @@ def _replaced(fits: Fits, rows: np.ndarray, again: Fits) -> Fits:
 
 
 def instance(
-    config: ConfigDict, data: parts.Data, row: int, fits: Fits, i: int, values
+    config: ConfigDict, data: dataset.Data, row: int, fits: Fits, i: int, finite: bool
 ) -> dict:
-    """What the manifest says of instance `row`, the i-th of `fits`."""
-    labels = data.pictures.labels
+    """What the manifest says of instance `row`, the i-th of `fits`.
+
+    `finite` says whether all numbers that it was fitted to are.
+    """
+    labels = data.labels
     good, quality = bool(fits.good[i]), float(fits.quality[i])
     options = config.fit
     return {
-        "name": data.pictures.names[row],
+        "name": data.names[row],
         "label": None if labels is None else int(labels[row]),
         "heldout": bool(data.heldout[row]),
-        "status": _status(fits, i, np.isfinite(values).all(), options.floor),
+        "status": _status(fits, i, finite, options.floor),
         "psnr_db": round(min(quality, _BEST), 4) if good else None,
         "steps": int(fits.steps[i]),
         "rate": round(float(fits.rate[i]), 6),

@@ -6,17 +6,24 @@ Reads fit/, diffusion/ and samples/<representation>/, writes evaluate/<represent
 metrics.json, baselines.json with the same keys for trivial generators, and pictures.
 """
 
-import pathlib
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import encoding, figures, launch, parts, run_folder
-from wsjax import coords, fit, records, store, tree
+from experiments import (
+    dataset,
+    encoding,
+    generated,
+    launch,
+    parts,
+    run_folder,
+    sheets,
+    views,
+)
+from wsjax import fit, records, store, tree
 from wsjax.analysis import spectrum
-from wsjax.data import images
 from wsjax.metrics import features, generation
 from wsjax.metrics.reconstruction import ssim
 
@@ -45,7 +52,7 @@ class Judge(NamedTuple):
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Evaluates the samples of the recipe's representation and the baselines."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "evaluate" / config.adapter.name
     if (metrics := run_folder.finished(folder, "evaluate")) is not None:
@@ -68,48 +75,49 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     sampled = tree.row(weights, store.done(instances))
     pictures = show(sampled)
     metrics = _evaluate(config, judge, pictures, np.asarray(encode(sampled)))
-    rebuilt = show(fitted)
-    metrics["ssim_mean"] = float(
-        np.mean([ssim(a, b) for a, b in zip(judge.real, rebuilt, strict=True)])
-        if min(data.size) >= 11
-        else np.nan
-    )
+    if data.shapes is None:
+        metrics["ssim_mean"] = _mean_ssim(judge.real, show(fitted))
+    else:
+        folders = root / "samples" / form.name, fits.rows
+        metrics |= generated.compare(config, data, *folders, fits.heldout)
     baselines = {}
     for name, rows in _trivial(config, fits).items():
         made = entries(rows)
         seen = np.asarray(encode(made))
         baselines[name] = _evaluate(config, judge, show(made), seen)
     records.write_json(folder / "baselines.json", baselines)
-    _draw(folder, judge, rebuilt, pictures)
+    _draw(config, root, form, data, judge, fits, sampled, pictures)
     metrics = {"n_real": len(judge.real), "n_sampled": len(pictures), **metrics}
     return run_folder.close(
         folder, f"evaluate {form.name}", {**metrics, **records.since(clock)}
     )
 
 
-def _renderer(form: parts.Representation, data: parts.Data):
+def _mean_ssim(real: np.ndarray, rebuilt: np.ndarray) -> float:
+    if min(real.shape[1:3]) < 11:  # The window of the measure.
+        return np.nan
+    return float(np.mean([ssim(a, b) for a, b in zip(real, rebuilt, strict=True)]))
+
+
+def _renderer(form: parts.Representation, data: dataset.Data):
     """Pictures `[n, H, W, C]` of stacked adapters."""
-    render = parts.renderer(form, coords.grid(data.size))
+    render = parts.renderer(form, data.grid)
     many = fit.over_instances(lambda _, adapter: render(adapter), chunk=4)
 
     def show(adapters) -> np.ndarray:
-        values = many((), jax.tree.map(np.asarray, adapters))
-        return images.to_pixels(values, data.size)
+        return data.shown(many((), jax.tree.map(np.asarray, adapters)))
 
     return show
 
 
-def _judge(config, data: parts.Data, fits, vectors, rebuilt) -> Judge:
-    values = images.to_values(data.pictures.pixels[fits.rows])
-    real = images.to_pixels(values, data.size)
-    sets = {
-        f"pixel_pca{config.evaluate.components}": features.pixel_pca(
-            real, components=config.evaluate.components
-        )
-    }
+def _judge(config, data: dataset.Data, fits, vectors, rebuilt) -> Judge:
+    real = data.shown(data.values(fits.rows))
+    k = config.evaluate.components
+    name = f"{data.view.removesuffix('s')}_pca{k}"
+    sets = {name: features.pixel_pca(real, components=k)}
     reader = None
-    if data.pictures.labels is not None:
-        labels = data.pictures.labels[fits.rows]
+    if data.labels is not None:
+        labels = data.labels[fits.rows]
         train = ~fits.heldout
         reader = features.classifier(real[train], labels[train], seed=config.seed)
         sets["classifier"] = reader.features
@@ -187,22 +195,18 @@ def _trivial(config, fits: encoding.Fitted) -> dict[str, np.ndarray]:
     return {name: np.asarray(x, np.float32) for name, x in made.items()}
 
 
-def _draw(folder: pathlib.Path, judge: Judge, rebuilt, pictures) -> None:
-    """Samples beside their nearest training pictures; originals beside their fits."""
-    train = judge.real[~judge.heldout]
-    shown = pictures[:50]
-    _, indices = generation.nearest(
-        shown.reshape(len(shown), -1), train.reshape(len(train), -1)
-    )
-    both = np.stack([shown, train[indices]], axis=1).reshape(-1, *train.shape[1:])
-    figures.save_sheet(folder / "nearest.png", both)
+def _draw(config, root, form, data, judge: Judge, fits, sampled, pictures) -> None:
+    """Samples beside their nearest training instances; originals beside their fits."""
+    folder, view = root / "evaluate" / form.name, views.make(config, form, data)
+    train = ~judge.heldout
+    near = pictures, fits.rows[train], judge.real[train]
+    sheets.nearest(folder, view, sampled, *near)
     chosen = np.flatnonzero(judge.heldout)[:12]
-    above, below = judge.real[chosen], rebuilt[chosen]
-    errors = np.square(above - below).mean(axis=(1, 2, 3))
-    captions = [f"{-10 * np.log10(e):.1f} dB" for e in errors]
-    title = "Held-out originals (above) and their fits (below)"
-    figure = figures.pairs(above, below, captions, title)
-    records.write_bytes(folder / "reconstructions.png", figures.png(figure))
+    decode = jax.vmap(parts.entries(form, fits.first).decode)
+    instances = store.manifest(root / "fit" / form.name)["instances"]
+    rows = fits.rows[chosen]
+    shown = decode(fits.vectors[chosen]), rows, [instances[row] for row in rows]
+    sheets.reconstructions(folder, view, *shown)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pathlib
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import launch, parts, run_folder
+from experiments import dataset, launch, parts, run_folder
 from wsjax import exchange, store
 
 _FORMATS = ["npz", "safetensors"]
@@ -34,7 +34,7 @@ def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
     """
     if kind not in _FORMATS:
         raise ValueError(f"unknown format {kind!r}; choose one of {_FORMATS}")
-    root = run_folder.open_run(config, workdir, parts.data(config))
+    root = run_folder.open_run(config, workdir, dataset.load(config))
     name = parts.representation_name(config)
     folder, out = root / "fit" / name, root / "export" / name
     parts.need(folder / "manifest.json", "fit")

@@ -60,14 +60,38 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def scatter(points: np.ndarray, labels: np.ndarray | None, title: str) -> Figure:
-    """A map of instances, `[N, 2]`, coloured by class where there are labels."""
+def scatter(
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    title: str,
+    *,
+    classes: list[str] | None = None,
+) -> Figure:
+    """A map of instances, `[N, 2]`, coloured by class where there are labels.
+
+    `classes` are the names that the labels stand for; without, numbers are shown.
+    """
     figure = Figure(figsize=(5, 4.6))
     axes = figure.subplots()
     colours = labels if labels is not None else np.zeros(len(points))
-    dots = axes.scatter(*points.T, c=colours, s=6, cmap="tab10")
+    names = classes or []
+    # More classes than a palette has colours would share them.
+    palette = "tab10" if len(names) <= 10 else "tab20" if len(names) <= 20 else "turbo"
+    dots = axes.scatter(*points.T, c=colours, s=6, cmap=palette)
     if labels is not None:
-        axes.legend(*dots.legend_elements(num=None), loc="best", fontsize=7)
+        handles, numbers = dots.legend_elements(num=None)
+        if names:  # They take more room than numbers: beside the map.
+            shown = [names[label] for label in np.unique(labels)]
+            axes.legend(
+                handles,
+                shown,
+                loc="upper left",
+                bbox_to_anchor=(1, 1),
+                fontsize=7,
+                ncols=-(-len(shown) // 25),
+            )
+        else:
+            axes.legend(handles, numbers, loc="best", fontsize=7)
     axes.set(title=title, xticks=[], yticks=[])
     return figure
 

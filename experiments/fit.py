@@ -23,12 +23,20 @@ from absl import logging
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import engine, launch, layout, parts, processes, run_folder
+from experiments import (
+    dataset,
+    engine,
+    launch,
+    layout,
+    parts,
+    processes,
+    run_folder,
+    surfaces,
+)
 from experiments.progress import Progress, table
 from wsjax import latent, records, store, tree
 from wsjax.analysis.interval import interval
 from wsjax.analysis.spectrum import components_for
-from wsjax.data import images
 
 
 def run(
@@ -41,7 +49,7 @@ def run(
       workdir: the run folder.
       limit: fit the first instances only; a later run without it adds the others.
     """
-    data = parts.data(config)
+    data = dataset.load(config)
     n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
     with processes.in_turn():
         root = run_folder.open_run(config, workdir, data)
@@ -64,7 +72,7 @@ def run(
         processes.wait_until(lambda rows=rows: _kept(folder, rows, shared[1]))
     description = _description(config, form, data, folder)
     manifest = store.finish(folder, description, starts=begins)
-    print(table(manifest["instances"], data.pictures.skipped), flush=True)
+    print(table(manifest["instances"], data.skipped), flush=True)
     metrics = _metrics(config, folder, form, data, shared[1], manifest)
     metrics["compile_seconds"] = round(records.compile_seconds() - compiled, 3)
     return run_folder.close(folder, stage, metrics)
@@ -87,7 +95,9 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
         manifest.unlink(missing_ok=True)
 
 
-def _begin(config, folder: pathlib.Path, form: parts.Representation, data: parts.Data):
+def _begin(
+    config, folder: pathlib.Path, form: parts.Representation, data: dataset.Data
+):
     """The compiled fit and the consensus start, made once and then read."""
     paths = [store.path_of(folder / name, 0) for name in ("guess", "start")]
     if not processes.first():
@@ -113,6 +123,7 @@ def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
 def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None:
     """Fits the groups that begin at these rows, below `n`, and are not there yet."""
     groups = _groups(config, begins, n)
+    measure = surfaces.fidelity(config, form, data) if data.shapes else None
     with Progress(folder / "events", form.name, sum(map(len, groups))) as progress:
         for rows in groups:
             kept = _kept(folder, rows, shared[1])
@@ -122,13 +133,19 @@ def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None
             if (path := store.path_of(folder, int(rows[0]))).exists():
                 logging.warning("%s is not whole: fitting its instances again", path)
             clock = records.now()
-            values = data.values(rows)
-            fits = engine.fit_rows(many, shared, values, config.fit)
+            stacked = data.read(rows)
+            fits = engine.fit_rows(many, shared, stacked, config.fit)
+            finite = engine.readable(stacked)
             instances = [
-                engine.instance(config, data, row, fits, i, values[i])
+                engine.instance(config, data, row, fits, i, finite[i])
                 for i, row in enumerate(rows)
             ]
             cost = records.since(clock)
+            if measure is not None:
+                good = np.flatnonzero(fits.good)
+                found = measure(rows[good], tree.row(fits.weights, good))
+                for i, measures in zip(good, found, strict=True):
+                    instances[i] |= measures
             shard = store.Shard(int(rows[0]), fits.weights, instances, cost)
             store.write_shard(folder, shard)
             progress.fitted(instances)
@@ -157,14 +174,14 @@ def _description(config: ConfigDict, form: parts.Representation, data, folder) -
     return {
         "representation": form.name,
         "base_fingerprint": tree.fingerprint(form.base),
-        "data_fingerprint": images.fingerprint(data.pictures),
+        "data_fingerprint": data.fingerprint,
         "mask_seed": options.get("mask_seed", 0) if form.masked else None,
         "adapter": options,
         "fit": config.fit.to_dict(),
         "layout": records.read_json(folder / "layout.json"),
         "recipe": json.loads(config.to_json()),
         "versions": run_folder.versions(),
-        "skipped": data.pictures.skipped,
+        "skipped": data.skipped,
     }
 
 
@@ -183,7 +200,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = records.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
-    skipped = len(data.pictures.skipped)
+    skipped = len(data.skipped)
     return {
         "n": len(instances) + skipped,
         "n_fitted": len(instances),
@@ -196,6 +213,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
         **_heldout(heldout),
+        **surfaces.means(instances),
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
         "fields_per_cpu_second": len(instances) / manifest["cost"]["cpu_seconds"],

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from experiments import engine, parts
+from experiments import dataset, engine, parts
 from experiments.engine import Layout
 from wsjax import records
 
@@ -24,7 +24,7 @@ def choose(
     config: ConfigDict,
     folder: pathlib.Path,
     form: parts.Representation,
-    data: parts.Data,
+    data: dataset.Data,
 ) -> Layout:
     """The run's layout: kept from before, told by the recipe, or measured now.
 
@@ -46,7 +46,7 @@ def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def _shared(config: ConfigDict, form: parts.Representation, data: parts.Data):
+def _shared(config: ConfigDict, form: parts.Representation, data: dataset.Data):
     """What all instances share, from a start that nothing was fitted for."""
     quick = config.copy_and_resolve_references()
     quick.fit.update(rounds=0, guess=0)
@@ -73,8 +73,8 @@ def _speed(config, form, data, layout: Layout) -> float:
     steps = min(_STEPS, config.fit.steps)
     short.fit.update(steps=steps, group=n, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
-    values = data.values(np.arange(n) % len(data.heldout))
-    arguments = _shared(config, form, data), values, np.ones(n, np.float32)
+    stacked = data.read(np.arange(n) % len(data.heldout))
+    arguments = _shared(config, form, data), stacked, np.ones(n, np.float32)
     many(*arguments)  # Compiles.
     spent, best = 0.0, np.inf
     while spent < _SECONDS or best == np.inf:
@@ -89,12 +89,13 @@ def _speed(config, form, data, layout: Layout) -> float:
 def _guarded(config, form, data) -> str:
     """bfloat16, if fits of the instances of the consensus start lose little by it."""
     rows = np.flatnonzero(~data.heldout)[: config.fit.consensus]
-    values, rate = data.values(rows), np.ones(len(rows), np.float32)
+    stacked, rate = data.read(rows), np.ones(len(rows), np.float32)
     chunk = config.fit.chunk or _CHUNKS["cpu" if _on_cpu() else "accelerator"][0]
     quality = {}
+    arguments = _shared(config, form, data), stacked, rate
     for precision in ("float32", "bfloat16"):
         many = engine.lifted(config, form, data, Layout(chunk, precision))
-        quality[precision] = np.mean(many(_shared(config, form, data), values, rate)[1])
+        quality[precision] = np.mean(many(*arguments)[1])
     loss = quality["float32"] - quality["bfloat16"]
     logging.info("bfloat16 costs %.3f dB", loss)
     return "bfloat16" if loss < _LOSS else "float32"

@@ -7,15 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from experiments import parts
+from experiments import dataset, parts, views
 from wsjax import adapters, merging, store, symmetry, tree
-from wsjax.data import images
 
 _STEPS = 7  # Places of a path, both instances among them.
 _SOUP = 32  # Instances that are averaged.
 
 
-def paths(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> Figure:
+def paths(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> Figure:
     """Straight lines between two instances, a row for every representation fitted.
 
     The last two columns are the mean of many instances, as they are and with each
@@ -26,9 +25,8 @@ def paths(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> Figure:
         if (root / "fit" / name / "manifest.json").exists():
             own = config.copy_and_resolve_references()
             own.adapter.name = name
-            rows[name] = _row(
-                parts.representation(own, root, data.channels), root, data
-            )
+            form = parts.representation(own, root, data.channels)
+            rows[name] = _row(own, form, root, data)
     captions = [f"{t:.2g}" for t in np.linspace(0, 1, _STEPS)] + ["mean", "aligned"]
     figure = Figure(figsize=(0.8 * len(captions), 0.85 * len(rows) + 0.3))
     panels = figure.subplots(len(rows), len(captions), squeeze=False)
@@ -43,7 +41,7 @@ def paths(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> Figure:
     return figure
 
 
-def _row(form: parts.Representation, root: pathlib.Path, data: parts.Data):
+def _row(config: ConfigDict, form, root: pathlib.Path, data: dataset.Data):
     """Pictures `[steps + 2, H, W, C]` of one representation."""
     folder = root / "fit" / form.name
     first = parts.start(folder, form)
@@ -55,9 +53,7 @@ def _row(form: parts.Representation, root: pathlib.Path, data: parts.Data):
     stacked = tree.concatenate(
         [between, *(jax.tree.map(lambda x: x[None], mean) for mean in means)]
     )
-    grid = data.signals([0])[0][0]
-    values = jax.jit(jax.vmap(parts.renderer(form, grid)))(stacked)
-    return images.to_pixels(values, data.size)
+    return views.make(config, form, data).of_adapters(stacked)
 
 
 def aligner(form: parts.Representation):

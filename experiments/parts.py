@@ -8,43 +8,12 @@ import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from wsjax import adapters, checkpoint, coords, fields, fit, latent, models, store
+from experiments.dataset import Data
+from wsjax import adapters, checkpoint, fields, fit, latent, models, store
 from wsjax.adapters.form import cheapest, rounded
-from wsjax.data import images, load, split
 from wsjax.fields import Modulated
 from wsjax.metrics.reconstruction import mean_squared_error, psnr
 from wsjax.types import Adapter, Codec, Field, Params
-
-
-class Data(NamedTuple):
-    """A data set and its fixed split: `heldout` `[N]` is never trained on."""
-
-    pictures: images.Images
-    heldout: np.ndarray
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a picture."""
-        return self.pictures.pixels.shape[1:3]
-
-    @property
-    def channels(self) -> int:
-        """Values per pixel."""
-        return self.pictures.pixels.shape[3]
-
-    @property
-    def grid(self) -> np.ndarray:
-        """Coordinates `[P, 2]` that all pictures share."""
-        return np.asarray(coords.grid(self.size))
-
-    def values(self, rows) -> np.ndarray:
-        """Values `[n, P, C]` of some instances on the grid."""
-        return images.to_values(self.pictures.pixels[rows])
-
-    def signals(self, rows) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates `[n, P, 2]` and values `[n, P, C]` of some instances."""
-        values = self.values(rows)
-        return np.broadcast_to(self.grid, (len(values), *self.grid.shape)), values
 
 
 class Representation(NamedTuple):
@@ -66,15 +35,6 @@ class Representation(NamedTuple):
         """Whether some entries are frozen."""
         free = jax.tree.leaves(self.adapter.free(self.base))
         return not all(np.all(leaf) for leaf in free)
-
-
-def data(config: ConfigDict) -> Data:
-    """Loads the recipe's data set and splits it."""
-    options = config.data.to_dict()
-    fraction = options.pop("heldout")
-    pictures = load(options.pop("name"), **options)
-    mask = split.heldout(len(pictures.pixels), fraction=fraction, seed=config.seed)
-    return Data(pictures, mask)
 
 
 def network(config: ConfigDict, channels: int) -> Modulated:
@@ -133,6 +93,11 @@ def representation_name(config: ConfigDict) -> str:
             f"{sorted(adapters.ADAPTERS)}"
         )
     return name
+
+
+def standalone(config: ConfigDict) -> bool:
+    """Whether the recipe's representation has a field of its own, and needs no base."""
+    return "field" in config.adapter[representation_name(config)]
 
 
 def representation(
@@ -217,6 +182,7 @@ def fit_one(config: ConfigDict, form: Representation, data: Data, *, precision: 
         points=options.points or None,
         pull=options.pull[form.name],
         target=None if options.target is None else mean_squared_error(options.target),
+        loss=data.loss,
     )
 
 

@@ -15,6 +15,7 @@ from experiments import (
     evaluate,
     fit,
     launch,
+    parts,
     report,
     sample,
     train_base,
@@ -24,16 +25,24 @@ from wsjax import adapters
 
 # Metrics of the closing table, by the beginnings of their names.
 _SHOWN = {
-    "fit": ("psnr", "numbers", "n_failed", "seconds"),
-    "evaluate": ("fd_pixel", "nn_function", "confident", "class"),
-    "analyze": ("one_nn", "logistic", "kmeans", "pixels_one_nn", "pixels_logistic"),
+    "fit": ("psnr", "iou", "chamfer_squared", "numbers", "n_failed", "seconds"),
+    "evaluate": (
+        ("fd_pixel", "fd_grid", "nn_function", "confident", "class")
+        + ("mmd_cd", "cov_cd", "one_nna_cd")
+    ),
+    "analyze": (
+        ("one_nn", "logistic", "kmeans")
+        + ("pixels_one_nn", "pixels_logistic", "grid_one_nn", "grid_logistic")
+    ),
 }
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Runs all binaries; returns the metrics of each stage."""
     begin = time.perf_counter()
-    metrics = {"base": train_base.run(config, workdir)}
+    metrics = {}
+    if config.fit.compare or config.structure.n or not parts.standalone(config):
+        metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
     for name in adapters.ADAPTERS:
         if config.fit.compare and name != config.adapter.name:

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import parts
+from experiments import dataset, parts
 from wsjax import adapters, checkpoint, fit, records
 from wsjax.fit import autodecoder, rehearsal
 from wsjax.types import Field, Params
@@ -18,15 +18,16 @@ def run(
     folder: pathlib.Path,
     field: Field,
     base: Params,
-    grid: jax.Array,
-    values: jax.Array,
+    data: dataset.Data,
+    rows: np.ndarray,
 ) -> Params:
-    """Rehearses on the training instances `values` `[N, P, C]`; returns the base.
+    """Rehearses on the training instances `rows`; returns the base.
 
     Writes rehearsal/ and rehearsal.jsonl into `folder` and goes on from there.
     """
     keys, options = parts.keys(config), config.base.rehearsal
-    state, episode = _prepare(config, field, base)
+    state, episode = _prepare(config, field, base, data.loss)
+    places, values = data.train_on(rows, 1)
     newest = checkpoint.latest(folder / "rehearsal")
     if newest is not None:
         state = checkpoint.restore(folder / "rehearsal", newest, state)
@@ -36,8 +37,9 @@ def run(
     for number in bar:
         clock = records.now()
         key = jax.random.fold_in(keys["rehearsal"], number)
-        rows = jax.random.choice(key, len(values), (options.batch,), replace=False)
-        state, losses = episode(keys["episodes"], state, grid, values[rows])
+        chosen = jax.random.choice(key, len(values), (options.batch,), replace=False)
+        own = places if places.ndim == 2 else places[chosen]
+        state, losses = episode(keys["episodes"], state, own, values[chosen])
         loss = float(losses[-1])
         if not np.isfinite(loss):
             raise ValueError(
@@ -53,7 +55,7 @@ def run(
     return state.base
 
 
-def _prepare(config: ConfigDict, field: Field, base: Params):
+def _prepare(config: ConfigDict, field: Field, base: Params, loss):
     """State before the first episode, and the compiled episode."""
     options = config.base.rehearsal
     name = options.adapter
@@ -75,6 +77,7 @@ def _prepare(config: ConfigDict, field: Field, base: Params):
         steps=options.steps,
         points=options.points,
         chunk=options.chunk,
+        loss=loss,
     )
     start = adapter.init(parts.keys(config)["start"], base)
     return rehearsal.begin(base, start, outer), episode

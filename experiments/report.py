@@ -19,7 +19,15 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import comparison, embed, launch, parts, run_folder
+from experiments import (
+    comparison,
+    dataset,
+    embed,
+    launch,
+    parts,
+    run_folder,
+    showcase,
+)
 from wsjax import adapters, records, store
 
 # Folder of a stage: the binary that fills it.
@@ -45,7 +53,7 @@ class Study(NamedTuple):
 
     root: pathlib.Path
     config: ConfigDict
-    data: parts.Data
+    data: dataset.Data
     metrics: dict[str, dict[str, dict]]
 
     @property
@@ -61,7 +69,7 @@ class Study(NamedTuple):
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     """Writes the page about the recipe's representation; returns its path."""
     name = parts.representation_name(config)
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     page = _render(_content(Study(root, config, data, _metrics(root, name)), workdir))
     path = root / "report.html"
@@ -104,7 +112,7 @@ def _content(study: Study, workdir: str) -> dict:
         for stage in _STAGES
         for name, metrics in ({study.key(stage): None} | study.metrics[stage]).items()
     ]
-    pixels, labels = study.data.pictures.pixels, study.data.pictures.labels
+    data, labels = study.data, study.data.labels
     recipe = records.read_json(study.root / "recipe.json")
     share = None if labels is None else np.bincount(labels).min() / len(labels)
     return {
@@ -114,7 +122,9 @@ def _content(study: Study, workdir: str) -> dict:
         "own": own,
         "stages": rows,
         "total": records.total([row["metrics"] for row in rows if row["metrics"]]),
-        "size": pixels.shape,
+        "size": (len(data.names), *data.size, data.channels),
+        "values": math.prod((*data.size, data.channels)),
+        "shapes": showcase.content(study.root, study.name, data, study.metrics["fit"]),
         "class_share": share,
         "recipe": recipe,
         "recipe_text": json.dumps(recipe["recipe"], indent=2),
@@ -161,7 +171,7 @@ def _failures(study: Study) -> list[dict]:
     """Instances that were skipped or failed, with the reason."""
     found = [
         {"stage": "data", "name": name, "reason": reason}
-        for name, reason in study.data.pictures.skipped.items()
+        for name, reason in study.data.skipped.items()
     ]
     for stage in ("fit", "samples"):
         for form in study.metrics[stage]:
@@ -182,6 +192,7 @@ def _pictures(study: Study) -> dict[str, dict | None]:
         "reconstructions": embed.picture(folder["evaluate"] / "reconstructions.png"),
         "nearest": embed.picture(folder["evaluate"] / "nearest.png", sheet=True),
         "samples": embed.picture(folder["samples"] / "samples.png", sheet=True),
+        "turntable": embed.picture(folder["samples"] / "turntable.gif"),
         "tsne": embed.picture(folder["analyze"] / "tsne.png"),
         "dimension": embed.picture(folder["analyze"] / "dimension.png"),
         "paths": embed.picture(folder["analyze"] / "paths.png"),
@@ -199,9 +210,9 @@ def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:
     return shown.replace("-", "−").replace(" ", "\u00a0")  # Units stay on the line.
 
 
-def _spread(mean, width, digits: int = 2) -> str:
+def _spread(mean, width, digits: int = 2, *, scale: int = 1) -> str:
     """`mean ± width`; what is absent is left out."""
-    shown = _number(mean, digits), _number(width, digits)
+    shown = _number(mean, digits, scale=scale), _number(width, digits, scale=scale)
     return shown[0] if "–" in shown else " ± ".join(shown)
 
 

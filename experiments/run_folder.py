@@ -17,9 +17,8 @@ from ml_collections import ConfigDict
 
 import wsjax
 from experiments import processes
-from experiments.parts import Data
+from experiments.dataset import Data
 from wsjax import records
-from wsjax.data import images
 
 # A study may fit several representations side by side, each in folders of its own.
 # A sweep keeps what it tried, and goes by that; a benchmark measures anew.
@@ -93,14 +92,13 @@ def open_run(config: ConfigDict, workdir: str, data: Data) -> pathlib.Path:
     folder = pathlib.Path(workdir)
     path = folder / "recipe.json"
     recipe = json.loads(config.to_json())
-    fingerprint = images.fingerprint(data.pictures)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            records.write_json(path, _description(recipe, fingerprint))
+            records.write_json(path, _description(recipe, data.fingerprint))
     except OSError as error:
         raise _unwritable(folder, error) from error
-    _compare(folder, records.read_json(path), recipe, fingerprint)
+    _compare(folder, records.read_json(path), recipe, data.fingerprint)
     return folder
 
 

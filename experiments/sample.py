@@ -3,7 +3,7 @@ r"""Draws new weights from the denoiser and renders them.
   python -m experiments.sample --config=configs/digits.py --workdir=runs/digits
 
 Reads base/, fit/ and diffusion/<representation>/, writes samples/<representation>/:
-weight shards with a manifest, samples.png, metrics.json.
+weight shards with a manifest, samples.png, of shapes their meshes/, metrics.json.
 """
 
 import pathlib
@@ -11,13 +11,21 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import encoding, figures, launch, parts, run_folder, train_diffusion
-from wsjax import checkpoint, coords, fit, latent, records, store
-from wsjax.data import images
+from experiments import (
+    dataset,
+    encoding,
+    figures,
+    generated,
+    launch,
+    parts,
+    run_folder,
+    train_diffusion,
+    views,
+)
+from wsjax import checkpoint, fit, latent, records, store, tree
 from wsjax.diffusion import SAMPLERS
 from wsjax.fit.instance import finite
 
@@ -26,7 +34,7 @@ _GROUP = 250  # Samples per shard.
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Draws the recipe's number of samples; returns the metrics."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "samples" / config.adapter.name
     if (metrics := run_folder.finished(folder, "sample")) is not None:
@@ -40,15 +48,17 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     first = parts.start(root / "fit" / form.name, form)
     weights, instances = store.load(folder, like=first)
     done = store.done(instances)
-    render = parts.renderer(form, coords.grid(data.size))
-    shown = jax.tree.map(lambda x: x[done][:100], weights)
-    values = np.asarray(jax.jit(jax.vmap(render))(shown))
-    figures.save_sheet(folder / "samples.png", images.to_pixels(values, data.size))
+    good, view = tree.row(weights, done), views.make(config, form, data)
+    shown = view.of_adapters(tree.row(good, slice(100)))
+    figures.save_sheet(folder / "samples.png", shown, zoom=view.zoom)
+    clock = records.now()
+    made = {} if data.shapes is None else generated.mesh_all(config, form, folder, good)
     metrics = {
         "n": manifest["n"],
         "n_failed": int((~done).sum()),
         "denoiser_calls": _calls(config),
-        **manifest["cost"],
+        **made,
+        **records.total([manifest["cost"], records.since(clock)]),
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
     return run_folder.close(folder, f"sample {form.name}", metrics)

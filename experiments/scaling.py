@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import launch, parts, run_folder
+from experiments import dataset, launch, parts, run_folder
 from wsjax import records, store, tree
 
 _GROUPS = 4  # Of each device; the first one compiles and is not counted.
@@ -62,7 +62,7 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
       ValueError: if a fit fails, or weights depend on the devices by more than the
         last bits.
     """
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     parts.need(root / "base" / "folded", "train_base")
     n = min(filter(None, (config.fit.n, len(data.heldout))))

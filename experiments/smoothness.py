@@ -5,16 +5,15 @@ import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import parts
+from experiments import dataset, parts
 from wsjax.analysis import spectrum
-from wsjax.data import images
 from wsjax.metrics import features, generation
 
 
 def smoothness(
     config: ConfigDict,
     form: parts.Representation,
-    data: parts.Data,
+    data: dataset.Data,
     start: ArrayTree,
     weights: ArrayTree,
     rows: np.ndarray,
@@ -31,8 +30,8 @@ def smoothness(
 
     Returns:
       `components_90`: principal components that hold 90 % of the variance;
-      `fd_gaussian`: Frechet distance, on the pictures' pixel PCA, of what the Gaussian
-      draws to the pictures themselves; `fd_fits` that of the fits.
+      `fd_gaussian`: Frechet distance, on the PCA of values on the grid, of what the
+      Gaussian draws to the instances themselves; `fd_fits` that of the fits.
     """
     codec = parts.entries(form, start)
     vectors = np.asarray(jax.jit(jax.vmap(codec.encode))(weights))
@@ -41,12 +40,12 @@ def smoothness(
     )
     render = parts.renderer(form, data.grid)
     show = jax.jit(lambda rows: jax.lax.map(lambda v: render(codec.decode(v)), rows))
-    real = images.to_pixels(data.values(rows), data.size)
+    real = data.shown(data.values(rows))
     k = min(config.evaluate.components, len(rows) // 4)
     feature = features.pixel_pca(real, components=k)
 
     def distance(vectors) -> float:
-        made = images.to_pixels(np.asarray(show(vectors)), data.size)
+        made = data.shown(np.asarray(show(vectors)))
         return generation.frechet(feature(real), feature(made))
 
     return {

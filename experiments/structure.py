@@ -15,7 +15,15 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import figures, launch, layout, parts, run_folder
+from experiments import (
+    dataset,
+    figures,
+    launch,
+    layout,
+    parts,
+    run_folder,
+    surfaces,
+)
 from wsjax import adapters, merging, records, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
@@ -26,19 +34,23 @@ _PANELS = {
     "cosine_canonical": "the same, canonical form",
     "barrier": "barrier at the midpoint, dB",
 }
-_SEGMENT = 5  # Places between two fits at which the field is rendered.
+_SURFACE = {"barrier_chamfer": "barrier at the midpoint, squared Chamfer distance"}
+_SEGMENT = 5  # Places between two fits at which the field is rendered,
+_ENDS = 3  # and at which the surface of a shape is: both ends and the middle.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Studies every representation; returns the metrics of each, `{}` if n is 0."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     if not config.structure.n:
         return {}
     metrics = {}
     for name in adapters.ADAPTERS:
         metrics[name] = _study(_with(config, name), root, data)
-    figure = figures.bands({name: curves(m) for name, m in metrics.items()}, _PANELS)
+    panels = _PANELS | ({} if data.shapes is None else _SURFACE)
+    drawn = {name: curves(m, panels) for name, m in metrics.items()}
+    figure = figures.bands(drawn, panels)
     records.write_bytes(root / "structure" / "structure.png", figures.png(figure))
     return metrics
 
@@ -56,18 +68,18 @@ def _with(config: ConfigDict, name: str) -> ConfigDict:
     return own
 
 
-def curves(metrics: dict) -> dict[str, np.ndarray]:
+def curves(metrics: dict, panels: dict[str, str] = _PANELS) -> dict[str, np.ndarray]:
     """`lambda` `[L]` and by measure `[L, 2]`, mean and std, off flat metrics."""
     prefix = "barrier_lambda_"
     texts = [k.removeprefix(prefix) for k in metrics if k.startswith(prefix)]
     found = {"lambda": np.array([float(text) for text in texts])}
-    for measure in (*_PANELS, "cosine_between"):
+    for measure in (*panels, "cosine_between"):
         keys = [(f"{measure}_lambda_{x}", f"{measure}_std_lambda_{x}") for x in texts]
         found[measure] = np.array([[metrics[mean], metrics[std]] for mean, std in keys])
     return found
 
 
-def _study(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> dict:
+def _study(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> dict:
     name = config.adapter.name
     folder = root / "structure" / name
     if (metrics := run_folder.finished(folder, f"structure {name}")) is not None:
@@ -87,6 +99,10 @@ def _study(config: ConfigDict, root: pathlib.Path, data: parts.Data) -> dict:
         "barrier": structure.barrier(qualities),
         "worst_drop": structure.worst_drop(qualities),
     }
+    if data.shapes is not None:
+        near = _nearness(config, form, data)
+        nearness = _segments(near, chosen, weights, shape, places=_ENDS)
+        measured["barrier_chamfer"] = structure.barrier(nearness)
     metrics = {
         "n": len(chosen),
         "steps": config.fit.steps,
@@ -133,7 +149,7 @@ def _fits(config, form, data, chosen, strengths, chunk: int):
     )
 
 
-def _scorer(config, form: parts.Representation, data: parts.Data, chunk: int):
+def _scorer(config, form: parts.Representation, data: dataset.Data, chunk: int):
     """`score(stacked [N, ...], rows [N]) -> PSNR [N]`, compiled once."""
     many = over_instances(
         lambda base, adapter, signal: parts.quality(form, base)(adapter, signal),
@@ -143,17 +159,23 @@ def _scorer(config, form: parts.Representation, data: parts.Data, chunk: int):
     return lambda stacked, rows: many(form.base, stacked, data.signals(rows))
 
 
-def _segments(score, chosen, weights, shape) -> np.ndarray:
-    """PSNR `[n, L, T]` on the segments between the first fit and the others."""
+def _nearness(config, form: parts.Representation, data: dataset.Data):
+    """`near(stacked [N, ...], rows [N]) -> [N]`: minus the squared Chamfer distance."""
+    chamfer = surfaces.chamfer(config, form, data)
+    return lambda stacked, rows: -np.array(chamfer(rows, stacked))
+
+
+def _segments(score, chosen, weights, shape, *, places=_SEGMENT) -> np.ndarray:
+    """Quality `[n, L, T]` on the segments between the first fit and the others."""
     pairs = np.arange(np.prod(shape)).reshape(shape)
     first = tree.row(weights, np.repeat(pairs[:, 0], shape[1] - 1))
     second = tree.row(weights, pairs[:, 1:].reshape(-1))
     rows = np.repeat(chosen, shape[1] - 1)
-    places = [
+    found = [
         score(jax.device_get(merging.lerp(first, second, t)), rows)
-        for t in np.linspace(0.0, 1.0, _SEGMENT)
+        for t in np.linspace(0.0, 1.0, places)
     ]
-    return np.stack(places, axis=-1).reshape(len(chosen), -1, _SEGMENT)
+    return np.stack(found, axis=-1).reshape(len(chosen), -1, places)
 
 
 def _quality_of_means(score, chosen, weights, shape) -> float:

@@ -17,9 +17,9 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import engine, launch, layout, parts, run_folder
+from experiments import dataset, engine, launch, layout, parts, run_folder
 from experiments.smoothness import smoothness
-from wsjax import latent, records
+from wsjax import latent, records, tree
 from wsjax.analysis.interval import interval
 from wsjax.fit.consensus import Diverged
 
@@ -28,7 +28,7 @@ _BY_NAME = ("learning_rate", "pull")  # One value per representation in the reci
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Sweeps the representations of the recipe; returns the metrics of each."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     chosen = {
         name: best(name, _sweep(config, root, data, name), config.sweep.target)
@@ -155,11 +155,11 @@ def _measured(config, form: parts.Representation, data, spread, rows) -> dict:
     common = np.flatnonzero(~data.heldout)
     shared = engine.common_start(config, form, data, many, common)
     found = {"start_cpu_seconds": records.since(clock)["cpu_seconds"]}
-    values, rate = data.values(rows), np.ones(len(rows), np.float32)
+    stacked, rate = data.read(rows), np.ones(len(rows), np.float32)
     first = slice(0, config.fit.group)
-    many(shared, values[first], rate[first])  # Compiles.
+    many(shared, *tree.row((stacked, rate), first))  # Compiles.
     clock = records.now()
-    fits = engine.Fits(*many(shared, values, rate), rate)
+    fits = engine.Fits(*many(shared, stacked, rate), rate)
     cost = records.since(clock)["cpu_seconds"] / len(rows)
     found |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
     if np.all(np.isfinite(fits.quality)):

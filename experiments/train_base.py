@@ -17,9 +17,8 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import launch, parts, rehearse, run_folder
+from experiments import dataset, launch, parts, rehearse, run_folder
 from wsjax import checkpoint, coords, records
-from wsjax.data import images
 from wsjax.fit import autodecoder, render
 from wsjax.metrics.reconstruction import psnr
 
@@ -51,20 +50,19 @@ def schedule(config: ConfigDict) -> list[Block]:
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Trains the autodecoder through all resolutions; returns the metrics."""
-    data = parts.data(config)
+    data = dataset.load(config)
     folder = run_folder.open_run(config, workdir, data) / "base"
     if (metrics := run_folder.finished(folder, "base")) is not None:
         return metrics
     network = parts.network(config, data.channels)
-    pixels = _as_float(data.pictures.pixels[~data.heldout])
-    few = pixels[: config.base.n]
-    state = _train(config, folder, network, few)
-    grid = coords.grid(data.size)
-    target = jnp.asarray(images.to_values(pixels))
+    rows = np.flatnonzero(~data.heldout)
+    few = rows[: config.base.n]
+    state = _train(config, folder, network, data, few)
     base = autodecoder.mean_base(network, state.average)
     if config.base.rehearsal.episodes:
-        base = rehearse.run(config, folder, network.field, base, grid, target)
+        base = rehearse.run(config, folder, network.field, base, data, rows)
     clock = records.now()
+    grid, target = coords.grid(data.size), jnp.asarray(data.values(rows))
     decoded = autodecoder.reconstruct(network, state.average, grid)
     quality = jax.vmap(psnr)(decoded, target[: len(few)])
     folded = jnp.broadcast_to(render(network.field, base, grid), target.shape)
@@ -83,11 +81,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     return run_folder.close(folder, "base", metrics)
 
 
-def _as_float(pixels: np.ndarray) -> np.ndarray:
-    return pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
-
-
-def _prepare(config: ConfigDict, network, n: int, total: int):
+def _prepare(config: ConfigDict, network, loss, n: int, total: int):
     """State before the first step, and the compiled steps."""
     tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
     advance = autodecoder.make_advance(
@@ -96,16 +90,17 @@ def _prepare(config: ConfigDict, network, n: int, total: int):
         penalty=config.base.penalty,
         decay=config.base.decay,
         chunk=config.base.chunk,
+        loss=loss,
     )
     key, dim = parts.keys(config)["base"], config.base.field.latent_dim
     return autodecoder.start(key, network, tx, n=n, latent_dim=dim), advance
 
 
-def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
+def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.State:
     key = parts.keys(config)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
-    state, advance = _prepare(config, network, len(pixels), total)
+    state, advance = _prepare(config, network, data.loss, len(rows), total)
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
@@ -122,7 +117,7 @@ def _train(config, folder: pathlib.Path, network, pixels) -> autodecoder.State:
         state, losses = advance(
             key,
             state,
-            *autodecoder.at_resolution(pixels, factor),
+            *data.train_on(rows, factor),
             batch=batch,
             points=points or None,
             steps=steps,

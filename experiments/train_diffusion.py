@@ -17,7 +17,7 @@ import optax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import encoding, launch, parts, run_folder
+from experiments import dataset, encoding, launch, parts, run_folder
 from wsjax import checkpoint, latent, records, tree
 from wsjax.diffusion import PROCESSES, train
 from wsjax.types import Process
@@ -35,7 +35,7 @@ def process(config: ConfigDict) -> Process:
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Trains on the encoded weights of the recipe's representation."""
-    data = parts.data(config)
+    data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
     folder = root / "diffusion" / config.adapter.name
     if (metrics := run_folder.finished(folder, "diffusion")) is not None:

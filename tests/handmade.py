@@ -6,7 +6,7 @@ import re
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import figures, parts, run_folder
+from experiments import dataset, figures, run_folder
 from wsjax import records
 
 OWN = "mlora_asym"
@@ -105,7 +105,7 @@ def _write_pictures(folder):
 
 def write(folder, config):
     """A finished run folder, by hand."""
-    run_folder.open_run(config, str(folder), parts.data(config))
+    run_folder.open_run(config, str(folder), dataset.load(config))
     _write_fit(folder, OWN, [None, 30.0, 31.0, 33.0])
     _write_fit(folder, "lora", [27.0, 28.0, 32.0])
     for stage, metrics in METRICS.items():

@@ -71,6 +71,38 @@ def test_training_lowers_the_loss(advance, fresh, task):
     assert np.all(np.any(moved, axis=1))
 
 
+def repeated(task):
+    """The same task, each instance with the coordinates as its own."""
+    points, values = task
+    return jnp.repeat(points[None], len(values), axis=0), values
+
+
+@pytest.mark.parametrize("points", [None, 7])
+def test_points_of_each_ones_own_train_as_the_same_shared_ones(
+    advance, fresh, task, points
+):
+    shared = trained(advance, fresh(), task, steps=3, points=points)
+    own = trained(advance, fresh(), repeated(task), steps=3, points=points)
+    chex.assert_trees_all_close(own[1], shared[1], rtol=1e-4)
+    chex.assert_trees_all_close(own[0].trained, shared[0].trained, atol=1e-4)
+
+
+def test_an_instance_is_trained_at_its_own_points(advance, fresh, task):
+    """Values that are moved along with their points are the same signal."""
+    points, values = repeated(task)
+    turns = np.random.default_rng(0).permuted(
+        np.tile(np.arange(values.shape[1]), (N, 1)), axis=1
+    )[..., None]
+    moved = tuple(jnp.take_along_axis(x, turns, axis=1) for x in (points, values))
+    wrong = points, moved[1]
+    losses = [
+        trained(advance, fresh(), each, steps=3)[1]
+        for each in ((points, values), moved, wrong)
+    ]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    assert np.abs(losses[2] / losses[0] - 1).max() > 1e-3
+
+
 def test_two_halves_of_a_training_are_the_whole_bit_for_bit(advance, fresh, task):
     halves = trained(advance, fresh(), task, steps=3, calls=2)
     whole = trained(advance, fresh(), task, steps=6)

@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import patterns, tuning
-from experiments import benchmark, matmul, parts, reference, sweep
+from experiments import benchmark, dataset, matmul, parts, reference, sweep
 from wsjax import fit, records
 
 
@@ -45,7 +45,7 @@ def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, tmp_path)
 
 def test_the_reference_is_a_plain_fit_of_each_instance(study):
     config, (folder, _) = patterns.get_config("tiny"), study
-    data = parts.data(config)
+    data = dataset.load(config)
     form = parts.representation(config, folder, data.channels)
     values = data.values([0, 1])
     options = {"steps": 3, "learning_rate": 0.02}

@@ -172,7 +172,7 @@ def test_latent_distances_are_rendered_distances():
     """For a linear decoder, up to one scale and the floor of small eigenvalues."""
     rows = correlated(20, 6, 6)
     render = np.random.default_rng(2).normal(size=(6, 30))
-    gram = latent.average_gram(lambda x: x @ render, rows[:3])
+    gram = latent.average_gram(lambda x, _: x @ render, rows[:3], np.zeros((3, 1, 1)))
     found = latent.principal(rows, 6, metric=gram)
     pairs = np.random.default_rng(3).integers(20, size=(50, 2))
     differences = rows[pairs[:, 0]] - rows[pairs[:, 1]]
@@ -183,17 +183,21 @@ def test_latent_distances_are_rendered_distances():
     np.testing.assert_allclose(ratios, ratios.mean(), rtol=1e-2)
 
 
-def test_average_gram_is_the_mean_of_the_squared_jacobians():
-    root = np.random.default_rng(0).normal(size=(4, 3, 2)).astype(np.float32)
+@pytest.mark.parametrize("count", [1, 3])  # Fewer values than numbers, and more.
+def test_average_gram_is_the_mean_of_the_squared_jacobians(count):
+    """Each instance's Jacobian is taken at points of its own."""
+    generator = np.random.default_rng(0)
+    root = generator.normal(size=(4, count, 2)).astype(np.float32)
+    points = generator.normal(size=(3, count, 1)).astype(np.float32)
     vectors = np.array([[1, 2, 3, 4], [0, 1, -1, 2], [3, 0, 1, 1]], np.float32)
 
-    def decode(x):  # The Jacobian is the root times 2 x.
-        return jnp.einsum("kpc,k->pc", root, x**2)
+    def decode(x, points):  # The Jacobian is the root times 2 x and the points.
+        return jnp.einsum("kpc,k->pc", root, x**2) * points
 
-    flat = root.reshape(4, 6)
-    expected = np.mean([(d @ d.T) for d in 2 * vectors[:, :, None] * flat], axis=0)
-    found = latent.average_gram(decode, vectors)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    flat = (root[None] * points[:, None]).reshape(3, 4, 2 * count)
+    expected = np.mean([d @ d.T for d in 2 * vectors[:, :, None] * flat], axis=0)
+    found = latent.average_gram(decode, vectors, points)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("components", [0, 5, 7])

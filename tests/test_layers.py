@@ -22,7 +22,8 @@ ALLOWED = {
     "adapters": {"types"},  # An adapter never sees a field.
     "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
-    "data": {"types"},
+    "data": {"types", "meshes", "records"},
+    "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
     "metrics": set(),
@@ -31,6 +32,9 @@ ALLOWED = {
 ONLY_IN = {
     "flax.linen": ["wsjax/models/*.py"],
     "h5py": ["wsjax/exchange/hdf5.py"],
+    "igl": ["wsjax/meshes/*.py"],
+    "manifold3d": ["wsjax/data/parametric/solids.py"],
+    "pyarrow": ["wsjax/data/sdf_parquet.py"],
     "orbax": ["wsjax/checkpoint.py", "experiments/processes.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],
 }

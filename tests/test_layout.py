@@ -7,7 +7,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from configs import digits
-from experiments import engine, layout, parts
+from experiments import dataset, engine, layout, parts
 from experiments.progress import Progress, table
 from wsjax import adapters, fields, records, store
 
@@ -16,7 +16,7 @@ from wsjax import adapters, fields, records, store
 def problem():
     """Recipe, representation on a base that nothing trained, and data."""
     config = digits.get_config("tiny")
-    data = parts.data(config)
+    data = dataset.load(config)
     network = parts.network(config, data.channels)
     keys = parts.keys(config)
     base = network.field.init(keys["base"])
@@ -72,7 +72,7 @@ def test_lower_precision_is_really_lower(problem):
     """And the chunk is not: it moves the last bits at most."""
     config, form, data = problem
     shared = layout._shared(config, form, data)
-    arguments = shared, data.values(np.arange(8)), np.ones(8, np.float32)
+    arguments = shared, data.read(np.arange(8)), np.ones(8, np.float32)
 
     def quality(*spread):
         many = engine.lifted(config, form, data, engine.Layout(*spread))

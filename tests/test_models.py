@@ -11,6 +11,7 @@ from wsjax.models import layers, lora_encoder
 OPTIONS = {
     "residual_mlp": {"width": 7, "depth": 2},
     "lora_transformer": {"width": 6, "rank_width": 9, "depth": 1, "heads": 2},
+    "tensor_transformer": {"width": 6, "depth": 1, "heads": 2},
 }
 
 
@@ -79,7 +80,7 @@ def test_whole_weights_have_no_rank_tokens():
 
 
 def test_unknown_denoisers_are_refused_with_the_choices():
-    with pytest.raises(ValueError, match="'unet'.*lora_transformer.*residual_mlp"):
+    with pytest.raises(ValueError, match="'unet'.*lora_tr.*residual_mlp.*tensor_tr"):
         models.by_name("unet", {})
 
 

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
 from experiments import (
+    dataset,
     engine,
     fit,
     parts,
@@ -67,7 +68,7 @@ def test_metrics_hold_the_promised_keys_as_plain_numbers(study, stage):
 
 def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
     config = digits.get_config("tiny")
-    data = parts.data(config)
+    data = dataset.load(config)
     for name in NAMES:
         config.adapter.name = name
         form = parts.representation(config, study, data.channels)
@@ -163,9 +164,9 @@ def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
 
 def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     config = digits.get_config("tiny")
-    data = parts.data(config)
-    poisoned = data.pictures._replace(pixels=data.pictures.pixels.copy())
-    poisoned.pixels[3] = np.inf
+    data = dataset.load(config)
+    poisoned = data.values(np.arange(len(data.names)))
+    poisoned[3] = np.inf
     form = parts.representation(config, copy, data.channels)
     folder = copy / "fit" / "again"
     shutil.copytree(copy / "fit" / "mlora_asym" / "start", folder / "start")
@@ -173,7 +174,7 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     guess = store.read_shard(store.path_of(copy / "fit" / "mlora_asym" / "guess", 0))
     shared = form.base, first, tree.row(guess.weights, 0)
     lifted = engine.lifted(config, form, data, engine.Layout(config.fit.chunk))
-    data = data._replace(pictures=poisoned)
+    data = data._replace(read=lambda rows: {"values": poisoned[rows]})
     fit.fit_groups(config, folder, form, data, lifted, shared, [0], 8)
     shard = store.read_shard(store.path_of(folder, 0))
     good = store.done(shard.instances)

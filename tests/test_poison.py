@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from configs import digits, images
-from experiments import engine, fit, parts
+from experiments import dataset, engine, fit, parts
 from tests import runs
 from wsjax import store, tree
 
@@ -22,7 +22,8 @@ def pictures():
     """`[N, 12, 12]` uint8: digits, one black picture and one of checkerboard noise."""
     config = digits.get_config("tiny")
     config.data.n = N
-    pixels = np.round(parts.data(config).pictures.pixels[..., 0] * 255)
+    data = dataset.load(config)
+    pixels = np.round(data.shown(data.values(np.arange(N)))[..., 0] * 255)
     pixels[5] = 0
     noise = np.random.default_rng(0).integers(0, 2, (12, 12))
     pixels[6] = 255 * ((np.indices((12, 12)).sum(axis=0) + noise) % 2)
@@ -147,9 +148,9 @@ class Hand:
     def __init__(self):
         self.calls = []
 
-    def __call__(self, shared, values, rate):
-        self.calls.append(len(values))
-        limit = values[:, 0, 0]
+    def __call__(self, shared, stacked, rate):
+        limit = stacked["values"][:, 0, 0]
+        self.calls.append(len(limit))
         good = ~(rate > limit) & np.isfinite(limit)
         weights = {"x": np.where(good, limit, np.nan)}
         return weights, np.where(good, 10 * limit, np.nan), good, np.full(len(rate), 7)
@@ -158,11 +159,11 @@ class Hand:
 def fit_by_hand(limits, **options):
     config = digits.get_config("tiny")
     config.fit.update(options)
-    many, values = Hand(), np.array(limits, np.float32).reshape(-1, 1, 1)
-    fits = engine.fit_rows(many, None, values, config.fit)
-    data = parts.data(config)
+    many, stacked = Hand(), {"values": np.array(limits, np.float32).reshape(-1, 1, 1)}
+    fits = engine.fit_rows(many, None, stacked, config.fit)
+    data, finite = dataset.load(config), engine.readable(stacked)
     found = [
-        engine.instance(config, data, i, fits, i, values[i]) for i in range(len(limits))
+        engine.instance(config, data, i, fits, i, finite[i]) for i in range(len(limits))
     ]
     return fits, found, many.calls
 
@@ -197,14 +198,13 @@ def test_a_perfect_fit_has_a_finite_quality():
     fits, found, _ = fit_by_hand([2.0])
     fits = fits._replace(quality=np.array([np.inf]))
     config = digits.get_config("tiny")
-    values = np.zeros((1, 1), np.float32)
-    entry = engine.instance(config, parts.data(config), 0, fits, 0, values)
+    entry = engine.instance(config, dataset.load(config), 0, fits, 0, True)
     assert entry["status"] == store.DONE and 100 < entry["psnr_db"] < 1000
 
 
 def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
     config = digits.get_config("tiny")
-    data = parts.data(config)
+    data = dataset.load(config)
     form = parts.representation(config, unbroken, data.channels)
     folder = unbroken / "fit" / runs.NAME
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
@@ -218,8 +218,8 @@ def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
         3e38,
         -np.inf,
     )
-    clean = engine.fit_rows(many, shared, values, config.fit)
-    found = engine.fit_rows(many, shared, poisoned, config.fit)
+    clean = engine.fit_rows(many, shared, {"values": values}, config.fit)
+    found = engine.fit_rows(many, shared, {"values": poisoned}, config.fit)
     others = np.setdiff1d(np.arange(19), bad)
     assert clean.good.all()
     chex.assert_trees_all_equal(tree.row(found, others), tree.row(clean, others))

@@ -47,6 +47,19 @@ def rehearsed(field, adapter, base, task, *, outer, inner=None, episodes=1, **op
     return state, np.stack(losses)
 
 
+def test_points_of_each_ones_own_rehearse_as_the_same_shared_ones(
+    field, adapter, base, task
+):
+    points, values = task
+    own = jnp.repeat(points[None], B, axis=0), values
+    found = [
+        rehearsed(field, adapter, base, each, outer=optax.sgd(0.01))
+        for each in (task, own)
+    ]
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-4)
+    chex.assert_trees_all_close(found[1][0].base, found[0][0].base, atol=1e-5)
+
+
 def test_gradients_in_chunks_are_those_of_the_whole_batch():
     def objective(shared, own, data):
         return jnp.mean(jnp.sin(shared * own) * data)

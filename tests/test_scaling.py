@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs import digits
-from experiments import engine, parts, scaling
+from experiments import dataset, engine, parts, scaling
 from experiments.scaling import Case
 from tests import runs
 from wsjax import store, tree
@@ -47,14 +47,14 @@ def test_fits_do_not_depend_on_devices_or_processes(
 
 def test_fits_do_not_depend_on_the_chunk(unbroken):
     config = digits.get_config("tiny")
-    data = parts.data(config)
+    data = dataset.load(config)
     form = parts.representation(config, unbroken, data.channels)
     folder, ones = unbroken / "fit" / runs.NAME, np.ones(7, np.float32)
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
     shared = form.base, parts.start(folder, form), tree.row(guess, 0)
     found = [
         engine.lifted(config, form, data, engine.Layout(chunk))(
-            shared, data.values(np.arange(7)), ones
+            shared, data.read(np.arange(7)), ones
         )
         for chunk in (2, 5)
     ]

@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
-from experiments import analyze, fit, parts, structure, sweep, train_base
+from experiments import analyze, dataset, fit, parts, structure, sweep, train_base
 from wsjax import adapters, records, tree
 from wsjax.analysis.structure import LAMBDAS
 
@@ -71,7 +71,7 @@ def test_curves_hold_every_strength_and_fall_with_it(study, name):
 def test_starts_part_from_one_draw_towards_another(study, name):
     """Both draws are the same at every strength, and at 0 only the first is left."""
     config = structure._with(recipe(), name)
-    data = parts.data(config)
+    data = dataset.load(config)
     form = parts.representation(config, study, data.channels)
     first = structure.draw(form, parts.keys(config)["start"])
     found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8), 2)[0]

@@ -117,23 +117,30 @@ def _roots(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def average_gram(
-    decode: Callable[[jax.Array], jax.Array], vectors: jax.Array
+    decode: Callable[[jax.Array, jax.Array], jax.Array],
+    vectors: np.ndarray,
+    points: np.ndarray,
 ) -> np.ndarray:
-    """Average of J^T J over instances, J the Jacobian of `decode` `[K] -> [...]`.
+    """Average of J^T J over instances, J the Jacobian of `decode` by the vector.
 
     Args:
-      decode: renders the field of a standardised vector.
-      vectors: `[N, K]` instances to average over; some fifty are enough.
+      decode: `(vector [K], points [P, D]) -> values [P, C]` of the field.
+      vectors: `[N, K]` instances to average over, standardised; some fifty are enough.
+      points: `[N, P, D]` where each is rendered.
 
     Returns:
       `[K, K]`.
     """
+    k = vectors.shape[1]
+    outputs = jax.eval_shape(decode, vectors[0], points[0]).size
+    jacobian = jax.jacrev(decode) if outputs < k else jax.jacfwd(decode)
 
-    def gram(vector):
-        jacobian = jax.jacfwd(decode)(vector).reshape(-1, vector.shape[0])
-        return jacobian.T @ jacobian
+    def gram(pair):
+        rows = jacobian(*pair).reshape(-1, k)
+        return rows.T @ rows
 
-    return np.asarray(jnp.mean(jax.lax.map(gram, jnp.asarray(vectors)), axis=0))
+    pairs = jnp.asarray(vectors), jnp.asarray(points)
+    return np.asarray(jnp.mean(jax.lax.map(gram, pairs), axis=0))
 
 
 def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:

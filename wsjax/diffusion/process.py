@@ -12,7 +12,13 @@ from wsjax.types import Process
 _SMALLEST = 1e-4  # Levels are kept away from zero where they divide.
 
 
-def ddpm(*, steps: int = 1000, first: float = 1e-4, last: float = 2e-2) -> Process:
+def ddpm(
+    *,
+    steps: int = 1000,
+    first: float = 1e-4,
+    last: float = 2e-2,
+    predicts: str = "noise",
+) -> Process:
     """The paper's process: linear betas, noise prediction (section 3.5, Eq. 6).
 
     q(x_t | x_0) = N(sqrt(alpha_bar) x_0, (1 - alpha_bar) I), Ho et al. 2020, Eq. 4.
@@ -21,7 +27,14 @@ def ddpm(*, steps: int = 1000, first: float = 1e-4, last: float = 2e-2) -> Proce
       steps: T. With 1000 the last level is pure noise; with 500 it is not.
       first: beta_1.
       last: beta_T.
+      predicts: what the denoiser is asked for, by mean squared error: "noise", or
+        "clean" weights as in HyperDiffusion (Erkoç et al. 2023), which has 500 steps.
+
+    Raises:
+      ValueError: if `predicts` is neither.
     """
+    if predicts not in ("noise", "clean"):
+        raise ValueError(f"predicts={predicts!r}; choose 'noise' or 'clean'")
     alpha_bars = jnp.append(1.0, jnp.cumprod(1.0 - jnp.linspace(first, last, steps)))
 
     def draw_time(key):
@@ -32,16 +45,21 @@ def ddpm(*, steps: int = 1000, first: float = 1e-4, last: float = 2e-2) -> Proce
         return jnp.sqrt(alpha_bar), jnp.sqrt(1.0 - alpha_bar)
 
     def loss(prediction, clean, draw, t):
-        del clean, t
-        return jnp.mean(jnp.square(prediction - draw))
+        del t
+        target = draw if predicts == "noise" else clean
+        return jnp.mean(jnp.square(prediction - target))
 
     def clean(noisy, prediction, t):
+        if predicts == "clean":
+            return prediction
         signal, noise = levels(t)
         return (noisy - noise * prediction) / signal
 
     def noise(noisy, prediction, t):
-        del noisy, t
-        return prediction
+        if predicts == "noise":
+            return prediction
+        signal, noise = levels(t)
+        return (noisy - signal * prediction) / jnp.maximum(noise, _SMALLEST)
 
     return Process(draw_time, levels, loss, clean, noise)
 

@@ -60,14 +60,15 @@ def make_advance(
     penalty: float,
     decay: float,
     chunk: int,
+    loss: Callable[[jax.Array, jax.Array], jax.Array] = squared_error,
 ) -> Callable[..., tuple[State, jax.Array]]:
     """Returns `advance(key, state, coords, values, *, batch, steps, points=None)`.
 
     It takes `steps` optimiser steps on random batches of `batch` instances and returns
-    the state and the losses `[steps]`. `coords` `[P, D]` and `values` `[N, P, C]` may
-    be those of any resolution (`at_resolution`); each step sees `points` random ones,
-    the same of every instance, or all of them if None. The key serves all calls: each
-    step derives its own from it.
+    the state and the losses `[steps]`. `coords` `[P, D]`, or `[N, P, D]` where each
+    instance has its own, and `values` `[N, P, C]` may be those of any resolution
+    (`at_resolution`); each step sees `points` random ones, the same of every instance,
+    or all of them if None. The key serves all calls: each step derives its own from it.
 
     Args:
       network: the modulated field.
@@ -76,32 +77,38 @@ def make_advance(
       decay: of the moving average that every later stage uses.
       chunk: instances whose gradients are computed at once; it must divide `batch`
         (see `in_chunks`).
+      loss: `(predicted [P, C], target [P, C]) -> []`.
     """
 
-    def objective(coords, params, latents, values):
-        def one(latent, target):
+    def objective(common, params, latents, values, *own):
+        def one(latent, target, coords):
             code = network.style(params, latent)
             predicted = render(network.field, network.fold(params, code), coords)
-            error = squared_error(predicted, target)
-            return error + penalty * jnp.sum(jnp.square(latent))
+            return loss(predicted, target) + penalty * jnp.sum(jnp.square(latent))
 
-        return jnp.mean(jax.vmap(one)(latents, values))
+        if own:
+            return jnp.mean(jax.vmap(one)(latents, values, *own))
+        return jnp.mean(jax.vmap(one, in_axes=(0, 0, None))(latents, values, common))
 
     def advance(key, state: State, coords, values, *, batch, steps, points=None):
         def step(state, _):
             step_key = jax.random.fold_in(key, state.step)
             rows, place, target = _draw(step_key, coords, values, batch, points)
             latents = state.trained["latents"]
-            gradients = in_chunks(functools.partial(objective, place), chunk=chunk)
-            loss, (shared, own) = gradients(
-                state.trained["params"], latents[rows], target
+            # Places that all share stay out of the batch: their features are, too.
+            common, data = (
+                (place, (target,)) if place.ndim == 2 else (None, (target, place))
+            )
+            gradients = in_chunks(functools.partial(objective, common), chunk=chunk)
+            error, (shared, own) = gradients(
+                state.trained["params"], latents[rows], *data
             )
             dense = jnp.zeros_like(latents).at[rows].add(own)
             grads = {"params": shared, "latents": dense}
             updates, opt_state = tx.update(grads, state.opt_state, state.trained)
             trained = optax.apply_updates(state.trained, updates)
             average = optax.incremental_update(trained, state.average, 1.0 - decay)
-            return State(state.step + 1, trained, average, opt_state), loss
+            return State(state.step + 1, trained, average, opt_state), error
 
         return jax.lax.scan(step, state, length=steps)
 
@@ -110,13 +117,15 @@ def make_advance(
 
 
 def _draw(key, coords, values, batch: int, points: int | None):
-    """Random instances `[B]`, places `[p, D]` that they share, their values there."""
+    """Random instances `[B]`, places `[p, D]` or `[B, p, D]`, the values there."""
     rows_key, points_key = jax.random.split(key)
     rows = jax.random.randint(rows_key, (batch,), 0, len(values))
+    shared = coords.ndim == 2
     if points is None:
-        return rows, coords, values[rows]
-    chosen = jax.random.randint(points_key, (points,), 0, len(coords))
-    return rows, coords[chosen], values[rows[:, None], chosen[None]]
+        return rows, coords if shared else coords[rows], values[rows]
+    chosen = jax.random.randint(points_key, (points,), 0, values.shape[1])
+    place = coords[chosen] if shared else coords[rows[:, None], chosen[None]]
+    return rows, place, values[rows[:, None], chosen[None]]
 
 
 def mean_base(network: Modulated, trained: ArrayTree) -> Params:

@@ -48,8 +48,9 @@ def make_episode(
     points: int,
     chunk: int,
     rate: float = 0.3,
+    loss: Callable[[jax.Array, jax.Array], jax.Array] = squared_error,
 ) -> Callable[..., tuple[State, jax.Array]]:
-    """Returns `episode(key, state, coords [P, D], values [B, P, C])`.
+    """Returns `episode(key, state, coords [P, D] or [B, P, D], values [B, P, C])`.
 
     It fits the B instances and returns the state with the next base and start, and the
     mean loss before each step `[S]`. The key serves all calls.
@@ -63,12 +64,13 @@ def make_episode(
       points: random points of each instance per step.
       chunk: instances whose gradients are computed at once; it must divide B.
       rate: share of the way that the start goes to the mean of the fits.
+      loss: `(predicted [P, C], target [P, C]) -> []`.
     """
 
     def objective(base, weights, coords, values):
         def one(weights, coords, values):
             predicted = render(field, adapter.merge(base, weights), coords)
-            return squared_error(predicted, values)
+            return loss(predicted, values)
 
         return jnp.mean(jax.vmap(one)(weights, coords, values))
 
@@ -82,12 +84,16 @@ def make_episode(
 
         def step(carry, step_key):
             base, opt_state, weights, own_state = carry
-            chosen = jax.random.randint(step_key, (b, points), 0, len(coords))
+            chosen = jax.random.randint(step_key, (b, points), 0, values.shape[1])
             targets = jnp.take_along_axis(values, chosen[..., None], axis=1)
-            loss, (shared, own) = gradients(base, weights, coords[chosen], targets)
+            if coords.ndim == 2:
+                places = coords[chosen]
+            else:
+                places = jnp.take_along_axis(coords, chosen[..., None], axis=1)
+            error, (shared, own) = gradients(base, weights, places, targets)
             # Relative, as decibels are: the large losses of the first steps would
             # otherwise be all that the base learns from.
-            shared = jax.tree.map(lambda x: x / loss, shared)
+            shared = jax.tree.map(lambda x: x / error, shared)
             own = jax.tree.map(lambda x: b * x, own)  # Of its own loss, not the mean.
             updates, opt_state = outer.update(shared, opt_state, base)
             base = optax.apply_updates(base, updates)
@@ -97,7 +103,7 @@ def make_episode(
                 opt_state,
                 optax.apply_updates(weights, updates),
                 own_state,
-            ), loss
+            ), error
 
         carry = (state.base, state.opt_state, weights, jax.vmap(inner.init)(weights))
         keys = jax.random.split(jax.random.fold_in(key, state.episode), steps)

@@ -8,6 +8,7 @@ from chex import ArrayTree
 
 from wsjax.models.lora_encoder import LoraTransformer, layout
 from wsjax.models.residual_mlp import ResidualMlp
+from wsjax.models.tensor_transformer import TensorTransformer, tensors
 
 
 def residual_mlp(free: ArrayTree, **options) -> nn.Module:
@@ -21,7 +22,20 @@ def lora_transformer(free: ArrayTree, **options) -> nn.Module:
     return LoraTransformer(layout(free), **options)
 
 
-DENOISERS = {"residual_mlp": residual_mlp, "lora_transformer": lora_transformer}
+def tensor_transformer(
+    free: ArrayTree, *, width: int, heads: int, **options
+) -> nn.Module:
+    """HyperDiffusion's transformer, one token per tensor: for standalone fields."""
+    if width % heads:
+        raise ValueError(f"width={width} is not a multiple of heads={heads}")
+    return TensorTransformer(tensors(free), width=width, heads=heads, **options)
+
+
+DENOISERS = {
+    "residual_mlp": residual_mlp,
+    "lora_transformer": lora_transformer,
+    "tensor_transformer": tensor_transformer,
+}
 
 
 def by_name(name: str, free: ArrayTree, **options) -> nn.Module:

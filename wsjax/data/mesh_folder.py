@@ -1,0 +1,190 @@
+"""A folder of mesh files: flat, one subfolder per class, or listed in a CSV file."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from wsjax.data.mesh_list import Listed, from_list, is_named
+from wsjax.data.source import BadInstance, check_positive
+from wsjax.meshes.files import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
+from wsjax.meshes.mesh import Mesh
+
+LIST = "index.csv"
+
+
+class MeshSource(NamedTuple):
+    """Meshes that are read one at a time.
+
+    `where` names the source in messages; `names` has N entries, relative to it;
+    `labels` is `[N]` int32 places in `classes` or None, and -1 for an instance of no
+    class, which `read` then refuses. `content(i) -> (bytes, suffix)` is the file as
+    it is; `read(i) -> Mesh` decodes it. Both raise `BadInstance` if instance i alone
+    is unusable.
+    """
+
+    where: str
+    names: list[str]
+    labels: np.ndarray | None
+    classes: list[str]
+    content: Callable[[int], tuple[bytes, str]]
+    read: Callable[[int], Mesh]
+
+
+def open_meshes(
+    path: str | os.PathLike,
+    *,
+    labels_csv: str | os.PathLike | None = None,
+    class_column: str | None = None,
+    n: int | None = None,
+    most_faces: int = MOST_FACES,
+    most_bytes: int = MOST_BYTES,
+) -> MeshSource:
+    """Lists the meshes of a folder; each is decoded when it is read.
+
+    With a CSV file, its rows are the instances, in its order; other meshes are
+    ignored. Without, meshes directly in the folder have no labels; with none there,
+    each subfolder that holds meshes, however deep, is a class, in sorted order.
+    Other and hidden files are ignored. Links to files inside the folder are followed;
+    those that lead out of it, and links to folders, are bad instances, as are pipes,
+    devices and whatever cannot be opened.
+
+    Args:
+      path: an existing folder.
+      labels_csv: a CSV file with a header: one column of files relative to `path`
+        (`file`, `path`, `filename`, or `id`, with or without their suffix) and, if
+        there are classes, one of those. None takes `index.csv` in the folder, if any.
+      class_column: the column of classes; None takes the first of `class`, `label`,
+        `category`, `group` that there is. Classes are numbered in sorted order.
+      n: the first n instances only; the classes stay those of all.
+      most_faces: see `decode`.
+      most_bytes: see `decode`; a longer file is not opened.
+
+    Raises:
+      FileNotFoundError: if there is nothing at `path` or `labels_csv`.
+      ValueError: if the folder or the list as a whole cannot be used, or an option
+        is wrong.
+    """
+    check_positive("n", n)
+    path = Path(path)
+    if not path.is_dir():
+        missing = not os.path.lexists(path)
+        raise (FileNotFoundError if missing else ValueError)(
+            f"{path}: expected a folder of meshes, found"
+            f" {'nothing' if missing else 'a file'}; correct the path, or unpack it"
+        )
+    table = Path(labels_csv) if labels_csv is not None else path / LIST
+    if labels_csv is not None or table.is_file():
+        found = from_list(path, table, class_column)
+    elif class_column is not None:
+        raise ValueError(
+            f"{path}: class_column= needs a CSV file, found no {LIST}; give labels_csv="
+        )
+    else:
+        found = _from_folder(path)
+    classes = sorted({entry.kind for entry in found if entry.kind is not None})
+    place = {kind: i for i, kind in enumerate(classes)} | {None: -1}
+    labels = np.array([place[entry.kind] for entry in found[:n]], np.int32)
+    found = found[:n]
+
+    def content(i):
+        if found[i].fault:
+            raise BadInstance(found[i].fault)
+        return _content(path, found[i].file, most_bytes)
+
+    def read(i):
+        try:
+            return decode(*content(i), most_faces=most_faces, most_bytes=most_bytes)
+        except BadMesh as error:
+            raise BadInstance(str(error)) from error
+
+    names = [os.fsencode(e.file).decode("utf-8", "backslashreplace") for e in found]
+    return MeshSource(
+        str(path), names, labels if classes else None, classes, content, read
+    )
+
+
+def _content(path: Path, file: str, most_bytes: int) -> tuple[bytes, str]:
+    try:
+        root, target = os.path.realpath(path), os.path.realpath(path / file)
+        if os.path.commonpath([root, target]) != root:
+            raise BadInstance("leads out of the folder, which is not followed; copy it")
+        found = os.stat(target)
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe would be waited for.
+            raise BadInstance("no file, expected a mesh")
+        if found.st_size > most_bytes:
+            raise BadInstance(f"{found.st_size} bytes, expected at most {most_bytes}")
+        return Path(target).read_bytes(), os.path.splitext(file)[1].lower()
+    except OSError as error:
+        raise BadInstance(f"cannot be opened: {error.strerror}") from error
+
+
+def _from_folder(path: Path) -> list[Listed]:
+    entries = _entries(path)
+    flat = [Listed(e.name, None) for e in entries if is_named(e.name)]
+    if not any(_is_file(path / entry.file) for entry in flat):
+        flat = []
+    taken = {entry.file for entry in flat}
+    folders = [e.name for e in entries if os.path.isdir(e.path) and e.name not in taken]
+    nested = [found for name in folders for found in _walk(path, name)]
+    if flat and any(entry.fault is None for entry in nested):
+        deep = next(entry.file for entry in nested if entry.fault is None)
+        raise ValueError(
+            f"{path}: expected meshes in the folder or in subfolders (one per class),"
+            f" found both, e.g. {flat[0].file!r} and {deep!r}; move one kind away"
+        )
+    if not flat and not any(entry.fault is None for entry in nested):
+        raise ValueError(
+            f"{path}: expected meshes ({' '.join(SUFFIXES)}), found none among"
+            f" {len(entries)} entries; give a folder of meshes, or of one subfolder of"
+            " meshes per class"
+        )
+    return flat + nested
+
+
+def _walk(path: Path, kind: str) -> list[Listed]:
+    """The meshes in a class folder, sorted; what cannot be entered with the reason."""
+    found, waiting, good = [], [kind], False
+    while waiting:
+        folder = waiting.pop()
+        if os.path.islink(path / folder):
+            fault = "a link to a folder, which is not followed; copy it"
+            found.append(Listed(folder, None, fault))
+            continue
+        try:
+            entries = _entries(path / folder)
+        except ValueError:
+            found.append(Listed(folder, None, "a folder that cannot be listed"))
+            continue
+        if is_named(folder) and not entries:
+            found.append(Listed(folder, None, "an empty folder, expected a mesh"))
+        for entry in entries:
+            name = f"{folder}/{entry.name}"
+            if os.path.isdir(entry.path):
+                waiting.append(name)
+            elif is_named(name):
+                found.append(Listed(name, kind))
+                good = True
+    found.sort(key=lambda entry: entry.file.split("/"))
+    return [e._replace(kind=kind) if good else e for e in found]
+
+
+def _entries(path: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: expected a folder of meshes, found one that cannot be listed"
+            f" ({error.strerror}); check its permissions"
+        ) from error
+    return [entry for entry in found if not entry.name.startswith(".")]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it counts as a file: a broken link, too, is reported and not lost."""
+    return os.path.isfile(path) or not os.path.exists(path)

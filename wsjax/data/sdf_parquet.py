@@ -1,0 +1,233 @@
+"""Shapes that come as samples of signed distance in parquet, such as ShapeNetSDF.
+
+A row is a shape: `model_id`, and `groundtruth` (points of the surface), `uniform`
+(points anywhere) and any others with "near" in their name, each P rows of x, y, z and
+signed distance, float32, nested, flat or as raw bytes. There is no mesh, so that all
+that is not a sample of the file is an approximation:
+
+  * distances elsewhere (`grid`, `inside`) are means over the 8 nearest samples of all
+    columns, weighted by their inverse distance;
+  * normals of `surface` are the least principal axis of 16 neighbours, turned to where
+    that distance grows.
+
+Coordinates lie in [-1, 1]. A file is known by its name, size and time of change, not
+by its content, which is far too large to be read each time.
+"""
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from wsjax.data.shape_cache import Content, Origin, Sampled
+from wsjax.data.source import BadInstance
+from wsjax.meshes import sampling
+from wsjax.meshes.distance import SignedDistance
+from wsjax.meshes.mesh import Frame
+from wsjax.meshes.sampling import SURFACE, Preset
+
+COLUMNS = ("groundtruth", "uniform")
+NEIGHBOURS = 8
+AROUND = 16  # Neighbours that make a tangent plane.
+STEP = 0.02  # To either side of the surface, to see which one is outside.
+FARTHEST = 1.01  # A coordinate beyond it is of another box.
+
+
+class Row(NamedTuple):
+    """Where a shape lies: a row of a row group of a file, None if that is damaged."""
+
+    file: Path
+    group: int | None
+    row: int
+    name: str
+
+
+def open_parquet(path: Path, *, n: int | None = None) -> Origin:
+    """Lists the shapes of parquet files; each is read when it is sampled.
+
+    Args:
+      path: a parquet file, or a folder with some anywhere below. If those lie in
+        several folders, each such folder is a class, in sorted order.
+      n: takes only the first n shapes.
+
+    Returns:
+      The origin of the shapes, in sorted order of the files. A file that is damaged or
+      lacks a column stands for one shape that cannot be used.
+
+    Raises:
+      ValueError: if there is no such file.
+      ModuleNotFoundError: if pyarrow is not installed.
+    """
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"{path}: expected parquet files, found none")
+    classes = sorted({file.parent.name for file in files})
+    rows = [row for file in files for row in _list(file)][:n]
+    labels = [classes.index(row.file.parent.name) for row in rows]
+    many = len(classes) > 1
+    names = [f"{r.file.parent.name}/{r.name}" if many else r.name for r in rows]
+    groups = itertools.groupby(rows, key=lambda row: (row.file, row.group))
+    return Origin(
+        where=str(path),
+        names=names,
+        labels=np.array(labels, np.int32) if many else None,
+        classes=classes if many else [],
+        batches=[list(group) for _, group in groups],
+        read=_read,
+    )
+
+
+def interpolated(known: np.ndarray) -> SignedDistance:
+    """Signed distance between samples `[P, 4]` of it: x, y, z, distance."""
+    tree, distances = cKDTree(known[:, :3]), known[:, 3]
+
+    def signed(points, bound):
+        lengths, near = tree.query(points, k=NEIGHBOURS)
+        weights = 1.0 / np.maximum(lengths, 1e-9)
+        means = (weights * distances[near]).sum(axis=1) / weights.sum(axis=1)
+        return means.clip(-bound, bound)
+
+    return signed
+
+
+def _list(file: Path) -> list[Row]:
+    """The rows of one file, from its index and the column of names alone."""
+    open_file = _parquet_file()
+    try:
+        with open_file(file) as parquet:
+            _check_columns(parquet)
+            names = [
+                parquet.read_row_group(group, columns=["model_id"]).column(0)
+                for group in range(parquet.num_row_groups)
+            ]
+    except (OSError, ValueError, BadInstance):
+        return [Row(file, None, 0, file.name)]
+    return [
+        Row(file, group, row, str(name))
+        for group, column in enumerate(names)
+        for row, name in enumerate(column.to_pylist())
+    ]
+
+
+def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
+    """The rows of one row group from first to last; decodes those that are built."""
+    file, group = rows[0].file, rows[0].group
+    open_file = _parquet_file()
+    try:
+        with open_file(file) as parquet:
+            columns = _check_columns(parquet)
+            status = file.stat()
+            decoded = enumerate(
+                parquet.iter_batches(1, row_groups=[group], columns=columns)
+            )
+            for row in rows:
+                what = [file.name, status.st_size, status.st_mtime_ns, *row[1:]]
+                digest = hashlib.sha256(repr(what).encode()).hexdigest()
+                yield Content(digest, functools.partial(_build, decoded, row.row))
+    except (OSError, ValueError, BadInstance) as error:
+        yield BadInstance(f"no usable parquet file: {error}")
+
+
+def _parquet_file():
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "parquet files need pyarrow, which is not installed; run `pip install"
+            " pyarrow`"
+        ) from error
+    return ParquetFile
+
+
+def _check_columns(parquet) -> list[str]:
+    found = parquet.schema_arrow.names
+    if not {"model_id", *COLUMNS} <= set(found):
+        raise BadInstance(
+            f"expected columns model_id, {', '.join(COLUMNS)}, found {sorted(found)}"
+        )
+    return [name for name in found if name in COLUMNS or "near" in name]
+
+
+def _build(decoded, row: int, preset: Preset, size: int, seed: list[int]) -> Sampled:
+    batch = next((batch for k, batch in decoded if k == row), None)
+    if batch is None:
+        raise BadInstance("its row cannot be read, the file is damaged")
+    samples = {name: _cell(name, batch.column(name)) for name in batch.schema.names}
+    quality = {}
+    uniform = samples["uniform"]
+    far = np.square(uniform[:, :3]).sum(axis=1).argsort()[-len(uniform) // 20 :]
+    if uniform[far, 3].mean() < 0.0:
+        for rows in samples.values():
+            rows[:, 3] *= -1.0
+        quality = {"turned": "distances were positive inside"}
+    arrays = _arrays(samples, preset, size, np.random.default_rng(seed))
+    return Sampled(arrays, Frame(np.zeros(3), 1.0), quality)
+
+
+def _cell(name: str, column) -> np.ndarray:
+    """One cell as `[P, 4]` float64, however it is nested."""
+    while hasattr(column.type, "value_type"):
+        column = column.flatten()
+    numbers = column.to_numpy(zero_copy_only=False)
+    if numbers.dtype == object:  # Raw bytes, or nothing.
+        numbers = np.frombuffer(b"".join(filter(None, numbers)), np.float32)
+    if len(numbers) % 4 or len(numbers) < 4 * AROUND:
+        raise BadInstance(
+            f"expected {AROUND} or more rows of x, y, z, distance in {name}, found"
+            f" {len(numbers)} numbers"
+        )
+    rows = numbers.reshape(-1, 4).astype(np.float64)
+    if not np.isfinite(rows).all():
+        raise BadInstance(
+            f"{np.sum(~np.isfinite(rows))} of {rows.size} numbers in {name} are NaN or"
+            " infinite"
+        )
+    reach = np.abs(rows[:, :3]).max()
+    if name in COLUMNS and reach > FARTHEST:
+        raise BadInstance(
+            f"expected coordinates in [-1, 1] in {name}, found up to {reach:.3g}"
+        )
+    return rows
+
+
+def _arrays(samples: dict, preset: Preset, size: int, generator) -> dict:
+    """The arrays of `wsjax.meshes.sampling`, from samples `[P, 4]` by column."""
+    ground, uniform = samples["groundtruth"], samples["uniform"]
+    close = [rows for name, rows in samples.items() if name not in COLUMNS]
+    around = np.concatenate([*close, uniform])
+    # The sign on the surface itself is rounding, which says nothing of the inside.
+    near = [*close, *([] if preset.kind == "occupancy" else [ground])]
+    near = np.concatenate(near) if near else uniform
+    signal = _draw(near, preset.near, generator)
+    signal = np.concatenate([signal, _draw(uniform, preset.uniform, generator)])
+    signal = generator.permutation(signal)
+    signed = interpolated(np.concatenate([around, ground]))
+    surface = _draw(ground[:, :3], 2 * SURFACE, generator)
+    normals = _normals(surface, ground[:, :3], interpolated(around))
+    return {
+        "points": signal[:, :3].astype(np.float32),
+        "values": sampling.to_values(lambda _, bound: signal[:, 3], signal, preset),
+        **sampling.shared(signed, preset, size=size),
+        "surface": np.concatenate([surface, normals], axis=1).astype(np.float32),
+        "vertices": np.zeros((0, 3), np.float32),
+        "faces": np.zeros((0, 3), np.int32),
+    }
+
+
+def _draw(rows: np.ndarray, count: int, generator) -> np.ndarray:
+    """Rows at random, none twice if there are enough."""
+    return rows[generator.choice(len(rows), count, replace=len(rows) < count)]
+
+
+def _normals(points: np.ndarray, cloud: np.ndarray, signed: SignedDistance):
+    _, near = cKDTree(cloud).query(points, k=AROUND)
+    around = cloud[near] - cloud[near].mean(axis=1, keepdims=True)
+    _, axes = np.linalg.eigh(np.einsum("pki,pkj->pij", around, around))
+    normals = axes[:, :, 0]  # Of the least eigenvalue.
+    grows = signed(points + STEP * normals, 1.0) > signed(points - STEP * normals, 1.0)
+    return np.where(grows[:, None], normals, -normals)

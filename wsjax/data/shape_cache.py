@@ -1,0 +1,208 @@
+"""Sampled shapes on disk: each is sampled once, by content, in parallel.
+
+A file is named after a hash of the instance's content and of every option of the
+sampling, and is written whole or not at all. So a killed run goes on where it
+stopped, and nothing ever has to be invalidated.
+"""
+
+import functools
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from wsjax import records
+from wsjax.data.source import BadInstance
+from wsjax.meshes import sampling
+from wsjax.meshes.mesh import Frame
+from wsjax.meshes.sampling import Preset
+
+MEMBERS = ("points", "values", "grid", "surface", "inside", "vertices", "faces")
+"""The arrays of one shape, see `wsjax.meshes.sampling`."""
+
+FEW = 64
+"""So many shapes are sampled before other processes would have started."""
+
+IDLE = 20.0
+"""Seconds after which a process without work ends, also if it has lost its parent."""
+
+
+class Sampled(NamedTuple):
+    """`arrays` by name, the `frame` they are seen in, and what is to be said."""
+
+    arrays: dict[str, np.ndarray]
+    frame: Frame
+    quality: dict
+
+
+class Content(NamedTuple):
+    """One instance that may not have to be sampled.
+
+    `digest` is a hash of what it is; `build(preset, size, seed) -> Sampled` raises
+    `BadInstance` if it cannot be used.
+    """
+
+    digest: str
+    build: Callable[[Preset, int, list[int]], Sampled]
+
+
+class Origin(NamedTuple):
+    """Where instances come from.
+
+    `where` names it in messages; `names` has N entries; `labels` is `[N]` int32, a
+    place in `classes` each, or None; `batches` holds N items, in the order of `names`
+    and grouped by what is best read together; `read(batch)` yields a `Content` or a
+    `BadInstance` for each item. Items and `read` are sent to other processes.
+    """
+
+    where: str
+    names: list[str]
+    labels: np.ndarray | None
+    classes: list[str]
+    batches: list[list[Any]]
+    read: Callable[[list[Any]], Iterator[Content | BadInstance]]
+
+
+class Stored(NamedTuple):
+    """A whole file of the cache, and what it holds beside the arrays."""
+
+    file: str
+    frame: Frame
+    quality: dict
+
+
+def default_folder() -> Path:
+    """`$XDG_CACHE_HOME/wsjax/shapes`, or that below `~/.cache`."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "wsjax" / "shapes"
+
+
+def store(
+    origin: Origin, folder: Path, *, preset: Preset, size: int, seed: int
+) -> list[Stored | BadInstance]:
+    """Samples every instance of an origin that is not in the cache yet.
+
+    Args:
+      origin: of N instances.
+      folder: of the cache; made if there is none.
+      preset: see `wsjax.meshes.sampling.Preset`.
+      size: side of the grid, in cells.
+      seed: of the sampling.
+
+    Returns:
+      A file for each of the N instances, or why it cannot be used.
+
+    Raises:
+      OSError: if the cache cannot be written.
+      MemoryError: if another process was killed while it sampled.
+    """
+    options = [preset, size, seed, sampling.VERSION]
+    options = json.dumps([*options, sampling.SURFACE, sampling.COMMON])
+    job = functools.partial(
+        _store, origin.read, folder, preset=preset, size=size, seed=seed
+    )
+    alone = len(origin.names) < FEW
+    parallel = joblib.Parallel(
+        1 if alone else joblib.cpu_count(),
+        "loky",  # Starts processes without a copy of this one, where JAX has threads.
+        return_as="generator",
+        max_nbytes=None,  # Nothing is large enough to be shared through a file.
+        idle_worker_timeout=IDLE,
+    )
+    found = parallel(
+        joblib.delayed(job)(batch, options=options, alone=alone)
+        for batch in origin.batches
+    )
+    bar = tqdm(total=len(origin.names), desc="shapes", unit="shape", delay=3)
+    results = []
+    try:
+        with bar:
+            for batch in found:
+                results.extend(batch)
+                bar.update(len(batch))
+    except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
+        raise MemoryError(
+            f"{origin.where}: a process that sampled shapes was killed, most likely for"
+            " want of memory; run the command again where there is more of it, what was"
+            " finished is kept"
+        ) from error
+    return results
+
+
+def load(file: str, names: tuple[str, ...]) -> list[np.ndarray]:
+    """Reads some arrays of one shape, and nothing else of its file.
+
+    Raises:
+      ValueError: if the file is damaged or gone, naming it and the way out.
+    """
+    try:
+        with np.load(file) as arrays:
+            return [arrays[name] for name in names]
+    except Exception as error:  # Damaged bytes raise nearly anything.
+        raise ValueError(
+            f"{file}: expected the samples of a shape, found none that can be read"
+            f" ({error}); load the shapes again, which samples what is missing"
+        ) from error
+
+
+def _store(read, folder, batch, *, preset, size, seed, options, alone):
+    """Samples the items of one batch that are not in the cache."""
+    if not alone:
+        # There is a process for each core, and none needs threads beside it.
+        os.environ["IGL_NUM_THREADS"] = "1"
+    results = []
+    for content in read(batch):
+        if isinstance(content, BadInstance):
+            results.append(content)
+            continue
+        key = hashlib.sha256(f"{content.digest} {options}".encode()).hexdigest()[:32]
+        path = folder / f"{key}.npz"
+        stored = _stored(path)
+        if stored is None:
+            seeds = [seed, int(content.digest[:16], 16)]
+            stored = _sample(content, path, preset, size, seeds)
+        results.append(stored)
+    return results
+
+
+def _sample(content: Content, path: Path, preset: Preset, size: int, seeds: list[int]):
+    try:
+        sampled = content.build(preset, size, seeds)
+    except BadInstance as error:
+        return error
+    except Exception as error:  # What is broken in a new way must stop no other.
+        return BadInstance(f"cannot be sampled ({type(error).__name__}: {error})")
+    if sampled.arrays["values"].min() >= 0.0:
+        return BadInstance("its surface encloses nothing")
+    file = io.BytesIO()
+    np.savez(
+        file,
+        **sampled.arrays,
+        frame=np.array([*sampled.frame.centre, sampled.frame.scale]),
+        quality=np.frombuffer(json.dumps(sampled.quality).encode(), np.uint8),
+    )
+    records.write_bytes(path, file.getvalue())
+    return Stored(str(path), sampled.frame, sampled.quality)
+
+
+def _stored(path: Path) -> Stored | None:
+    """A file of the cache that is there and whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() or not {f"{m}.npy" for m in MEMBERS} <= set(
+                archive.namelist()
+            ):
+                return None
+        frame, quality = load(str(path), ("frame", "quality"))
+        quality = json.loads(quality.tobytes())
+    except Exception:  # Whatever is wrong with it, it is sampled again.
+        return None
+    return Stored(str(path), Frame(frame[:3], float(frame[3])), quality)

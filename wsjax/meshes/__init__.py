@@ -1,0 +1,1 @@
+"""Triangle meshes: in from files, out of fields, and what lies between."""
