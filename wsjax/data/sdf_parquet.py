@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pyarrow.parquet import ParquetFile
 from scipy.spatial import cKDTree
 
 from wsjax.data.shape_cache import Content, Origin, Sampled
@@ -61,7 +62,6 @@ def open_parquet(path: Path, *, n: int | None = None) -> Origin:
 
     Raises:
       ValueError: if there is no such file.
-      ModuleNotFoundError: if pyarrow is not installed.
     """
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
@@ -97,9 +97,8 @@ def interpolated(known: np.ndarray) -> SignedDistance:
 
 def _list(file: Path) -> list[Row]:
     """The rows of one file, from its index and the column of names alone."""
-    open_file = _parquet_file()
     try:
-        with open_file(file) as parquet:
+        with ParquetFile(file) as parquet:
             _check_columns(parquet)
             names = [
                 parquet.read_row_group(group, columns=["model_id"]).column(0)
@@ -117,9 +116,8 @@ def _list(file: Path) -> list[Row]:
 def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
     """The rows of one row group from first to last; decodes those that are built."""
     file, group = rows[0].file, rows[0].group
-    open_file = _parquet_file()
     try:
-        with open_file(file) as parquet:
+        with ParquetFile(file) as parquet:
             columns = _check_columns(parquet)
             status = file.stat()
             decoded = enumerate(
@@ -131,17 +129,6 @@ def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
                 yield Content(digest, functools.partial(_build, decoded, row.row))
     except (OSError, ValueError, BadInstance) as error:
         yield BadInstance(f"no usable parquet file: {error}")
-
-
-def _parquet_file():
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            "parquet files need pyarrow, which is not installed; run `pip install"
-            " pyarrow`"
-        ) from error
-    return ParquetFile
 
 
 def _check_columns(parquet) -> list[str]:
