@@ -57,7 +57,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         weights, perplexity=config.analyze.perplexity, seed=config.seed
     )
     title = f"t-SNE of {form.name} weights"
-    figure = figures.scatter(points, labels, title)
+    classes = None if data.shapes is None else data.shapes.classes
+    figure = figures.scatter(points, labels, title, classes=classes)
     records.write_bytes(folder / "tsne.png", figures.png(figure))
     train = weights[~fits.heldout]
     dimensions, figure = dimension.measure(config, form, data, fits, train)

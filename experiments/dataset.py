@@ -72,6 +72,21 @@ class Data(NamedTuple):
         values = np.clip(np.asarray(values, np.float32), -1.0, 1.0)
         return values.reshape(len(values), *self.size, self.channels)
 
+    def notes(self, row: int) -> dict:
+        """What the manifest says of an instance besides: of a shape, of its mesh.
+
+        `quality` is what was wrong with it; the mesh lay at `scale` times the
+        normalised one, plus `centre`.
+        """
+        if self.shapes is None:
+            return {}
+        frame = self.shapes.frames[row]
+        return {
+            "quality": self.shapes.quality[row],
+            "centre": [float(x) for x in frame.centre],
+            "scale": float(frame.scale),
+        }
+
     def values(self, rows) -> np.ndarray:
         """Values `[n, P, C]` of some instances on the grid."""
         return self.read(rows)["values"]

@@ -183,6 +183,7 @@ def instance(
         "psnr_db": round(min(quality, _BEST), 4) if good else None,
         "steps": int(fits.steps[i]),
         "rate": round(float(fits.rate[i]), 6),
+        **data.notes(row),
     }
 
 

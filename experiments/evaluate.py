@@ -205,8 +205,11 @@ def _draw(config, root, form, data, judge: Judge, fits, sampled, pictures) -> No
     decode = jax.vmap(parts.entries(form, fits.first).decode)
     instances = store.manifest(root / "fit" / form.name)["instances"]
     rows = fits.rows[chosen]
-    shown = decode(fits.vectors[chosen]), rows, [instances[row] for row in rows]
-    sheets.reconstructions(folder, view, *shown)
+    fitted = decode(fits.vectors[chosen])
+    described = [instances[row] for row in rows]
+    sheets.reconstructions(folder, view, fitted, rows, described)
+    if data.shapes is not None:
+        generated.write_meshes(config, form, folder, fitted, rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Generated shapes: their surfaces on disk, and how near the set comes to real ones."""
 
+import io
 import pathlib
 
 import numpy as np
@@ -9,37 +10,61 @@ from experiments import dataset, parts, surfaces
 from wsjax import records, tree
 from wsjax.data import shapes
 from wsjax.meshes import files
+from wsjax.meshes.mesh import Mesh
+from wsjax.meshes.picture import gif, turntable
 from wsjax.metrics import shape_sets
+
+_TURNED = 6  # Samples in the turntable.
+
+
+def write_meshes(config: ConfigDict, form, folder: pathlib.Path, weights, numbers):
+    """Writes a mesh per instance of `weights` into meshes/, named by its number.
+
+    Returns:
+      The meshes, also those without any surface, for which no file is written.
+    """
+    mesh_of, suffix = surfaces.mesher(config, form), config.mesh.suffix
+
+    def one(i: int) -> Mesh:
+        mesh = mesh_of(tree.row(weights, i))
+        if len(mesh.faces):
+            path = folder / "meshes" / f"{numbers[i]:05d}{suffix}"
+            records.write_bytes(path, files.encode(mesh, suffix))
+        return mesh
+
+    return surfaces.in_parallel(one, range(len(numbers)))
 
 
 def mesh_all(
     config: ConfigDict, form: parts.Representation, folder: pathlib.Path, weights
 ) -> dict[str, float]:
-    """Writes a mesh per instance of `weights` into meshes/, points on them beside it.
+    """Writes the surfaces of samples: meshes/, clouds.npy for `compare`, turntable.gif.
 
     Returns:
-      `n_empty`, instances without any surface, and `faces_mean` of the others. Their
-      clouds, `[n, P, 3]`, are what `clouds` reads.
+      `n_empty`, samples without any surface, and `faces_mean` of the others.
     """
-    mesh_of, points = surfaces.mesher(config, form), config.evaluate.points
     n = len(next(iter(tree.named(weights).values())))
-
-    def one(i: int):
-        mesh = mesh_of(tree.row(weights, i))
-        if not len(mesh.faces):
-            return 0, None
-        name = f"{i:05d}{config.mesh.suffix}"
-        content = files.encode(mesh, config.mesh.suffix)
-        records.write_bytes(folder / "meshes" / name, content)
-        return len(mesh.faces), surfaces.cloud(mesh, points)[0].astype(np.float32)
-
-    faces, found = zip(*surfaces.in_parallel(one, range(n)), strict=True)
-    found = [cloud for cloud in found if cloud is not None]
-    np.save(folder / "clouds.npy", np.reshape(found, (-1, points, 3)))
+    meshes = write_meshes(config, form, folder, weights, range(n))
+    full = [mesh for mesh in meshes if len(mesh.faces)]
+    points = config.evaluate.points
+    clouds = surfaces.in_parallel(lambda mesh: surfaces.cloud(mesh, points)[0], full)
+    clouds = np.reshape(clouds, (-1, points, 3)).astype(np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, clouds)
+    records.write_bytes(folder / "clouds.npy", buffer.getvalue())
+    if full:
+        records.write_bytes(folder / "turntable.gif", _turntable(full[:_TURNED]))
+    faces = [len(mesh.faces) for mesh in full]
     return {
-        "n_empty": n - len(found),
-        "faces_mean": float(np.sum(faces) / max(1, len(found))),
+        "n_empty": n - len(full),
+        "faces_mean": float(np.sum(faces) / max(1, len(full))),
     }
+
+
+def _turntable(meshes: list[Mesh]) -> bytes:
+    """A GIF of meshes that turn side by side."""
+    turned = surfaces.in_parallel(lambda mesh: turntable(mesh, size=112), meshes)
+    return gif(np.concatenate(turned, axis=2))
 
 
 def compare(

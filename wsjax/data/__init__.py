@@ -9,6 +9,7 @@ DATASETS = {
     "digits": digits.load,
     "discs": discs.load,
     "images": images.load_path,
+    "meshes": shapes.load_path,
     "patterns": patterns.load,
     "shapes": shapes.load_parametric,
 }
