@@ -31,8 +31,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     for name in ("lora", "lora_asym", "mlora", "mlora_asym"):
         config.adapter[name].rank = 8
         config.adapter[name].biases = False
-    for name in ("mlp", "mlp_asym"):
-        config.adapter[name].field.update(features=210, width=128, depth=1)
+    config.adapter.mlp.field.update(features=210, width=128, depth=1)
+    config.adapter.mlp_asym.field.update(features=222, width=128, depth=1)
     config.fit.update(steps=2000, points=16384, compare=100)
     config.diffusion.update(components=256, steps=200000, every=5000, batch=128)
     config.sample.n = 450

@@ -1,0 +1,59 @@
+"""The recipes of shapes: what they promise in numbers."""
+
+import jax
+import numpy as np
+import pytest
+
+from configs import meshes, shapenet10, shapenet_airplane, shapes
+from experiments import parts
+from wsjax import adapters, fields
+from wsjax.diffusion import PROCESSES
+
+
+def numbers(config, name):
+    """Free numbers per shape of one representation of a recipe."""
+    options = config.adapter[name].to_dict()
+    own = options.pop("field", None)
+    field = parts.network(config, 1).field
+    if own is not None:
+        field = fields.mlp(**own, channels=1)
+    base = jax.eval_shape(field.init, jax.random.key(0))
+    base = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), base)
+    free = adapters.by_name(name, **options).free(base)
+    return sum(int(np.sum(leaf)) for leaf in jax.tree.leaves(free))
+
+
+@pytest.mark.parametrize(
+    "recipe, most", [(shapes, 4000), (meshes, 4000), (shapenet_airplane, 30000)]
+)
+def test_six_representations_of_equal_numbers(recipe, most):
+    config = recipe.get_config()
+    found = {name: numbers(config, name) for name in adapters.ADAPTERS}
+    assert max(found.values()) <= 1.05 * min(found.values()), found
+    assert max(found.values()) <= most
+
+
+def test_the_rival_has_the_field_of_hyperdiffusion():
+    """Erkoç et al. 2023: three hidden layers of 128, 36,737 parameters, 500 steps."""
+    config = shapes.get_config("hyperdiffusion")
+    assert numbers(config, "mlp") == pytest.approx(36737, rel=0.01)
+    assert parts.standalone(config) and not parts.standalone(shapes.get_config())
+    process = PROCESSES["ddpm"](**config.diffusion.ddpm.to_dict())
+    clean, draw, t = np.ones(3), np.zeros(3), np.array(0.5)
+    assert process.loss(clean, clean, draw, t) == 0
+    form = parts.representation(config, None, 1)
+    module, _ = parts.denoiser(config, form)
+    assert len(module.tensors) == 8  # Its tokens.
+
+
+@pytest.mark.parametrize("recipe", [shapes, meshes, shapenet_airplane, shapenet10])
+def test_variants_share_their_keys(recipe):
+    full, tiny = recipe.get_config(), recipe.get_config("tiny")
+    for section in ("base", "fit", "diffusion", "evaluate", "mesh", "structure"):
+        assert set(full[section]) == set(tiny[section]), section
+
+
+def test_unknown_variants_are_refused():
+    for recipe in (shapes, meshes):
+        with pytest.raises(ValueError, match="variant must be .*got 'small'"):
+            recipe.get_config("small")
