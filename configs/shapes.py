@@ -106,10 +106,11 @@ def _rival(config: ConfigDict) -> None:
     config.adapter.name = "mlp"
     config.adapter.mlp.field.update(features=26, width=128, depth=3)
     # Everyone starts where the first fit ended.
-    config.fit.update(consensus=1, rounds=1, guess=0, compare=0, steps=300)
+    config.fit.update(consensus=1, rounds=1, guess=0, compare=0, steps=200)
     config.fit.update(b1=0.9, b2=0.99, power=0.0)
     config.fit.pull.mlp = 0.0
     config.fit.learning_rate.mlp = 0.01
+    config.sweep.variants = {"mlp": [{"learning_rate": (0.004, 0.008, 0.016, 0.032)}]}
     config.structure.n = 0
     config.diffusion.update(
         process="ddpm", latent="none", denoiser="tensor_transformer"

@@ -1,5 +1,7 @@
 """Parquet files of samples of signed distance, written here with spheres."""
 
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -203,3 +205,10 @@ def test_a_row_without_near_columns_is_enough(tmp_path, load):
     (points,) = shapes.read(found, [0], "points")
     on_it = np.abs(np.linalg.norm(points[0], axis=1) - 0.6) < 1e-6
     assert on_it.sum() == TINY.near
+
+
+def test_without_pyarrow_the_way_to_it_is_named(tmp_path, load, monkeypatch):
+    write(tmp_path / "a.parquet", [sphere()])
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ValueError, match="not installed; run `pip install pyarrow`"):
+        load(tmp_path / "a.parquet")

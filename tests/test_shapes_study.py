@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import meshes, shapes
+from configs import digits, meshes, shapes
 from experiments import (
     dataset,
     encoding,
+    export_meshes,
     fit,
     generated,
     parts,
@@ -200,3 +201,25 @@ def test_a_normalised_mesh_goes_back_to_where_it_lay():
     moved, frame = normalise(mesh)
     assert np.abs(moved.vertices).max() == pytest.approx(0.9)
     np.testing.assert_allclose(restore(moved, frame).vertices, corners)
+
+
+def test_meshes_are_written_where_the_originals_lay(config, study, problem):
+    data, form, fits = problem
+    folder = export_meshes.run(config, str(study), resolution=24, suffix=".ply", n=3)
+    found = sorted(folder.glob("*.ply"))
+    assert 0 < len(found) <= 3
+    path, row = found[0], int(found[0].stem[:5])
+    mesh, frame = files.decode(path.read_bytes(), ".ply"), data.shapes.frames[row]
+    options = config.copy_and_resolve_references()
+    options.mesh.resolution = 24
+    (k,) = np.flatnonzero(fits.rows == row)
+    adapter = parts.entries(form, fits.first).decode(fits.vectors[k])
+    expected = restore(surfaces.mesher(options, form)(adapter), frame)
+    assert len(mesh.faces) == len(expected.faces)
+    for end in (np.min, np.max):
+        here, there = end(mesh.vertices, axis=0), end(expected.vertices, axis=0)
+        np.testing.assert_allclose(here, there, atol=1e-4)
+    with pytest.raises(ValueError, match="pictures, not shapes"):
+        export_meshes.run(digits.get_config("tiny"), str(study))
+    with pytest.raises(ValueError, match="choose one of"):
+        export_meshes.run(config, str(study), of="base")

@@ -16,13 +16,13 @@ by its content, which is far too large to be read each time.
 
 import functools
 import hashlib
+import importlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pyarrow.parquet import ParquetFile
 from scipy.spatial import cKDTree
 
 from wsjax.data.shape_cache import Content, Origin, Sampled
@@ -66,6 +66,7 @@ def open_parquet(path: Path, *, n: int | None = None) -> Origin:
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path}: expected parquet files, found none")
+    _check_installed()
     classes = sorted({file.parent.name for file in files})
     rows = [row for file in files for row in _list(file)][:n]
     labels = [classes.index(row.file.parent.name) for row in rows]
@@ -95,10 +96,26 @@ def interpolated(known: np.ndarray) -> SignedDistance:
     return signed
 
 
+def _check_installed() -> None:
+    try:
+        importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ValueError(
+            "parquet files need pyarrow, which is not installed; run `pip install"
+            " pyarrow`"
+        ) from error
+
+
+def _opened(file: Path):
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(file)
+
+
 def _list(file: Path) -> list[Row]:
     """The rows of one file, from its index and the column of names alone."""
     try:
-        with ParquetFile(file) as parquet:
+        with _opened(file) as parquet:
             _check_columns(parquet)
             names = [
                 parquet.read_row_group(group, columns=["model_id"]).column(0)
@@ -117,7 +134,7 @@ def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
     """The rows of one row group from first to last; decodes those that are built."""
     file, group = rows[0].file, rows[0].group
     try:
-        with ParquetFile(file) as parquet:
+        with _opened(file) as parquet:
             columns = _check_columns(parquet)
             status = file.stat()
             decoded = enumerate(
