@@ -109,17 +109,17 @@ def _rival(config: ConfigDict) -> None:
     config.fit.update(consensus=1, rounds=1, guess=0, compare=0, steps=200)
     config.fit.update(b1=0.9, b2=0.99, power=0.0)
     config.fit.pull.mlp = 0.0
-    config.fit.learning_rate.mlp = 0.01
-    config.sweep.variants = {"mlp": [{"learning_rate": (0.004, 0.008, 0.016, 0.032)}]}
+    config.fit.learning_rate.mlp = 0.004
+    config.sweep.variants = {"mlp": [{"learning_rate": (0.002, 0.004, 0.008)}]}
     config.structure.n = 0
     config.diffusion.update(
         process="ddpm", latent="none", denoiser="tensor_transformer"
     )
     config.diffusion.ddpm.update(steps=500, predicts="clean")
     config.diffusion.tensor_transformer = config_dict.create(
-        width=256, depth=6, heads=4, dropout=0.0
+        width=128, depth=6, heads=4, dropout=0.0
     )
-    config.diffusion.update(steps=6000, batch=32, learning_rate=2e-4, every=500)
+    config.diffusion.update(steps=3000, batch=32, learning_rate=2e-4, every=500)
     config.sample.update(sampler="ddim", steps=100)
 
 

@@ -25,6 +25,7 @@ _MEASURES = {
     "chamfer_squared_floor": "chamfer_squared_floor",
     "chamfer_mean": "chamfer_mean_mean",
     "f_score": "f_score_mean",
+    "f_score_ceiling": "f_score_ceiling",
     "normal_consistency": "normal_consistency_mean",
     "iou": "iou_mean",
 }
@@ -70,8 +71,9 @@ def fidelity(
     """`measure(rows, stacked adapters) -> measures`, a dict per instance.
 
     `chamfer_squared` and `chamfer_mean` to one half of the true surface points, and
-    the other half's as the floor; `f_score` at `RADIUS`, `normal_consistency`; `iou`
-    at the points that all shapes share. A field without a surface has the last alone.
+    the other half's as the floor; `f_score` at `RADIUS`, the other half's as ceiling;
+    `normal_consistency`; `iou` at the points that all shapes share. A field without a
+    surface has the last alone.
     """
     mesh_of, value = mesher(config, form), value_of(form)
     merge, places = jax.jit(form.adapter.merge), sampling.common_points()
@@ -115,14 +117,15 @@ def surface_measures(mesh: Mesh, true: np.ndarray) -> dict[str, float]:
         return {}
     reference, other = np.split(true, 2)
     points, normals = cloud(mesh, len(reference))
-    floor = metrics.chamfer_squared(other[:, :3], reference[:, :3])
+    places, floor = reference[:, :3], other[:, :3]
     return {
-        "chamfer_squared": metrics.chamfer_squared(points, reference[:, :3]),
-        "chamfer_squared_floor": floor,
-        "chamfer_mean": metrics.chamfer_mean(points, reference[:, :3]),
-        "f_score": metrics.f_score(points, reference[:, :3], radius=RADIUS),
+        "chamfer_squared": metrics.chamfer_squared(points, places),
+        "chamfer_squared_floor": metrics.chamfer_squared(floor, places),
+        "chamfer_mean": metrics.chamfer_mean(points, places),
+        "f_score": metrics.f_score(points, places, radius=RADIUS),
+        "f_score_ceiling": metrics.f_score(floor, places, radius=RADIUS),
         "normal_consistency": metrics.normal_consistency(
-            points, normals, reference[:, :3], reference[:, 3:]
+            points, normals, places, reference[:, 3:]
         ),
     }
 
