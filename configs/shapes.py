@@ -119,7 +119,7 @@ def _rival(config: ConfigDict) -> None:
     config.diffusion.tensor_transformer = config_dict.create(
         width=128, depth=6, heads=4, dropout=0.0
     )
-    config.diffusion.update(steps=3000, batch=32, learning_rate=2e-4, every=500)
+    config.diffusion.update(steps=9000, batch=32, learning_rate=2e-4, every=500)
     config.sample.update(sampler="ddim", steps=100)
 
 
