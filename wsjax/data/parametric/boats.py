@@ -44,7 +44,9 @@ def _open(generator, beam, deep):
     """A wheelhouse ahead of a well with one bench across or two."""
     draw = generator.uniform
     wide, back, low = 0.66 * beam, draw(0.08, 0.18), deep - 0.08
-    house = box((-wide, low, back), (wide, deep + draw(0.3, 0.42), back + 0.32), 0.05)
+    house = box(
+        (-wide, low, back), (wide, deep + draw(0.3, 0.42), back + 0.32), bevel=0.05
+    )
     places = pick(generator, (-0.4,), (-0.55, -0.2))
     beam, high = beam - 0.1, deep - draw(0.03, 0.1)
     return [house, *[box((-beam, 0.1, z), (beam, high, z + 0.17)) for z in places]]
@@ -57,10 +59,10 @@ def _sail(generator, beam, deep):
     pole = rod((0, deep - 0.1, mast), (0, top, mast), 0.08)
     cloth = [(deep + 0.16, mast), (top - 0.1, mast), (top - 0.1, mast - 0.1)]
     cloth.append((deep + 0.16, mast - boom))
-    parts = [pole, prism(cloth, 0, -0.07, 0.07, 0.02)]
+    parts = [pole, prism(cloth, 0, -0.07, 0.07, bevel=0.02)]
     if pick(generator, True, False):
         low, high = (-wide, deep - 0.08, mast - 0.5), (wide, deep + 0.14, mast + 0.25)
-        parts.append(box(low, high, 0.05))
+        parts.append(box(low, high, bevel=0.05))
     return parts
 
 
@@ -81,10 +83,10 @@ def _cabin(generator, beam, deep):
     draw = generator.uniform
     wide, back, front = beam * draw(0.6, 0.75), draw(-0.55, -0.4), draw(0.15, 0.32)
     high = deep + draw(0.2, 0.26)
-    house = box((-wide, deep - 0.08, back), (wide, high, front), 0.06)
+    house = box((-wide, deep - 0.08, back), (wide, high, front), bevel=0.06)
     side = [(high - 0.1, back + 0.1), (high - 0.1, front - 0.05)]
     side += [(high + 0.22, front - 0.25), (high + 0.22, back + 0.15)]
-    parts = [house, prism(side, 0, -0.85 * wide, 0.85 * wide, 0.04)]
+    parts = [house, prism(side, 0, -0.85 * wide, 0.85 * wide, bevel=0.04)]
     if pick(generator, True, False):
         z = back + draw(0.2, 0.3)
         parts.append(rod((0, high, z), (0, high + draw(0.4, 0.5), z), 0.08))
@@ -95,7 +97,7 @@ def _tug(generator, beam, deep):
     draw = generator.uniform
     wide, back, front = beam * draw(0.6, 0.75), draw(-0.55, -0.4), draw(0.15, 0.32)
     high, z = deep + draw(0.2, 0.26), back + 0.16
-    house = box((-wide, deep - 0.08, back), (wide, high, front), 0.06)
+    house = box((-wide, deep - 0.08, back), (wide, high, front), bevel=0.06)
     bridge = (-0.8 * wide, high - 0.1, front - 0.3), (0.8 * wide, high + 0.26, front)
     top, radius = high + draw(0.3, 0.42), draw(0.1, 0.13)
     funnels = [rod((0, high - 0.1, z), (0, top, z), radius)]

@@ -108,7 +108,7 @@ def _driver(radius, y, front, draw):
     """A round rim with a bulge in its middle, and the funnel cut for the two."""
 
     def cone(*rows):
-        return loft([ring(2, z, (r, r), (0, y)) for z, r in rows])
+        return loft([ring(2, z, (r, r), centre=(0, y)) for z, r in rows])
 
     face, deep, mouth = front + draw(0.05, 0.08), draw(0.13, 0.18), radius - 0.09
     rim = cone((front - 0.2, radius), (face - 0.03, radius), (face, radius - 0.03))
@@ -156,7 +156,7 @@ def _table_legs(kind, x, z, low, leg, draw):
             ((0.75 * x, low, s * 0.7 * z), (x, 0, s * z), leg + 0.01, draw(0.07, 0.08))
             for s in (-1, 1)
         ]
-        return pair(*[rod(*end) for end in ends])
+        return pair(*[rod(*end, end_radius=thin) for *end, thin in ends])
     if kind == "panels":
         return pair(box((x - 1.8 * leg, 0, -z), (x, low, z)))
     foot, stem = draw(0.42, 0.58), draw(0.11, 0.2)

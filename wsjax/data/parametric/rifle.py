@@ -17,7 +17,9 @@ def rifle(generator: np.random.Generator) -> Mesh:
     muzzle = (0, bore, 0.9)
     parts.append(rod((0, bore, front - 0.1), muzzle, barrel))
     hold = front + draw(0.25, 0.42)
-    parts.append(box((-half, -tall, front - 0.05), (half, bore + 0.06, hold), 0.04))
+    parts.append(
+        box((-half, -tall, front - 0.05), (half, bore + 0.06, hold), bevel=0.04)
+    )
     parts += _stock(pick(generator, "dropped", "straight", "tube"), half, back, draw)
     parts += _below(generator, half, tall, back, draw)
     if pick(generator, True, False):
@@ -51,7 +53,7 @@ def _stock(kind, half, back, draw):
     high = 0.1 - (drop / 2 if kind == "dropped" else 0.0)
     low = high - butt if kind == "dropped" else -0.18
     side = [(0.1, near), (high, end), (low, end), (-0.1, near)]
-    return [prism(side, 0, -half, half, 0.03)]
+    return [prism(side, 0, -half, half, bevel=0.03)]
 
 
 def _below(generator, half, tall, back, draw):
@@ -59,10 +61,10 @@ def _below(generator, half, tall, back, draw):
     kind = pick(generator, "straight", "curved", "none")
     slant, low, z = draw(0.04, 0.12), 0.1 - tall - draw(0.36, 0.46), back + 0.06
     side = [(0, z), (0, z + 0.17), (low, z + 0.16 - slant), (low, z - slant)]
-    grip = prism(side, 0, 0.01 - half, half - 0.01, 0.02)
+    grip = prism(side, 0, 0.01 - half, half - 0.01, bevel=0.02)
     if kind == "none":
         return [grip]
     z, low = back + 0.23 + draw(0.14, 0.2), -tall - draw(0.3, 0.46)
     lean = draw(0.08, 0.14) if kind == "curved" else 0.0
     side = [(0, z), (0, z + 0.2), (low, z + 0.19 + lean), (low, z + lean)]
-    return [grip, prism(side, 0, 0.01 - half, half - 0.01, 0.02)]
+    return [grip, prism(side, 0, 0.01 - half, half - 0.01, bevel=0.02)]

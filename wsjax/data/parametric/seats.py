@@ -14,7 +14,7 @@ def chair(generator: np.random.Generator) -> Mesh:
     height, top = draw(0.68, 0.86), draw(1.65, 1.85)
     thick, leg = draw(0.15, 0.22), draw(0.08, 0.1)
     seat = box(
-        (-width, height - thick, -depth), (width, height, depth), draw(0.03, 0.07)
+        (-width, height - thick, -depth), (width, height, depth), bevel=draw(0.03, 0.07)
     )
     legs = pick(generator, "posts", "posts", "pedestal", "panels")
     parts = [seat, *_chair_legs(legs, width, depth, height - thick / 2, leg, draw)]
@@ -48,7 +48,7 @@ def _chair_legs(kind, width, depth, height, leg, draw):
     splay = draw(0, 0.09)
     thin = draw(0.074, 0.08)
     feet = [((x, height, s * z), (x + splay, 0, s * (z + splay))) for s in (-1, 1)]
-    return pair(*[rod(high, low, leg, thin) for high, low in feet])
+    return pair(*[rod(high, low, leg, end_radius=thin) for high, low in feet])
 
 
 def _chair_back(kind, width, heights, depth, draw):
@@ -56,7 +56,7 @@ def _chair_back(kind, width, heights, depth, draw):
     low, seat, top = heights
     near, far = draw(0.15, 0.18) - depth, -depth
     if kind == "solid":
-        return [box((-width, low, far), (width, top, near), draw(0.03, 0.07))]
+        return [box((-width, low, far), (width, top, near), bevel=draw(0.03, 0.07))]
     post, rail = draw(0.144, 0.17), top - draw(0.16, 0.24)
     parts = pair(box((width - post, low, far), (width, top, near)))
     parts.append(box((-width, rail, far), (width, top, near)))
@@ -141,7 +141,7 @@ def sofa(generator: np.random.Generator) -> Mesh:
     inner, rear = half - arm, -depth + back
     parts = [box((-half + 0.04, 0, -depth), (half - 0.04, seat - 0.1, depth - 0.03))]
     rake = draw(0, 9)
-    spine = box((-half + 0.03, 0.1, -depth), (half - 0.03, height, rear), 0.07)
+    spine = box((-half + 0.03, 0.1, -depth), (half - 0.03, height, rear), bevel=0.07)
     parts.append(tilted(spine, rake, (0.1, -depth)))
     kind = pick(generator, "square", "rolled", "sloping")
     parts += _sofa_arms(kind, half, inner, depth, rest, draw)
@@ -155,9 +155,11 @@ def sofa(generator: np.random.Generator) -> Mesh:
         if count > 1 and chaise is not None and i == chaise % count:
             front += longer
             parts.append(box((left, 0, 0), (right, seat - 0.06, front - 0.03)))
-        parts.append(box((left, seat - 0.2, rear - 0.1), (right, seat, front), puff))
+        parts.append(
+            box((left, seat - 0.2, rear - 0.1), (right, seat, front), bevel=puff)
+        )
         high = (left, seat - 0.1, rear - 0.1), (right, height - 0.08, rear + 0.13)
-        parts.append(tilted(box(*high, puff), rake, (0.1, -depth)))
+        parts.append(tilted(box(*high, bevel=puff), rake, (0.1, -depth)))
     return solids.union(parts)
 
 
@@ -166,9 +168,11 @@ def _sofa_arms(kind, half, inner, depth, rest, draw):
         low = rest - draw(0.1, 0.16)
         side = [(0, -depth), (rest, -depth), (rest, -depth / 2)]
         side += [(low, depth), (0, depth)]
-        return pair(solids.prism(side, 0, inner, half, 0.05))
+        return pair(solids.prism(side, 0, inner, half, bevel=0.05))
     if kind == "square":
-        return pair(box((inner, 0, -depth), (half, rest, depth), draw(0.03, 0.07)))
+        return pair(
+            box((inner, 0, -depth), (half, rest, depth), bevel=draw(0.03, 0.07))
+        )
     radius = (half - inner) / 2 + 0.03
     middle = (half + inner) / 2
     ends = (middle, rest - radius, -depth), (middle, rest - radius, depth + 0.02)

@@ -11,7 +11,7 @@ from wsjax.meshes.mesh import Mesh
 _ALIKE = 1e-4  # Vertices closer together are merged, or slivers would stay.
 
 
-def box(low, high, bevel: float = 0.03) -> Manifold:
+def box(low, high, *, bevel: float = 0.03) -> Manifold:
     """A box between two corners `[3]` whose edges are cut off at 45 degrees."""
     low, high = np.minimum(low, high), np.maximum(low, high)
     bevel = min(bevel, 0.45 * float((high - low).min()))
@@ -22,7 +22,7 @@ def box(low, high, bevel: float = 0.03) -> Manifold:
     return Manifold.hull_points(np.concatenate([inner + step for step in outward]))
 
 
-def ring(axis: int, at: float, half, centre=(0.0, 0.0), power=2.0, sides=24):
+def ring(axis: int, at: float, half, *, centre=(0.0, 0.0), power=2.0, sides=24):
     """A superellipse `[sides, 3]` across an axis, |u/a|^power + |v/b|^power = 1.
 
     Args:
@@ -64,13 +64,13 @@ def loft(rings) -> Manifold:
     )
 
 
-def turned(profile, centre=(0.0, 0.0), sides: int = 32) -> Manifold:
+def turned(profile, *, centre=(0.0, 0.0), sides: int = 32) -> Manifold:
     """A part turned about the y axis; `profile` are (radius, y), y ascending.
 
     `centre` is where the axis stands, (x, z).
     """
     middle = (centre[1], centre[0])
-    return loft([ring(1, y, (r, r), middle, sides=sides) for r, y in profile])
+    return loft([ring(1, y, (r, r), centre=middle, sides=sides) for r, y in profile])
 
 
 def hull(*points) -> Manifold:
@@ -78,7 +78,7 @@ def hull(*points) -> Manifold:
     return Manifold.hull_points(np.concatenate([np.asarray(p, float) for p in points]))
 
 
-def rod(start, end, radius, end_radius=None, sides: int = 16) -> Manifold:
+def rod(start, end, radius, *, end_radius=None, sides: int = 16) -> Manifold:
     """A round bar between two points `[3]`, ends cut across and slightly rounded."""
     start, end = np.asarray(start, float), np.asarray(end, float)
     end_radius = radius if end_radius is None else end_radius
@@ -95,7 +95,9 @@ def rod(start, end, radius, end_radius=None, sides: int = 16) -> Manifold:
     return hull(*[start + at * along + r * circle for at, r in rows])
 
 
-def prism(outline, axis: int, low: float, high: float, bevel: float = 0.03) -> Manifold:
+def prism(
+    outline, axis: int, low: float, high: float, *, bevel: float = 0.03
+) -> Manifold:
     """A convex outline `[N, 2]` drawn out along an axis, its rims bevelled.
 
     The outline lies in the two axes that follow `axis` cyclically.

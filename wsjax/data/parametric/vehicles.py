@@ -41,13 +41,13 @@ def _fuselage(radius, nose, length, rise):
         rows.append(
             (ahead, radius * np.cos(turn) ** 0.8, -0.25 * radius * (angle / 90))
         )
-    return loft([ring(2, z, (r, r), (0, y)) for z, r, y in rows])
+    return loft([ring(2, z, (r, r), centre=(0, y)) for z, r, y in rows])
 
 
 def _blade(root_at, tip_at, root, tip, thick):
     """A wing from x = 0 outwards, 0.15 thick at its tip; chords along z."""
     rings = [
-        ring(0, x, (t / 2, chord / 2), (y, z), power=3.0, sides=20)
+        ring(0, x, (t / 2, chord / 2), centre=(y, z), power=3.0, sides=20)
         for (x, y, z), chord, t in ((root_at, root, thick), (tip_at, tip, 0.15))
     ]
     return hull(*rings)
@@ -58,7 +58,7 @@ def _tail(generator, length, rise, draw):
     height, reach = draw(0.34, 0.46), draw(0.34, 0.46)
     z = -length + 0.15
     rings = [
-        ring(1, y, (chord / 2, 0.078), (at, 0), power=3.0, sides=20)
+        ring(1, y, (chord / 2, 0.078), centre=(at, 0), power=3.0, sides=20)
         for y, chord, at in ((0, 0.36, z), (height, 0.22, z - 0.1))
     ]
     if kind == "vee":
@@ -114,7 +114,7 @@ def _car_body(length, width, floor, waist, draw):
     side += [(waist - droop - 0.04, length), (waist - droop, length - 0.1)]
     side += [(waist, 0.25), (waist, 0.06 - length), (waist - 0.06, -length)]
     side.append((floor + 0.1, -length))
-    return solids.prism(side, 0, -width, width, 0.05)
+    return solids.prism(side, 0, -width, width, bevel=0.05)
 
 
 def _cabin(ends, slant, width, waist, roof, draw):
@@ -126,7 +126,7 @@ def _cabin(ends, slant, width, waist, roof, draw):
         low, high = rear + back_slant * share, front - slant * share
         half = (width - 0.03) * (1 + (narrow - 1) * share)
         reach = ((high - low) / 2 - inset, half - inset)
-        return ring(1, y, reach, ((low + high) / 2, 0), power=8, sides=32)
+        return ring(1, y, reach, centre=((low + high) / 2, 0), power=8, sides=32)
 
     return loft(
         [level(waist - 0.1, 0, 0), level(roof - 0.05, 0.9, 0), level(roof, 1, 0.03)]
