@@ -29,6 +29,8 @@ from experiments import (
 from experiments.smoothness import smoothness
 from wsjax import records, store, tree
 
+_SHORTEST = 1e-9  # CPU-seconds of a step.
+
 
 class Problem(NamedTuple):
     """What is fitted: a representation of some data, and how it lies on the machine."""
@@ -91,7 +93,9 @@ def _ours(problem: Problem) -> dict[str, float]:
     # What further steps cost is what a step costs: no start, no score in it.
     longer = _lifted(problem, 2 * steps)
     more = _best(longer, arguments, options.repeats)[1].cpu_seconds
-    per_step, n = (more - cost.cpu_seconds) / len(rows) / steps, len(rows)
+    n = len(rows)
+    # A tiny recipe's are shorter than the clock can tell.
+    per_step = max((more - cost.cpu_seconds) / n / steps, _SHORTEST)
     matmuls = matmul.step_seconds(
         problem.form.base,
         points=problem.config.fit.points or len(data.grid),
