@@ -93,15 +93,12 @@ class Data(NamedTuple):
 
     def signals(self, rows) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates `[n, P, D]` and values `[n, P, C]` that fields are fitted to."""
-        stacked = self.read(rows)
-        if "points" in stacked:
-            return stacked["points"], stacked["targets"]
-        values = stacked["values"]
-        return np.broadcast_to(self.grid, (len(values), *self.grid.shape)), values
+        places, values = signal(self.grid, self.read(rows))
+        return np.broadcast_to(places, (len(values), *places.shape[-2:])), values
 
 
 def signal(grid: jax.Array, instance: ArrayTree) -> Signal:
-    """What the field of one instance, a row of `Data.read`, is fitted to."""
+    """What the field of one instance, or of many, of `Data.read` is fitted to."""
     if "points" in instance:
         return instance["points"], instance["targets"]
     return grid, instance["values"]

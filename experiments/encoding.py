@@ -58,9 +58,8 @@ def make(
     metric = None
     if kind == "function_pca":
         to_adapter = latent.codec(parts.entries(form, fits.first), encoding).decode
-        chosen = np.arange(
-            0, len(train), max(1, len(train) // config.diffusion.gram.instances)
-        )
+        every = max(1, len(train) // config.diffusion.gram.instances)
+        chosen = np.arange(0, len(train), every)
         metric = latent.average_gram(
             lambda vector, points: parts.renderer(form, points)(to_adapter(vector)),
             standard[chosen],

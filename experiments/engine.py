@@ -69,10 +69,8 @@ def lifted(
     def fit_and_score(shared, instance, rate):
         base, start, own = shared
         signal = dataset.signal(grid, instance)
-        score, few = (
-            parts.quality(form, base),
-            tree.row(signal, slice(None, None, _EVERY)),
-        )
+        score = parts.quality(form, base)
+        few = tree.row(signal, slice(None, None, _EVERY))
         own = entries.decode(guessed(own, instance["values"]))
         before, expected = score(start, few), score(own, few)
         better = expected > before

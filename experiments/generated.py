@@ -3,6 +3,7 @@
 import io
 import pathlib
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -43,7 +44,7 @@ def mesh_all(
     Returns:
       `n_empty`, samples without any surface, and `faces_mean` of the others.
     """
-    n = len(next(iter(tree.named(weights).values())))
+    n = len(jax.tree.leaves(weights)[0])
     meshes = write_meshes(config, form, folder, weights, range(n))
     full = [mesh for mesh in meshes if len(mesh.faces)]
     points = config.evaluate.points
