@@ -1,11 +1,15 @@
-r"""Judges generated weights: quality beside novelty, floors and trivial baselines.
+r"""Judges generated weights: quality beside novelty, floors, baselines and an audit.
 
   python -m experiments.evaluate --config=configs/digits.py --workdir=runs/digits
 
-Reads fit/, diffusion/ and samples/<representation>/, writes evaluate/<representation>/:
-metrics.json, baselines.json with the same keys for trivial generators, and pictures.
+Reads fit/, diffusion/ and samples/<generator>/, writes evaluate/<generator>/:
+metrics.json, baselines.json with the same keys for trivial generators, and pictures. A
+generator is called after its representation, or `--config.generator=` names a rival,
+which is judged in the same way.
 """
 
+import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,200 +20,194 @@ from experiments import (
     dataset,
     encoding,
     generated,
+    generators,
+    judge,
     launch,
     parts,
     run_folder,
     sheets,
+    trivial,
     views,
 )
-from wsjax import fit, records, store, tree
-from wsjax.analysis import spectrum
-from wsjax.metrics import features, generation
+from wsjax import records, store, tree
 from wsjax.metrics.reconstruction import ssim
 
-_DISTANCES = {
-    "fd": generation.frechet,
-    "mmd_gaussian": generation.mmd_gaussian,
-    "mmd_polynomial": generation.mmd_polynomial,
+# Columns of the closing table: ends of keys, F the feature space of the audit.
+_COLUMNS = {
+    "FD": "fd_F_heldout",
+    "MMD-G": "mmd_gaussian_F_heldout",
+    "MMD-P": "mmd_polynomial_F_heldout",
+    "precision": "precision_F",
+    "recall": "recall_F",
+    "novelty": "novelty_function",
+    "in weights": "novelty_weights",
+    "failed": "failed_fraction",
+    "audit": "audit_passed",
 }
 
 
-class Judge(NamedTuple):
-    """The real things that samples are held against.
+class Study(NamedTuple):
+    """What is judged: a generator of one representation, and the fits behind it."""
 
-    `real`, `rebuilt` `[N, H, W, C]`: pictures, and the same through fit and latent;
-    `vectors` `[N, M]` encoded weights; `heldout` `[N]`; `features`: by name;
-    `reader`: classifier trained on the training part, None without labels.
-    """
+    config: ConfigDict
+    root: pathlib.Path
+    name: str
+    data: dataset.Data
+    form: parts.Representation
+    fits: encoding.Fitted
 
-    real: np.ndarray
-    rebuilt: np.ndarray
-    vectors: np.ndarray
-    heldout: np.ndarray
-    features: dict
-    reader: features.Classifier | None
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where the verdict goes."""
+        return self.root / "evaluate" / self.name
+
+    @property
+    def samples(self) -> pathlib.Path:
+        """Where the samples lie."""
+        return self.root / "samples" / self.name
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Evaluates the samples of the recipe's representation and the baselines."""
+    """Evaluates the samples of the recipe's generator and the baselines."""
     data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
-    folder = root / "evaluate" / config.adapter.name
-    if (metrics := run_folder.finished(folder, "evaluate")) is not None:
+    root, home = run_folder.open_run(config, workdir, data), config.adapter.name
+    config = generators.chosen(config)
+    name = generators.folder(config)
+    metrics = run_folder.finished(root / "evaluate" / name, "evaluate")
+    if metrics is not None:
         return metrics
     clock = records.now()
     form = parts.representation(config, root, data.channels)
-    parts.need(root / "samples" / form.name / "manifest.json", "sample")
+    parts.need(root / "samples" / name / "manifest.json", "sample")
     fits = encoding.fitted(root, form, data)
-    code = encoding.restore(config, root / "diffusion" / form.name, form)
+    study = Study(config, root, name, data, form, fits)
+    code = encoding.restore(config, root / "diffusion" / name, form)
     codec = encoding.codec(form, fits.first, code)
-    show = _renderer(form, data)
-    encode = jax.jit(jax.vmap(codec.encode))
-    decode = jax.jit(jax.vmap(codec.decode))
-    entries = jax.jit(jax.vmap(parts.entries(form, fits.first).decode))
+    show, encode = parts.show(form, data), jax.jit(jax.vmap(codec.encode))
 
-    fitted = entries(fits.vectors)
-    vectors = np.asarray(encode(fitted))
-    judge = _judge(config, data, fits, vectors, show(decode(vectors)))
-    weights, instances = store.load(root / "samples" / form.name, like=fits.first)
-    sampled = tree.row(weights, store.done(instances))
-    pictures = show(sampled)
-    metrics = _evaluate(config, judge, pictures, np.asarray(encode(sampled)))
-    if data.shapes is None:
-        metrics["ssim_mean"] = _mean_ssim(judge.real, show(fitted))
-    else:
-        folders = root / "samples" / form.name, fits.rows
-        metrics |= generated.compare(config, data, *folders, fits.heldout)
-    baselines = {}
-    for name, rows in _trivial(config, fits).items():
-        made = entries(rows)
-        seen = np.asarray(encode(made))
-        baselines[name] = _evaluate(config, judge, show(made), seen)
-    records.write_json(folder / "baselines.json", baselines)
-    _draw(config, root, form, data, judge, fits, sampled, pictures)
-    metrics = {"n_real": len(judge.real), "n_sampled": len(pictures), **metrics}
-    return run_folder.close(
-        folder, f"evaluate {form.name}", {**metrics, **records.since(clock)}
-    )
+    def seen(n: int, adapters, labels: np.ndarray) -> judge.Made:
+        vectors = np.asarray(encode(adapters))
+        return judge.Made(n, adapters, show(adapters), vectors, labels)
+
+    vectors = np.asarray(encode(_adapters(study, fits.vectors)))
+    rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
+    jury = judge.make(config, data, fits.rows, fits.heldout, vectors, rebuilt)
+    made = seen(*_samples(study))
+    metrics = judge.figures(config, jury, made)
+    view = views.make(config, form, data)
+    baselines = _known(study, jury) or _baselines(study, jury, view, seen, metrics)
+    metrics |= judge.audited(jury, metrics, baselines)
+    metrics |= _others(study, jury, show)
+    _print_table(judge.first_feature(jury), {name: metrics, **baselines})
+    _draw(study, view, jury, made)
+    _keep_baselines(study, home, metrics, baselines)
+    metrics |= records.since(clock)
+    return run_folder.close(study.folder, f"evaluate {name}", metrics)
 
 
-def _mean_ssim(real: np.ndarray, rebuilt: np.ndarray) -> float:
-    if min(real.shape[1:3]) < 11:  # The window of the measure.
-        return np.nan
-    return float(np.mean([ssim(a, b) for a, b in zip(real, rebuilt, strict=True)]))
+def _adapters(study: Study, rows: np.ndarray):
+    """Stacked adapters of free entries `[n, K]`."""
+    entries = parts.entries(study.form, study.fits.first)
+    return jax.jit(jax.vmap(entries.decode))(rows)
 
 
-def _renderer(form: parts.Representation, data: dataset.Data):
-    """Pictures `[n, H, W, C]` of stacked adapters."""
-    render = parts.renderer(form, data.grid)
-    many = fit.over_instances(lambda _, adapter: render(adapter), chunk=4)
-
-    def show(adapters) -> np.ndarray:
-        return data.shown(many((), jax.tree.map(np.asarray, adapters)))
-
-    return show
+def _samples(study: Study) -> tuple:
+    """How many samples were drawn, the finite ones, and what each was asked to be."""
+    weights, instances = store.load(study.samples, like=study.fits.first)
+    done = store.done(instances)
+    labels = np.array([instance.get("label", -1) for instance in instances])
+    return len(done), tree.row(weights, done), labels[done]
 
 
-def _judge(config, data: dataset.Data, fits, vectors, rebuilt) -> Judge:
-    real = data.shown(data.values(fits.rows))
-    k = config.evaluate.components
-    name = f"{data.view.removesuffix('s')}_pca{k}"
-    sets = {name: features.pixel_pca(real, components=k)}
-    reader = None
-    if data.labels is not None:
-        labels = data.labels[fits.rows]
-        train = ~fits.heldout
-        reader = features.classifier(real[train], labels[train], seed=config.seed)
-        sets["classifier"] = reader.features
-    return Judge(real, rebuilt, vectors, fits.heldout, sets, reader)
+def _known(study: Study, jury: judge.Judge) -> dict[str, dict] | None:
+    """For a rival, the baselines of its representation where they were judged."""
+    config, name = study.config, study.config.adapter.name
+    path = study.root / "evaluate" / name / "baselines.json"
+    if config.generator == generators.OURS or not path.exists():
+        return None
+    found = records.read_json(path)
+    key = f"fd_{judge.first_feature(jury)}_heldout"
+    found = {name: m for name, m in found.items() if name not in config.generators}
+    return found if key in found.get("average_two", {}) else None
 
 
-def _evaluate(config, judge: Judge, pictures, vectors) -> dict[str, float]:
-    """All figures of one generator."""
-    metrics = {}
-    for name, feature in judge.features.items():
-        real, ours, rebuilt = map(feature, (judge.real, pictures, judge.rebuilt))
-        for label, distance in _DISTANCES.items():
-            found = generation.at_equal_count(
-                distance,
-                real,
-                ours,
-                rebuilt=rebuilt,
-                repeats=config.evaluate.repeats,
-                seed=config.seed,
-            )
-            metrics[f"{label}_{name}"] = found["value"]
-            metrics[f"{label}_{name}_floor"] = found["floor"]
-            metrics[f"{label}_{name}_ceiling"] = found["ceiling"]
-    return metrics | _novelty(judge, pictures, vectors) | _read(config, judge, pictures)
-
-
-def _novelty(judge: Judge, pictures, vectors) -> dict[str, float]:
-    """Median distance to the nearest training instance, samples against held-out.
-
-    Held-out instances went through the same fit and the same latent as the samples.
-    """
-    train, out = ~judge.heldout, judge.heldout
-    flat = [x.reshape(len(x), -1) for x in (judge.real[train], judge.rebuilt[out])]
-
-    def median(queries, candidates):
-        return float(np.median(generation.nearest(queries, candidates)[0]))
-
-    rows = pictures.reshape(len(pictures), -1)
-    return {
-        "nn_function_median": median(rows, flat[0]),
-        "nn_function_heldout_median": median(flat[1], flat[0]),
-        "nn_weights_median": median(vectors, judge.vectors[train]),
-        "nn_weights_heldout_median": median(judge.vectors[out], judge.vectors[train]),
-    }
-
-
-def _read(config, judge: Judge, pictures) -> dict[str, float]:
-    """What an independent classifier makes of the pictures."""
-    if judge.reader is None:
-        return {}
-    seen = judge.reader.probabilities(pictures)
-    unseen = judge.reader.probabilities(judge.real[judge.heldout])
-    classes = np.bincount(seen.argmax(axis=1), minlength=seen.shape[1])
-    sure = config.evaluate.confident
-    return {
-        "confident_fraction": float(np.mean(seen.max(axis=1) >= sure)),
-        "confident_fraction_heldout": float(np.mean(unseen.max(axis=1) >= sure)),
-        "class_fraction_min": float(classes.min() / len(pictures)),
-    }
-
-
-def _trivial(config, fits: encoding.Fitted) -> dict[str, np.ndarray]:
-    """Free entries `[n, K]` from generators that learn nothing."""
-    key = parts.keys(config)["trivial"]
-    gaussian_key, noise_key, two_key, row_key = jax.random.split(key, 4)
-    train, out = fits.vectors[~fits.heldout], fits.vectors[fits.heldout]
-    n = config.sample.n
-    rows = np.asarray(jax.random.randint(row_key, (n,), 0, len(out)))
+def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str, dict]:
+    """Figures of the trivial generators, which are drawn as well."""
+    config, n = study.config, study.config.sample.n
     made = {
-        "gaussian_pca": spectrum.gaussian_samples(gaussian_key, train, n=n),
-        "add_noise": spectrum.add_noise(noise_key, train, n=n, scale=0.5),
-        "average_two": spectrum.average_two(two_key, train, n=n),
-        "resample_heldout": out[rows],
+        name: _adapters(study, rows)
+        for name, rows in trivial.draws(config, study.fits).items()
     }
-    return {name: np.asarray(x, np.float32) for name, x in made.items()}
+    sheets.baselines(study.folder, view, made)
+    unasked = np.full(n, -1)
+    found = {
+        name: judge.figures(config, jury, seen(n, adapters, unasked), like=like)
+        for name, adapters in made.items()
+    }
+    return {name: m | judge.audited(jury, m, found) for name, m in found.items()}
 
 
-def _draw(config, root, form, data, judge: Judge, fits, sampled, pictures) -> None:
-    """Samples beside their nearest training instances; originals beside their fits."""
-    folder, view = root / "evaluate" / form.name, views.make(config, form, data)
-    train = ~judge.heldout
-    near = pictures, fits.rows[train], judge.real[train]
-    sheets.nearest(folder, view, sampled, *near)
-    chosen = np.flatnonzero(judge.heldout)[:12]
-    decode = jax.vmap(parts.entries(form, fits.first).decode)
-    instances = store.manifest(root / "fit" / form.name)["instances"]
-    rows = fits.rows[chosen]
-    fitted = decode(fits.vectors[chosen])
-    described = [instances[row] for row in rows]
-    sheets.reconstructions(folder, view, fitted, rows, described)
+def _others(study: Study, jury: judge.Judge, show: Callable) -> dict[str, float]:
+    """Figures that pictures alone have, or shapes alone."""
+    fits, data = study.fits, study.data
     if data.shapes is not None:
-        generated.write_meshes(config, form, folder, fitted, rows)
+        folder = study.samples
+        return generated.compare(study.config, data, folder, fits.rows, fits.heldout)
+    if min(data.size) < 11:  # The window of the measure.
+        return {"ssim_mean": np.nan}
+    pairs = zip(jury.real, show(_adapters(study, fits.vectors)), strict=True)
+    return {"ssim_mean": float(np.mean([ssim(a, b) for a, b in pairs]))}
+
+
+def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> None:
+    """Writes baselines.json; that of the recipe's own generator has its rivals too."""
+    evaluated, rivals = study.root / "evaluate", {}
+    if study.config.generator == generators.OURS:
+        for name in study.config.generators:
+            path = evaluated / name / "metrics.json"
+            if path.exists():
+                rivals[name] = records.read_json(path)
+    elif (path := evaluated / home / "baselines.json").exists():
+        found = records.read_json(path) | {study.name: metrics}
+        records.write_json(path, found)
+    for found in rivals.values():
+        for cost in records.COSTS:
+            found.pop(cost, None)
+    records.write_json(study.folder / "baselines.json", {**baselines, **rivals})
+
+
+def _print_table(feature: str, rows: dict[str, dict]) -> None:
+    """Quality beside novelty of every generator, and what real things reach."""
+    own = next(iter(rows.values()))
+    for end in ("floor", "ceiling"):
+        ends = {key: f"{key}_{end}".replace("F", feature) for key in _COLUMNS.values()}
+        rows[end] = {
+            key.replace("F", feature): own[full]
+            for key, full in ends.items()
+            if full in own
+        }
+    print(f"Against held-out instances, features {feature}", flush=True)
+    print(" " * 20 + "".join(f"{column:>11}" for column in _COLUMNS))
+    for name, row in rows.items():
+        shown = [row.get(key.replace("F", feature)) for key in _COLUMNS.values()]
+        shown = [f"{'' if x is None else format(x, '.3g'):>11}" for x in shown]
+        print(f"{name:20}{''.join(shown)}", flush=True)
+
+
+def _draw(study: Study, view: views.Views, jury: judge.Judge, made) -> None:
+    """Samples beside their nearest training instances; originals beside their fits."""
+    fits, taught = study.fits, np.flatnonzero(~study.data.heldout)
+    fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
+    good = tree.row(made.adapters, fine), made.values[fine]
+    sheets.nearest(study.folder, view, *good, taught, jury.taught)
+    chosen = np.flatnonzero(jury.heldout)[:12]
+    instances = store.manifest(study.root / "fit" / study.form.name)["instances"]
+    rows = fits.rows[chosen]
+    fitted = _adapters(study, fits.vectors[chosen])
+    described = [instances[row] for row in rows]
+    sheets.reconstructions(study.folder, view, fitted, rows, described)
+    if study.data.shapes is not None:
+        generated.write_meshes(study.config, study.form, study.folder, fitted, rows)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Sheets of an evaluation: samples beside the nearest, originals beside fits."""
+"""Sheets of an evaluation: samples beside the nearest, baselines, fits."""
 
 import pathlib
 
 import numpy as np
 from chex import ArrayTree
+from matplotlib.figure import Figure
 
 from experiments import figures
 from experiments.views import Views
@@ -11,6 +12,7 @@ from wsjax import records, tree
 from wsjax.metrics import generation
 
 _SHOWN = 50  # Samples on a sheet.
+_ROW = 12  # Samples of each trivial generator.
 
 
 def nearest(
@@ -41,6 +43,26 @@ def nearest(
     both = np.stack(pair, axis=1)
     both = both.reshape(-1, *both.shape[2:])
     figures.save_sheet(folder / "nearest.png", both, zoom=view.zoom)
+
+
+def baselines(folder: pathlib.Path, view: Views, made: dict[str, ArrayTree]) -> None:
+    """Draws a row of samples per trivial generator, as baselines.png.
+
+    Args:
+      folder: to write into.
+      view: how instances look.
+      made: stacked adapters by the name of what made them.
+    """
+    figure = Figure(figsize=(0.55 * _ROW, 0.75 * len(made)))
+    for axes, (name, adapters) in zip(
+        figure.subplots(len(made), squeeze=False)[:, 0], made.items(), strict=True
+    ):
+        pictures = view.of_adapters(tree.row(adapters, slice(_ROW)))
+        row = figures.tile(pictures, columns=_ROW)
+        axes.imshow(row.squeeze(), cmap="gray", vmin=0, vmax=1)
+        axes.set_title(name, fontsize=7, loc="left", pad=2)
+        axes.axis("off")
+    records.write_bytes(folder / "baselines.png", figures.png(figure))
 
 
 def reconstructions(

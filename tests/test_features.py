@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
-from wsjax.metrics import features
+from wsjax.metrics import features, generation
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,3 +98,16 @@ def test_classifier_names_what_was_wrong(trained):
     for function in (trained.features, trained.probabilities):
         with pytest.raises(ValueError, match=r"\(6, 2, 2\)"):
             function(pictures)
+
+
+def test_unit_features_have_length_one_and_their_distance_the_closed_form():
+    # Two directions at an angle a, of any lengths: |shift|^2 = 2 - 2 cos a.
+    angle = 0.7
+    rows = np.outer([1.0, 3.0, 0.5, 7.0], [1.0, 0.0])
+    turned = np.outer([2.0, 0.1, 9.0], [np.cos(angle), np.sin(angle)])
+    unit = features.unit(lambda pictures: pictures)
+    np.testing.assert_allclose(np.linalg.norm(unit(turned), axis=1), 1)
+    np.testing.assert_array_equal(unit(np.zeros((1, 2))), [[0, 0]])
+    found = generation.frechet(unit(rows), unit(turned))
+    assert found == pytest.approx(2 - 2 * np.cos(angle))
+    assert generation.frechet(rows, turned) > 2 * found

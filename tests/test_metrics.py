@@ -187,41 +187,54 @@ def test_nearest_finds_planted_neighbours_and_copies_at_exactly_zero(width):
     assert distances[0] == 0
 
 
-@pytest.mark.parametrize("name", DISTANCES)
-def test_at_equal_count_good_samples_reach_the_floor_and_bad_ones_do_not(name):
-    distance = DISTANCES[name]
-    real, samples = normal(200, 3), normal(130, 3, seed=1)
-    good = generation.at_equal_count(distance, real, samples)
-    bad = generation.at_equal_count(distance, real, samples + 2.0)
-    gap = bad["value"] - bad["floor"]
-    assert abs(good["value"] - good["floor"]) < 0.05 * gap
-    assert good["floor"] == bad["floor"]
+def test_frechet_is_the_same_whichever_matrix_is_smaller():
+    """Rows of zeros on top leave the products alone, and make the sets larger."""
+    x, y = normal(6, 10), normal(9, 10, seed=1)
+    narrow = np.linalg.qr(np.concatenate([x, y]).T)[0]  # Of the span: [10, 10].
+    few = generation.frechet(x, y)
+    assert generation.frechet(x @ narrow, y @ narrow) == pytest.approx(few)
+    axes, _ = np.linalg.qr(normal(40, 15, seed=2))  # The same sets in more dimensions.
+    many_x, many_y = normal(30, 15), normal(25, 15, seed=1) + 1.0
+    wide = generation.frechet(many_x @ axes.T, many_y @ axes.T)
+    assert wide == pytest.approx(generation.frechet(many_x, many_y))
 
 
-@pytest.mark.parametrize(("n", "m", "count"), [(21, 30, 10), (20, 7, 7), (8, 4, 4)])
-def test_at_equal_count_compares_disjoint_sets_of_one_size(n, m, count):
-    real, samples = np.arange(n)[:, None], 100 + np.arange(m)[:, None]
-    seen = []
-
-    def distance(x, y):
-        seen.append((x, y))
-        return float(x.min() >= 100)
-
-    result = generation.at_equal_count(distance, real, samples, repeats=3)
-    assert result == {"value": 1.0, "floor": 0.0}
-    assert len(seen) == 6
-    for x, y in seen:
-        assert len(x) == len(y) == count
-        assert len(np.unique(np.concatenate([x, y]))) == 2 * count
-    assert len({tuple(np.sort(y[:, 0])) for _, y in seen}) > 1
+def manifold_share(x, y, k):
+    """By the definition: is a row within reach of some row of the other set?"""
+    found = []
+    for query in x:
+        near = False
+        for i, centre in enumerate(y):
+            others = [np.linalg.norm(centre - z) for j, z in enumerate(y) if j != i]
+            near |= np.linalg.norm(query - centre) <= sorted(others)[k - 1]
+        found.append(near)
+    return np.mean(found)
 
 
-@pytest.mark.parametrize(
-    ("n", "m", "repeats", "wrong"),
-    [(3, 9, 8, "got 3 and 9"), (9, 1, 8, "got 9 and 1"), (9, 9, 0, "repeats")],
-)
-def test_at_equal_count_names_what_was_wrong(n, m, repeats, wrong):
-    with pytest.raises(ValueError, match=wrong):
-        generation.at_equal_count(
-            generation.frechet, normal(n, 2), normal(m, 2), repeats=repeats
-        )
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("width", [2, 12])
+def test_precision_and_recall_are_shares_on_each_others_manifold(k, width):
+    x, y = normal(14, width), 1.5 * normal(11, width, seed=1) + 0.5
+    shares = generation.precision(x, y, k=k), generation.recall(x, y, k=k)
+    assert shares == (manifold_share(x, y, k), manifold_share(y, x, k))
+    assert len({0.0, 1.0, *shares}) > 2  # Not all or nothing.
+
+
+def test_precision_falls_with_outliers_and_recall_with_missing_modes():
+    two = np.concatenate([normal(40, 3), normal(40, 3, seed=1) + 50.0])
+    assert generation.precision(two, two) == generation.recall(two, two) == 1
+    one, outside = two[:40], np.concatenate([two, normal(20, 3) - 70.0])
+    assert generation.precision(one, two) == 1
+    assert generation.recall(one, two) == 0.5
+    assert generation.precision(outside, two) == 0.8
+    assert generation.recall(outside, two) == 1
+
+
+def test_few_rows_take_all_others_as_neighbours():
+    x, y = normal(3, 2), normal(3, 2, seed=1) + 1.0
+    few = generation.precision(x, y, k=9)
+    assert few == generation.precision(x, y, k=2) == manifold_share(x, y, 2)
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        generation.precision(x, y, k=0)
+    with pytest.raises(ValueError, match="2 rows or more, got 3 and 1"):
+        generation.precision(x, y[:1])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import normalize
 
 
 class Classifier(NamedTuple):
@@ -90,6 +91,13 @@ def classifier(
         return network.predict_proba(_rows(pictures, shape))
 
     return Classifier(probabilities, features, network.classes_)
+
+
+def unit(
+    features: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The same features with each row scaled to length 1; rows of zeros stay."""
+    return lambda pictures: normalize(features(pictures))
 
 
 def _rows(pictures: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,18 @@
 """How near a set of generated things is to a set of real ones, in a feature space.
 
 Sets are matrices with one row per thing; the order of rows never matters. Lower is
-nearer. No distance means anything without its floor: see `at_equal_count`.
+nearer, but for precision and recall. No figure means anything without its floor: see
+`wsjax.metrics.equal_count`.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
+from sklearn.metrics.pairwise import (
+    euclidean_distances,
+    polynomial_kernel,
+    rbf_kernel,
+)
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
@@ -17,7 +22,8 @@ def frechet(x: np.ndarray, y: np.ndarray) -> float:
 
     |mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x^1/2 C_y C_x^1/2)^1/2). The matrix under
     the root is symmetric, so its eigenvalues are real; those that rounding made
-    negative count as 0, and fewer rows than features do no harm.
+    negative count as 0. With fewer rows than features the same trace is the sum of the
+    singular values of the product of the centred sets, a smaller matrix.
 
     Args:
       x: `[N, F]` features.
@@ -31,13 +37,21 @@ def frechet(x: np.ndarray, y: np.ndarray) -> float:
         finite.
     """
     x, y = _two_sets(x, y, least=2)
-    cov_x, cov_y = (np.atleast_2d(np.cov(z, rowvar=False)) for z in (x, y))
-    values, vectors = np.linalg.eigh(cov_x)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    inner = root @ cov_y @ root
-    overlap = np.sqrt(np.linalg.eigvalsh((inner + inner.T) / 2).clip(0)).sum()
     shift = np.square(x.mean(axis=0) - y.mean(axis=0)).sum()
-    return float(max(shift + np.trace(cov_x) + np.trace(cov_y) - 2 * overlap, 0.0))
+    # Rows whose products are covariances.
+    x, y = ((z - z.mean(axis=0)) / np.sqrt(len(z) - 1) for z in (x, y))
+    spread = np.square(x).sum() + np.square(y).sum()
+    return float(max(shift + spread - 2 * _overlap(x, y), 0.0))
+
+
+def _overlap(x: np.ndarray, y: np.ndarray) -> float:
+    """tr((C_x^1/2 C_y C_x^1/2)^1/2) with C_x = x' x and C_y = y' y."""
+    if max(len(x), len(y)) < x.shape[1]:
+        return np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    values, vectors = np.linalg.eigh(x.T @ x)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    inner = root @ (y.T @ y) @ root
+    return np.sqrt(np.linalg.eigvalsh((inner + inner.T) / 2).clip(0)).sum()
 
 
 def mmd_gaussian(x: np.ndarray, y: np.ndarray) -> float:
@@ -89,64 +103,34 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.norm(x - y[indices], axis=1), indices
 
 
-def at_equal_count(
-    distance: Callable[[np.ndarray, np.ndarray], float],
-    real: np.ndarray,
-    samples: np.ndarray,
-    *,
-    rebuilt: np.ndarray | None = None,
-    repeats: int = 8,
-    seed: int = 0,
-) -> dict[str, float]:
-    """A distance beside its floor and its ceiling, all between sets of one size.
+def precision(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
+    """Share of the rows of `x` on the manifold of `y`; Kynkäänniemi et al. 2019.
 
-    Distances of finite sets shrink as the sets grow, so they compare at equal count
-    only. Each repeat splits `real` at random into two halves: the floor is the distance
-    between the halves, the value that of as many random samples to the first half, the
-    ceiling that of the second half's reconstructions to the first half: a generator
-    that draws from the reconstructions can do no better.
+    The manifold is the union of balls about the rows of `y`, each as large as the
+    distance to its k-th nearest other row (equations 1 and 2). Higher is nearer.
 
     Args:
-      distance: `distance(x, y) -> float` of two sets.
-      real: `[N, F]` real things.
-      samples: `[M, F]` generated ones; M < N // 2 makes the halves M things each.
-      rebuilt: `[N, F]` reconstructions of the rows of `real`; None: no ceiling.
-      repeats: number of random splits that are averaged.
-      seed: of the splits.
+      x: `[N, F]` features of generated things; of real ones for `recall`.
+      y: `[M, F]` features of real things; of generated ones for `recall`.
+      k: neighbours; with k rows or fewer, all others are taken.
 
     Returns:
-      `{"value": ..., "floor": ..., "ceiling": ...}`; value and floor are equal on
-      average if the samples are as good as more real things.
+      The share, in [0, 1].
 
     Raises:
-      ValueError: if a half or `samples` has fewer than 2 rows, or `repeats` is not
-        positive.
+      ValueError: as `frechet`, or if `k` is not positive.
     """
-    real, samples = np.asarray(real), np.asarray(samples)
-    count = _equal_count(real, samples)
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats}")
-    generator = np.random.default_rng(seed)
-    found = {"value": [], "floor": [], "ceiling": []}
-    for _ in range(repeats):
-        shuffled = generator.permutation(len(real))
-        first, others = real[shuffled[:count]], shuffled[count : 2 * count]
-        drawn = samples[generator.permutation(len(samples))[:count]]
-        found["value"].append(distance(drawn, first))
-        found["floor"].append(distance(real[others], first))
-        if rebuilt is not None:
-            found["ceiling"].append(distance(rebuilt[others], first))
-    return {name: float(np.mean(values)) for name, values in found.items() if values}
+    x, y = _two_sets(x, y, least=2)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    k = min(k, len(y) - 1)  # The nearest of all, at distance 0, is the row itself.
+    radii = np.partition(euclidean_distances(y), k, axis=1)[:, k]
+    return float(np.mean((euclidean_distances(x, y) <= radii).any(axis=1)))
 
 
-def _equal_count(real: np.ndarray, samples: np.ndarray) -> int:
-    count = min(len(real) // 2, len(samples))
-    if count < 2:
-        raise ValueError(
-            "need at least 4 real rows (2 in each half) and 2 samples, "
-            f"got {len(real)} and {len(samples)}"
-        )
-    return count
+def recall(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
+    """Share of the rows of `y`, real, on the manifold of `x`: `precision(y, x)`."""
+    return precision(y, x, k=k)
 
 
 def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: Callable) -> float:

@@ -1,0 +1,35 @@
+"""Generators that learn nothing, for the recipe's fitted weights."""
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import encoding, parts
+from wsjax.analysis import mixture, spectrum
+
+SCALE = 0.5
+"""Of the noise that is called "add_noise" and no more."""
+
+
+def draws(config: ConfigDict, fits: encoding.Fitted) -> dict[str, np.ndarray]:
+    """Free entries `[n, K]` from each generator, as many as the recipe samples.
+
+    `resample_heldout` draws from the reference itself: what nobody can reach.
+    """
+    key = parts.keys(config)["trivial"]
+    gaussian_key, noise_key, two_key, row_key, mixture_key = jax.random.split(key, 5)
+    train, out = fits.vectors[~fits.heldout], fits.vectors[fits.heldout]
+    n = config.sample.n
+    rows = np.asarray(jax.random.randint(row_key, (n,), 0, len(out)))
+    made = {
+        "gaussian_pca": spectrum.gaussian_samples(gaussian_key, train, n=n),
+        "gaussian_mixture": mixture.gaussian_mixture(mixture_key, train, n=n),
+    }
+    for scale in sorted({*config.evaluate.noise, SCALE}):
+        name = "add_noise" if scale == SCALE else f"add_noise_{scale:g}"
+        # The same rows and noise at every scale: the curve is as smooth as can be.
+        again = jax.random.clone(noise_key)
+        made[name] = spectrum.add_noise(again, train, n=n, scale=scale)
+    made["average_two"] = spectrum.average_two(two_key, train, n=n)
+    made["resample_heldout"] = out[rows]
+    return {name: np.asarray(x, np.float32) for name, x in made.items()}
