@@ -1,29 +1,11 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.denoisers import BASE, LOW_RANK, OPTIONS, build, free_of, numbered_leaves
 from wsjax import adapters, models
 from wsjax.models import layers, lora_encoder
-
-OPTIONS = {
-    "residual_mlp": {"width": 7, "depth": 2},
-    "lora_transformer": {"width": 6, "rank_width": 9, "depth": 1, "heads": 2},
-    "tensor_transformer": {"width": 6, "depth": 1, "heads": 2},
-}
-
-
-BASE = {
-    "layer_0": {"kernel": np.ones((5, 5)), "bias": np.ones(5)},
-    "layer_1": {"kernel": np.ones((5, 5)), "bias": np.ones(5)},
-    "output": {"kernel": np.ones((5, 2)), "bias": np.ones(2)},
-}
-
-
-def free_of(name):
-    return adapters.by_name(name, rank=3).free(BASE)
 
 
 @pytest.fixture(scope="module")
@@ -42,40 +24,41 @@ def test_the_layout_counts_the_free_entries(where):
     assert where.places["output"].shape == (3, 5 + 2)
 
 
-def test_tokens_are_the_pairs_of_rank_components(where):
-    tokens = lora_encoder.to_tokens(numbered(where), where)
-    leaves, structure = jax.tree.flatten(free_of("mlora_asym"))
-    ends = np.cumsum([np.sum(leaf) for leaf in leaves])
-    filled = []
-    for leaf, end in zip(leaves, ends, strict=True):
-        values = np.zeros(leaf.shape)
-        values[np.asarray(leaf)] = np.arange(end - np.sum(leaf), end) + 1
-        filled.append(values)
-    for name, factors in jax.tree.unflatten(structure, filled).items():
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("name", LOW_RANK)
+def test_tokens_are_the_pairs_of_rank_components(name, biases):
+    """Beside them stand the biases; layers of one component are as any other."""
+    free = free_of(name, ranks={"output": 1}, biases=biases)
+    where = lora_encoder.layout(free)
+    tokens, found = lora_encoder.to_tokens(numbered(where), where)
+    for layer, factors in numbered_leaves(free).items():
         expected = np.concatenate([factors["a"], factors["b"]], axis=1)
-        np.testing.assert_array_equal(tokens[name], expected)
+        np.testing.assert_array_equal(tokens[layer], expected)
+        np.testing.assert_array_equal(found[layer], factors.get("bias", []))
+    assert tokens["output"].shape == (1, 5 + 2)
 
 
+@pytest.mark.parametrize("biases", [False, True])
 @pytest.mark.parametrize("name", ["lora", "mlora_asym"])
-def test_from_tokens_inverts_to_tokens(name):
-    where = lora_encoder.layout(free_of(name))
+def test_from_tokens_inverts_to_tokens(name, biases):
+    where = lora_encoder.layout(free_of(name, biases=biases))
     tokens = lora_encoder.to_tokens(numbered(where), where)
     np.testing.assert_array_equal(
-        lora_encoder.from_tokens(tokens, where), numbered(where)
+        lora_encoder.from_tokens(*tokens, where), numbered(where)
     )
 
 
 def test_what_stands_at_frozen_entries_is_dropped(where):
-    tokens = lora_encoder.to_tokens(numbered(where), where)
+    tokens, biases = lora_encoder.to_tokens(numbered(where), where)
     noisy = {k: jnp.where(x == 0, np.nan, x) for k, x in tokens.items()}
     np.testing.assert_array_equal(
-        lora_encoder.from_tokens(noisy, where), numbered(where)
+        lora_encoder.from_tokens(noisy, biases, where), numbered(where)
     )
 
 
 def test_whole_weights_have_no_rank_tokens():
     free = adapters.by_name("mlp").free(BASE)
-    with pytest.raises(ValueError, match="layer_0 holds .*kernel.*a linear latent"):
+    with pytest.raises(ValueError, match="layer_0 holds .*kernel.*flat_transformer"):
         models.by_name("lora_transformer", free, **OPTIONS["lora_transformer"])
 
 
@@ -84,30 +67,17 @@ def test_unknown_denoisers_are_refused_with_the_choices():
         models.by_name("unet", {})
 
 
-class Built:
-    """One denoiser with dropout, compiled once for training and once without."""
-
-    def __init__(self, name, free):
-        module = models.by_name(name, free, **OPTIONS[name], dropout=0.5)
-        self.where = lora_encoder.layout(free)
-        generator = np.random.default_rng(0)
-        self.noisy = generator.normal(size=self.where.size).astype(np.float32)
-        init = jax.jit(lambda key: module.init(key, self.noisy, 0.5, train=False))
-        self.fresh = init(jax.random.key(0))
-        self.params = jax.tree.map(
-            lambda x: np.asarray(x) + 0.3 * generator.normal(size=x.shape), self.fresh
-        )
-        self.apply = jax.jit(lambda p, x, t: module.apply(p, x, t, train=False))
-        self.train = jax.jit(
-            lambda key, p, x, t: module.apply(
-                p, x, t, train=True, rngs={"dropout": key}
-            )
-        )
+@pytest.mark.parametrize("name", ["lora_transformer", "flat_transformer"])
+def test_a_width_that_the_heads_do_not_share_is_refused(name):
+    options = {**OPTIONS[name], "width": 7}
+    with pytest.raises(ValueError, match="width=7 is not a multiple of heads=2"):
+        models.by_name(name, free_of("lora"), **options)
 
 
-@functools.cache
-def build(name):
-    return Built(name, free_of("lora"))
+def test_a_rank_that_does_not_share_the_width_inside_a_layer_is_refused():
+    options = {**OPTIONS["lora_transformer"], "rank_width": 8}
+    with pytest.raises(ValueError, match="rank_width=8 is not a .*heads=3"):
+        models.by_name("lora_transformer", free_of("lora"), **options)
 
 
 @pytest.fixture(params=models.DENOISERS)
@@ -160,11 +130,11 @@ def test_dropout_acts_in_training_alone(built):
 
 def output_tokens(transformer, change):
     """Output tokens of an input whose tokens were changed."""
-    where = transformer.where
-    tokens = change(lora_encoder.to_tokens(transformer.noisy, where))
-    noisy = lora_encoder.from_tokens(tokens, where)
+    where = lora_encoder.layout(free_of("lora"))
+    tokens, biases = lora_encoder.to_tokens(transformer.noisy, where)
+    noisy = lora_encoder.from_tokens(change(tokens), biases, where)
     out = transformer.apply(transformer.params, noisy, 0.5)
-    return lora_encoder.to_tokens(out, where)
+    return lora_encoder.to_tokens(out, where)[0]
 
 
 def test_layers_have_positions(transformer):

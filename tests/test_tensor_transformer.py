@@ -30,14 +30,14 @@ def network(depth):
     options = {"width": WIDTH, "depth": depth, "heads": HEADS}
     module = models.by_name("tensor_transformer", free, **options)
     init = functools.partial(module.init, train=False)
-    shapes = jax.eval_shape(init, jax.random.key(0), NOISY, 0.5)["params"]
+    shapes = jax.eval_shape(init, jax.random.key(0), NOISY, 0.5, -1)["params"]
     generator = np.random.default_rng(1)
     params = jax.tree.map(
         lambda x: generator.normal(scale=0.5, size=x.shape).astype(np.float32), shapes
     )
 
     def apply(params, noisy, t):
-        return module.apply({"params": params}, noisy, t, train=False)
+        return module.apply({"params": params}, noisy, t, -1, train=False)
 
     return apply, params
 
@@ -79,7 +79,11 @@ def test_the_parameters_are_those_of_hyperdiffusion():
         "tensor_transformer", free, width=width, depth=depth, heads=16
     )
     shapes = jax.eval_shape(
-        functools.partial(module.init, train=False), jax.random.key(0), jnp.ones(k), 0.5
+        functools.partial(module.init, train=False),
+        jax.random.key(0),
+        jnp.ones(k),
+        0.5,
+        -1,
     )
     found = sum(x.size for x in jax.tree.leaves(shapes))
     norm = 2 * width

@@ -6,6 +6,7 @@ A new denoiser is one new file and one line in `DENOISERS`.
 import flax.linen as nn
 from chex import ArrayTree
 
+from wsjax.models.flat_transformer import FlatTransformer, sizes
 from wsjax.models.lora_encoder import LoraTransformer, layout
 from wsjax.models.residual_mlp import ResidualMlp
 from wsjax.models.tensor_transformer import TensorTransformer, tensors
@@ -17,33 +18,56 @@ def residual_mlp(free: ArrayTree, **options) -> nn.Module:
     return ResidualMlp(**options)
 
 
-def lora_transformer(free: ArrayTree, **options) -> nn.Module:
+def lora_transformer(
+    free: ArrayTree, *, width: int, heads: int, rank_width: int, **options
+) -> nn.Module:
     """The hierarchical transformer on raw low-rank factors."""
-    return LoraTransformer(layout(free), **options)
+    where = layout(free)
+    _check_heads("width", width, heads)
+    for places in where.places.values():  # R heads inside a layer.
+        _check_heads("rank_width", rank_width, len(places))
+    options |= {"width": width, "heads": heads, "rank_width": rank_width}
+    return LoraTransformer(where, **options)
+
+
+def flat_transformer(
+    free: ArrayTree, *, width: int, heads: int, **options
+) -> nn.Module:
+    """The same without a hierarchy, one token per layer: for any representation."""
+    _check_heads("width", width, heads)
+    return FlatTransformer(sizes(free), width=width, heads=heads, **options)
 
 
 def tensor_transformer(
     free: ArrayTree, *, width: int, heads: int, **options
 ) -> nn.Module:
     """HyperDiffusion's transformer, one token per tensor: for standalone fields."""
-    if width % heads:
-        raise ValueError(f"width={width} is not a multiple of heads={heads}")
+    _check_heads("width", width, heads)
     return TensorTransformer(tensors(free), width=width, heads=heads, **options)
+
+
+def _check_heads(name: str, width: int, heads: int) -> None:
+    if width % heads:
+        raise ValueError(f"{name}={width} is not a multiple of heads={heads}")
 
 
 DENOISERS = {
     "residual_mlp": residual_mlp,
     "lora_transformer": lora_transformer,
+    "flat_transformer": flat_transformer,
     "tensor_transformer": tensor_transformer,
 }
 
 
-def by_name(name: str, free: ArrayTree, **options) -> nn.Module:
-    """Builds a denoiser `module(noisy [K], t [], train=...) -> [K]`.
+def by_name(name: str, free: ArrayTree, *, classes: int = 0, **options) -> nn.Module:
+    """Builds a denoiser `module(noisy [K], t [], label [], train=...) -> [K]`.
+
+    A label is an int32, -1 for none.
 
     Args:
       name: a key of `DENOISERS`.
       free: which entries of an adapter are free (`Adapter.free`).
+      classes: of the label; 0: it is ignored and adds no parameters.
       **options: of the module.
 
     Raises:
@@ -53,4 +77,4 @@ def by_name(name: str, free: ArrayTree, **options) -> nn.Module:
         raise ValueError(
             f"unknown denoiser {name!r}; choose one of {sorted(DENOISERS)}"
         )
-    return DENOISERS[name](free, **options)
+    return DENOISERS[name](free, classes=classes, **options)

@@ -25,6 +25,25 @@ class TimeEmbedding(nn.Module):
         return nn.silu(nn.Dense(self.width)(x))
 
 
+class LabelEmbedding(nn.Module):
+    """Label `[]` to a vector `[width]` that is added to the condition.
+
+    One learnt row per class and one more, the last, for -1: no label. With `classes`
+    0 there is nothing to learn, and the vector is zero.
+    """
+
+    width: int
+    classes: int
+
+    @nn.compact
+    def __call__(self, label: jax.Array) -> jax.Array:
+        """The row of the label; -1 counts from the end, as everywhere."""
+        if not self.classes:
+            return jnp.zeros(self.width)
+        shape = self.classes + 1, self.width
+        return self.param("table", nn.initializers.normal(0.02), shape)[label]
+
+
 class Modulation(nn.Module):
     """adaLN-Zero (DiT): `parts` vectors `[width]` from the condition, zero at start."""
 

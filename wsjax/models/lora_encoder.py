@@ -2,7 +2,9 @@
 
 One token per rank component, the pair (a_i, b_i). Inside a layer the R components
 attend to each other with R heads; their outputs are joined into one layer token; layer
-tokens get a position and pass DiT blocks; the way back mirrors the way in.
+tokens get a position and pass DiT blocks; the way back mirrors the way in. Where an
+instance moves the biases too, those of a layer are no part of any rank component: they
+enter its token as they are and leave it the same way.
 """
 
 from typing import NamedTuple
@@ -14,16 +16,19 @@ import numpy as np
 from chex import ArrayTree
 
 from wsjax.models import layers
+from wsjax.models.trunk import Trunk
 
 
 class Layout(NamedTuple):
     """Where the entries of a vector `[K]` stand among the rank components.
 
     `places`: per layer, `[R, d_in + d_out]` position in the vector of each entry of
-    (a_i, b_i), K where it is frozen; `size`: K.
+    (a_i, b_i), K where it is frozen; `biases`: per layer `[d_out]`, or `[0]` where the
+    adapter has none; `size`: K.
     """
 
     places: dict[str, np.ndarray]
+    biases: dict[str, np.ndarray]
     size: int
 
 
@@ -31,43 +36,57 @@ def layout(free: ArrayTree) -> Layout:
     """Layout of the free entries of low-rank factors, in the order of the tree.
 
     Args:
-      free: `{layer: {"a": [R, d_in], "b": [R, d_out]}}` booleans.
+      free: `{layer: {"a": [R, d_in], "b": [R, d_out]}}` booleans, perhaps with
+        `"bias": [d_out]`.
 
     Raises:
       ValueError: if a layer has no factors, as in the whole-weights representation.
     """
     size = sum(int(np.sum(leaf)) for leaf in jax.tree.leaves(free))
-    places, position = {}, 0
+    places, biases, position = {}, {}, 0
     for name in sorted(free):
-        if set(free[name]) != {"a", "b"}:
+        if set(free[name]) - {"bias"} != {"a", "b"}:
             raise ValueError(
                 f"layer {name} holds {sorted(free[name])}, expected the low-rank "
-                "factors a and b; a linear latent serves other representations"
+                "factors a and b; a linear latent or the flat_transformer serve other "
+                "representations"
             )
-        pair = []
-        for factor in ("a", "b"):
-            mask = np.asarray(free[name][factor])
-            indices = np.full(mask.shape, size)
+        found = {}
+        for leaf in sorted(free[name]):  # The order of the tree.
+            mask = np.asarray(free[name][leaf])
+            found[leaf] = np.full(mask.shape, size)
             count = int(mask.sum())
-            indices[mask] = np.arange(position, position + count)
+            found[leaf][mask] = np.arange(position, position + count)
             position += count
-            pair.append(indices)
-        places[name] = np.concatenate(pair, axis=1)
-    return Layout(places, size)
+        places[name] = np.concatenate([found["a"], found["b"]], axis=1)
+        biases[name] = found.get("bias", np.zeros(0, int))
+    return Layout(places, biases, size)
 
 
-def to_tokens(vector: jax.Array, where: Layout) -> dict[str, jax.Array]:
-    """`[K] -> {layer: [R, d_in + d_out]}`; frozen entries read 0."""
+def to_tokens(
+    vector: jax.Array, where: Layout
+) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    """`[K]` to `{layer: [R, d_in + d_out]}` and `{layer: [d_out]}`; frozen ones read 0.
+
+    The second holds the biases, empty where there are none.
+    """
     padded = jnp.append(vector, 0.0)
-    return {name: padded[places] for name, places in where.places.items()}
+    return tuple(
+        {name: padded[places] for name, places in part.items()}
+        for part in (where.places, where.biases)
+    )
 
 
-def from_tokens(tokens: dict[str, jax.Array], where: Layout) -> jax.Array:
+def from_tokens(
+    tokens: dict[str, jax.Array], biases: dict[str, jax.Array], where: Layout
+) -> jax.Array:
     """Exact inverse of `to_tokens`; what stands at frozen entries is dropped."""
-    flat = jnp.concatenate([tokens[name].reshape(-1) for name in where.places])
-    places = np.concatenate([p.reshape(-1) for p in where.places.values()])
-    order = np.argsort(places, kind="stable")[: where.size]
-    return flat[order]
+    flat, places = [], []
+    for values, at in ((tokens, where.places), (biases, where.biases)):
+        flat += [values[name].reshape(-1) for name in at]
+        places += [x.reshape(-1) for x in at.values()]
+    order = np.argsort(np.concatenate(places), kind="stable")[: where.size]
+    return jnp.concatenate(flat)[order]
 
 
 class RankAttention(nn.Module):
@@ -85,7 +104,7 @@ class RankAttention(nn.Module):
 
 
 class LoraTransformer(nn.Module):
-    """Hierarchical denoiser, `(noisy [K], t []) -> [K]`.
+    """Hierarchical denoiser, `(noisy [K], t [], label []) -> [K]`.
 
     Attributes:
       where: layout of the vector.
@@ -94,6 +113,7 @@ class LoraTransformer(nn.Module):
       depth: DiT blocks.
       heads: of their attention.
       dropout: share of hidden units dropped in training.
+      classes: of the label; 0: it is ignored.
     """
 
     where: Layout
@@ -102,33 +122,35 @@ class LoraTransformer(nn.Module):
     depth: int
     heads: int
     dropout: float = 0.0
+    classes: int = 0
 
     @nn.compact
-    def __call__(self, noisy: jax.Array, t: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, noisy: jax.Array, t: jax.Array, label: jax.Array, *, train: bool
+    ) -> jax.Array:
         """Predicts what the process asks for."""
         condition = layers.TimeEmbedding(self.width)(t)
-        tokens = to_tokens(noisy, self.where)
+        condition += layers.LabelEmbedding(self.width, self.classes)(label)
+        tokens, biases = to_tokens(noisy, self.where)
         inside = {name: self._encode(name, x) for name, x in tokens.items()}
         joined = [
-            nn.Dense(self.width, name=f"join_{name}")(x.reshape(-1))
+            nn.Dense(self.width, name=f"join_{name}")(
+                jnp.append(x.reshape(-1), biases[name])
+            )
             for name, x in inside.items()
         ]
-        spread = nn.initializers.normal(0.02)
-        positions = self.param("layer_positions", spread, (len(joined), self.width))
-        x = jnp.stack(joined) + positions
-        for _ in range(self.depth):
-            block = layers.DitBlock(self.width, self.heads, self.dropout)
-            x = block(x, condition, train=train)
-        shift, scale = layers.Modulation(self.width, 2)(condition)
-        x = jax.vmap(layers.modulate, in_axes=(0, None, None))(
-            layers.norm(x), shift, scale
-        )
-        out = {
+        trunk = Trunk(self.width, self.depth, self.heads, self.dropout)
+        x = trunk(jnp.stack(joined), condition, train=train)
+        tokens = {
             name: self._decode(name, x[i], inside[name], tokens[name].shape[-1])
             for i, name in enumerate(tokens)
         }
+        biases = {
+            name: self._decode_bias(name, x[i], bias.size)
+            for i, (name, bias) in enumerate(biases.items())
+        }
         skip = layers.InputSkip()(noisy, condition)
-        return from_tokens(out, self.where) + skip
+        return from_tokens(tokens, biases, self.where) + skip
 
     def _encode(self, name: str, tokens: jax.Array) -> jax.Array:
         rank = tokens.shape[0]
@@ -143,3 +165,9 @@ class LoraTransformer(nn.Module):
         x = split.reshape(skip.shape) + skip
         zeros = nn.initializers.zeros
         return nn.Dense(width, kernel_init=zeros, name=f"out_{name}")(layers.norm(x))
+
+    def _decode_bias(self, name, token, size) -> jax.Array:
+        if not size:
+            return jnp.zeros(0)
+        zeros = nn.initializers.zeros
+        return nn.Dense(size, kernel_init=zeros, name=f"bias_{name}")(token)

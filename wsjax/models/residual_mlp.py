@@ -7,22 +7,27 @@ from wsjax.models import layers
 
 
 class ResidualMlp(nn.Module):
-    """adaLN-Zero residual MLP, `(noisy [K], t []) -> [K]`.
+    """adaLN-Zero residual MLP, `(noisy [K], t [], label []) -> [K]`.
 
     Attributes:
       width: of every hidden layer.
       depth: residual blocks.
       dropout: share of hidden units dropped in training.
+      classes: of the label; 0: it is ignored.
     """
 
     width: int
     depth: int
     dropout: float = 0.0
+    classes: int = 0
 
     @nn.compact
-    def __call__(self, noisy: jax.Array, t: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, noisy: jax.Array, t: jax.Array, label: jax.Array, *, train: bool
+    ) -> jax.Array:
         """Predicts what the process asks for."""
         condition = layers.TimeEmbedding(self.width)(t)
+        condition += layers.LabelEmbedding(self.width, self.classes)(label)
         x = nn.Dense(self.width)(noisy)
         for _ in range(self.depth):
             shift, scale, gate = layers.Modulation(self.width, 3)(condition)

@@ -62,7 +62,7 @@ class Block(nn.Module):
 
 
 class TensorTransformer(nn.Module):
-    """Denoiser with a token per tensor, `(noisy [K], t []) -> [K]`.
+    """Denoiser with a token per tensor, `(noisy [K], t [], label []) -> [K]`.
 
     Attributes:
       tensors: whose free entries the vector joins, from `tensors`.
@@ -70,6 +70,7 @@ class TensorTransformer(nn.Module):
       depth: transformer blocks.
       heads: of their attention.
       dropout: share of hidden units dropped in training.
+      classes: of the label; 0: it is ignored.
     """
 
     tensors: tuple[Tensor, ...]
@@ -77,12 +78,15 @@ class TensorTransformer(nn.Module):
     depth: int
     heads: int
     dropout: float = 0.0
+    classes: int = 0
 
     @nn.compact
-    def __call__(self, noisy: jax.Array, t: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, noisy: jax.Array, t: jax.Array, label: jax.Array, *, train: bool
+    ) -> jax.Array:
         """Predicts what the process asks for."""
         time = layers.time_features(t, _TIME_FEATURES)
-        x = nn.LayerNorm(name="norm_in")(self._encode(noisy, time))
+        x = nn.LayerNorm(name="norm_in")(self._encode(noisy, time, label))
         spread = nn.initializers.normal(0.02)
         x = x + self.param("positions", spread, x.shape)
         for _ in range(self.depth):
@@ -90,16 +94,17 @@ class TensorTransformer(nn.Module):
         x = nn.LayerNorm(name="norm_out")(x)
         return self._decode(x[:-1]) + layers.InputSkip()(noisy, time)
 
-    def _encode(self, noisy: jax.Array, time: jax.Array) -> jax.Array:
-        """`[K]`, `[256]` to `[T + 1, width]`, the time last."""
+    def _encode(self, noisy, time, label) -> jax.Array:
+        """`[K]`, `[256]`, `[]` to `[T + 1, width]`, time and label last."""
         ends = np.cumsum([tensor.size for tensor in self.tensors])[:-1]
         parts = [*jnp.split(noisy, ends), time]
-        return jnp.stack(
-            [
-                nn.Dense(self.width, use_bias=False, name=name)(part)
-                for name, part in zip([*self._names("in"), "time"], parts, strict=True)
-            ]
-        )
+        names = [*self._names("in"), "time"]
+        tokens = [
+            nn.Dense(self.width, use_bias=False, name=name)(part)
+            for name, part in zip(names, parts, strict=True)
+        ]
+        tokens[-1] += layers.LabelEmbedding(self.width, self.classes)(label)
+        return jnp.stack(tokens)
 
     def _decode(self, tokens: jax.Array) -> jax.Array:
         """`[T, width] -> [K]`."""
