@@ -143,6 +143,12 @@ def average_gram(
     return np.asarray(jnp.mean(jax.lax.map(gram, pairs), axis=0))
 
 
+def project(entries: jax.Array, encoding: dict[str, jax.Array]) -> jax.Array:
+    """The free entries `[K]` of an instance as the denoiser's vector `[M]`."""
+    vector = (entries - encoding["mean"]) / encoding["scale"]
+    return vector @ encoding["project"] if "project" in encoding else vector
+
+
 def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:
     """The whole way from an adapter to what the denoiser sees, and back.
 
@@ -150,14 +156,12 @@ def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:
       entries: from `free_entries`.
       encoding: `statistics`, with the entries of `principal` or without them.
     """
-    linear = "project" in encoding
 
     def encode(adapter):
-        vector = (entries.encode(adapter) - encoding["mean"]) / encoding["scale"]
-        return vector @ encoding["project"] if linear else vector
+        return project(entries.encode(adapter), encoding)
 
     def decode(vector):
-        if linear:
+        if "lift" in encoding:
             vector = vector @ encoding["lift"]
         return entries.decode(vector * encoding["scale"] + encoding["mean"])
 

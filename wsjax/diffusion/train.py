@@ -1,45 +1,117 @@
 """Train a denoiser on vectors: state, step and held-out loss."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from chex import ArrayTree
 from flax import struct
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from wsjax.types import Process
 
 Apply = Callable[..., jax.Array]
-"""`apply(params, noisy [K], t [], key) -> prediction [K]`; no dropout if None."""
+"""`apply(params, noisy [K], t [], label [] int32, key) -> prediction [K]`.
+
+A label of -1 is none; no dropout if the key is None.
+"""
+
+
+class Examples(NamedTuple):
+    """What a denoiser learns from.
+
+    `vectors` `[N, K]`; `labels` `[N]` int32, -1 for none; `noise` `[N, K]`: what each
+    is mixed with, None: something else every time.
+    """
+
+    vectors: jax.Array
+    labels: jax.Array
+    noise: jax.Array | None = None
 
 
 @struct.dataclass
 class State:
-    """Everything a resumed run needs; the key is derived from `step`, not stored."""
+    """Everything a resumed run needs; the key is derived from `step`, not stored.
+
+    `averages` holds one moving average of the parameters per decay.
+    """
 
     step: jax.Array
     params: ArrayTree
-    average: ArrayTree
+    averages: tuple[ArrayTree, ...]
     opt_state: optax.OptState
 
 
-def start(params: ArrayTree, tx: optax.GradientTransformation) -> State:
-    """Fresh training state around initial parameters."""
-    average = jax.tree.map(jnp.copy, params)  # Not shared: the step donates both.
-    return State(jnp.zeros((), int), params, average, tx.init(params))
+def start(
+    params: ArrayTree, tx: optax.GradientTransformation, *, averages: int = 1
+) -> State:
+    """Fresh training state around initial parameters.
+
+    Args:
+      params: of the denoiser.
+      tx: optimiser.
+      averages: how many decays `make_advance` is told.
+    """
+    # Nothing shared, not with the caller either: a step donates all of it.
+    first, *others = (jax.tree.map(jnp.copy, params) for _ in range(1 + averages))
+    return State(jnp.zeros((), int), first, tuple(others), tx.init(params))
+
+
+def replicate(arrays: ArrayTree, mesh: Mesh) -> ArrayTree:
+    """The same arrays on every device, where all processes hold equal ones."""
+    return jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(
+        arrays
+    )
+
+
+def warmed(decay: float, step: jax.Array) -> jax.Array:
+    """Decay of a moving average at a step, `[]`: small at first.
+
+    The average spans a tenth of the steps so far, until it spans those of its decay.
+    A plain one that starts from a copy of the initial parameters consists of them for
+    a third after 2,000 steps of decay 0.9995.
+    """
+    return jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
 
 def diffusion_loss(
-    key: jax.Array, process: Process, denoise: Callable, clean: jax.Array
+    key: jax.Array,
+    process: Process,
+    denoise: Callable,
+    clean: jax.Array,
+    draw: jax.Array | None = None,
 ) -> jax.Array:
-    """Loss of one example `clean` `[K]` at a random time (Eq. 6 for `ddpm`), `[]`."""
+    """Loss of one example `clean` `[K]` at a random time (Eq. 6 for `ddpm`), `[]`.
+
+    The noise is `draw` `[K]`, a fresh one if there is none.
+    """
     time_key, noise_key = jax.random.split(key)
     t = process.draw_time(time_key)
-    draw = jax.random.normal(noise_key, clean.shape)
+    if draw is None:
+        draw = jax.random.normal(noise_key, clean.shape)
     signal, noise = process.levels(t)
     prediction = denoise(signal * clean + noise * draw, t)
     return process.loss(prediction, clean, draw, t)
+
+
+def _make_example(process: Process, apply: Apply, jitter: float, drop_label: float):
+    """`example(params, key, examples) -> loss []` of one that the key draws."""
+
+    def example(params, key, examples):
+        row_key, label_key, jitter_key, dropout_key, loss_key = jax.random.split(key, 5)
+        row = jax.random.randint(row_key, (), 0, len(examples.vectors))
+        clean, label, draw = jax.tree.map(lambda x: x[row], examples)
+        clean += jitter * jax.random.normal(jitter_key, clean.shape)
+        label = jnp.where(jax.random.bernoulli(label_key, drop_label), -1, label)
+
+        def denoise(noisy, t):
+            return apply(params, noisy, t, label, dropout_key)
+
+        return diffusion_loss(loss_key, process, denoise, clean, draw)
+
+    return example
 
 
 def make_advance(
@@ -48,55 +120,95 @@ def make_advance(
     tx: optax.GradientTransformation,
     *,
     batch: int,
-    decay: float,
+    decays: tuple[float, ...],
     jitter: float = 0.0,
+    drop_label: float = 0.0,
+    accumulate: int = 1,
+    mesh: Mesh | None = None,
 ) -> Callable[..., tuple[State, jax.Array]]:
-    """Returns `advance(key, state, data, *, steps) -> (state, losses [steps])`.
+    """Returns `advance(key, state, examples, *, steps) -> (state, losses [steps])`.
+
+    What is random about an example depends on the key, the step and the example's
+    place in the batch alone, so that neither `accumulate` nor `mesh` changes it.
 
     Args:
       process: noise process and loss.
       apply: the denoiser.
       tx: optimiser.
-      batch: B, examples per step, drawn with replacement from `data` `[N, K]`.
-      decay: of the moving average of the parameters.
-      jitter: standard deviation of Gaussian noise added to the data, which keeps a
+      batch: B, examples per step, drawn with replacement.
+      decays: of the moving averages of the parameters, see `warmed`.
+      jitter: standard deviation of Gaussian noise added to the vectors, which keeps a
         long training on few instances from copying them.
+      drop_label: probability that an example's label is replaced by -1, so that one
+        denoiser learns both to be told and not to be (Ho & Salimans 2022).
+      accumulate: parts of equal size that a batch is worked on in, one after the
+        other, to save memory.
+      mesh: of one axis "data": the devices that share every part, of all processes.
+        The state is the same on each. None: one device.
+
+    Raises:
+      ValueError: if `batch` does not divide into the parts of the devices.
     """
+    devices = 1 if mesh is None else mesh.size
+    if batch % (accumulate * devices):
+        raise ValueError(
+            f"batch={batch} should be a multiple of {accumulate * devices}: "
+            f"accumulate={accumulate} x {devices} devices; change one of them"
+        )
+    example = _make_example(process, apply, jitter, drop_label)
 
-    def objective(params, key, examples):
-        keys = jax.random.split(key, (batch, 3))
+    def part_loss(params, key, places, examples):
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, places)
+        return jnp.mean(jax.vmap(example, (None, 0, None))(params, keys, examples))
 
-        def one(keys, clean):
-            clean = clean + jitter * jax.random.normal(keys[0], clean.shape)
+    def batch_gradient(params, key, examples):
+        def add(total, places):
+            if mesh is not None:
+                shards = NamedSharding(mesh, PartitionSpec("data"))
+                places = jax.lax.with_sharding_constraint(places, shards)
+            found = jax.value_and_grad(part_loss)(params, key, places, examples)
+            return jax.tree.map(jnp.add, total, found), None
 
-            def denoise(noisy, t):
-                return apply(params, noisy, t, keys[1])
+        places = jnp.arange(batch).reshape(accumulate, -1)
+        zero = jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)
+        total, _ = jax.lax.scan(add, zero, places)
+        return jax.tree.map(lambda x: x / accumulate, total)
 
-            return diffusion_loss(keys[2], process, denoise, clean)
-
-        return jnp.mean(jax.vmap(one)(keys, examples))
-
-    def advance(key: jax.Array, state: State, data: jax.Array, *, steps: int):
+    def advance(key, state, examples, steps):
         def step(state, _):
-            rows_key, loss_key = jax.random.split(jax.random.fold_in(key, state.step))
-            examples = data[jax.random.randint(rows_key, (batch,), 0, len(data))]
-            loss, grads = jax.value_and_grad(objective)(
-                state.params, loss_key, examples
-            )
-            updates, opt_state = tx.update(grads, state.opt_state, state.params)
+            at_step = jax.random.fold_in(key, state.step)
+            loss, slopes = batch_gradient(state.params, at_step, examples)
+            updates, opt_state = tx.update(slopes, state.opt_state, state.params)
             params = optax.apply_updates(state.params, updates)
-            average = optax.incremental_update(params, state.average, 1.0 - decay)
-            return State(state.step + 1, params, average, opt_state), loss
+            averages = tuple(
+                optax.incremental_update(params, old, 1.0 - warmed(decay, state.step))
+                for decay, old in zip(decays, state.averages, strict=True)
+            )
+            return State(state.step + 1, params, averages, opt_state), loss
 
         return jax.lax.scan(step, state, length=steps)
 
-    return jax.jit(advance, static_argnames="steps", donate_argnums=1)
+    return _compiled(advance, mesh)
+
+
+def _compiled(advance: Callable, mesh: Mesh | None) -> Callable:
+    placed = {}
+    if mesh is not None:
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        placed = {"in_shardings": everywhere, "out_shardings": everywhere}
+    jitted = jax.jit(advance, static_argnums=3, donate_argnums=1, **placed)
+
+    # JAX takes no shardings along with keyword arguments.
+    def call(key, state, examples, *, steps):
+        return jitted(key, state, examples, steps)
+
+    return call
 
 
 def make_score(
     process: Process, apply: Apply, *, draws: int
-) -> Callable[[jax.Array, ArrayTree, jax.Array], jax.Array]:
-    """Returns `score(key, params, data [N, K]) -> []`, the mean loss without dropout.
+) -> Callable[[jax.Array, ArrayTree, Examples], jax.Array]:
+    """Returns `score(key, params, examples) -> []`, the mean loss without dropout.
 
     Called with one key it uses the same noise each time, so that two scores of one
     data set differ by the parameters alone.
@@ -107,16 +219,18 @@ def make_score(
       draws: times and noises per example.
     """
 
-    def score(key, params, data):
-        def one(key, clean):
-            def denoise(noisy, t):
-                return apply(params, noisy, t, None)
+    def score(key, params, examples):
+        def one(key, example):
+            clean, label, draw = example
 
-            return diffusion_loss(key, process, denoise, clean)
+            def denoise(noisy, t):
+                return apply(params, noisy, t, label, None)
+
+            return diffusion_loss(key, process, denoise, clean, draw)
 
         key = jax.random.fold_in(key, 0)  # The caller keeps the key for later scores.
-        keys = jax.random.split(key, (draws, len(data)))
+        keys = jax.random.split(key, (draws, len(examples.vectors)))
         over_data = jax.vmap(one)
-        return jnp.mean(jax.lax.map(lambda k: over_data(k, data), keys))
+        return jnp.mean(jax.lax.map(lambda k: over_data(k, examples), keys))
 
     return jax.jit(score)
