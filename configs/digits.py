@@ -9,7 +9,7 @@ after the other; `configs/digits.py:large` fits 20,000 drawn shapes of this size
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import tuning
+from configs import denoising, generators, judging, sampling, tuning
 
 VARIANTS = ("full", "tiny", "speed", "large")
 
@@ -20,6 +20,10 @@ def get_config(variant: str = "full") -> ConfigDict:
         raise ValueError(f"variant must be one of {VARIANTS}, got {variant!r}")
     config = ConfigDict()
     config.seed = 0
+    config.generator = "ours"  # Or a rival that `generators` names.
+    config.generators = generators.beside(
+        paper_steps=2000, hyperdiffusion_steps=6000, labels=True
+    )
     config.data = config_dict.create(
         name="digits",
         size=28,  # Pixels per side, upsampled bicubically from 8.
@@ -29,13 +33,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.base = _base()
     config.adapter = _adapter()
     config.fit = _fit()
-    config.diffusion = _diffusion()
-    config.sample = config_dict.create(n=1000, sampler="heun", steps=32, chunk=125)
-    config.evaluate = config_dict.create(
-        components=32,  # Of the pixel PCA.
-        confident=0.9,  # Top probability that counts as recognised.
-        repeats=8,  # Random halvings behind every distance and floor.
-    )
+    config.diffusion = denoising.diffusion()
+    config.sample = sampling.sample()
+    config.evaluate = judging.evaluate()
     config.analyze = config_dict.create(perplexity=30.0)
     config.structure = config_dict.create(
         n=30,  # Held-out instances, fitted from one start and perturbed ones.
@@ -184,34 +184,6 @@ def _sweep() -> ConfigDict:
     return sweep
 
 
-def _diffusion() -> ConfigDict:
-    diffusion = ConfigDict()
-    diffusion.process = "flow"  # Or "ddpm", the paper's, sampled with "ddim".
-    diffusion.flow = config_dict.create(location=0.0, scale=1.0, floor=0.1)
-    diffusion.ddpm = config_dict.create(steps=1000, first=1e-4, last=2e-2)
-    diffusion.latent = "function_pca"  # Or "pca", or "none" for raw factors.
-    diffusion.components = 96  # Numbers in the latent.
-    diffusion.gram = config_dict.create(
-        instances=48,  # Over which the decoder's Gram matrix is averaged.
-        shrink=1,  # Pixels per side of the picture for each one of the matrix.
-    )
-    diffusion.denoiser = "residual_mlp"  # Raw factors: "lora_transformer".
-    diffusion.residual_mlp = config_dict.create(width=256, depth=4, dropout=0.1)
-    diffusion.lora_transformer = config_dict.create(
-        width=128, rank_width=64, depth=4, heads=4, dropout=0.1
-    )
-    diffusion.steps = 2500
-    diffusion.every = 250  # Steps between held-out losses and checkpoints.
-    diffusion.batch = 256
-    diffusion.learning_rate = 1e-3
-    diffusion.decay = 0.998  # Of the moving average that is sampled from.
-    diffusion.jitter = 0.0  # Noise on the data, in standard deviations.
-    diffusion.draws = 16  # Noises per instance in the held-out loss.
-    # The last parameters whose held-out loss is this near the lowest are sampled.
-    diffusion.tolerance = 0.02
-    return diffusion
-
-
 def _shrink(config: ConfigDict) -> None:
     config.data.update(n=48, size=12)
     config.base.field.update(width=8, blocks=1, latent_dim=4, style_dim=8)
@@ -225,6 +197,12 @@ def _shrink(config: ConfigDict) -> None:
     config.diffusion.update(components=6, steps=40, every=10, batch=16, draws=2)
     config.diffusion.residual_mlp.update(width=16, depth=1)
     config.diffusion.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
+    for name in ("flat_transformer", "tensor_transformer"):
+        config.diffusion[name].update(width=16, depth=1, heads=2)
+    config.diffusion.pairs = 40
+    config.generators = generators.beside(
+        paper_steps=40, hyperdiffusion_steps=40, labels=True
+    )
     config.base.rehearsal.update(batch=4, steps=3, points=6, every=2)
     config.structure.n = 2
     one = [{"learning_rate": (0.01,)}]
@@ -234,5 +212,5 @@ def _shrink(config: ConfigDict) -> None:
     variants = {name: one for name in config.fit.pull}
     config.sweep.update(n=4, consensus=4, rounds=1)
     config.sweep.variants = variants
-    config.sample.update(n=20, steps=4, chunk=5)
-    config.evaluate.update(components=4, repeats=2)
+    config.sample.update(n=20, steps=4, chunk=5, calls=(1, 3), weights=(1.0, 2.0))
+    config.evaluate.update(components=4, repeats=2, noise=(0.0, 1.0))

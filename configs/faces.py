@@ -31,8 +31,9 @@ def get_config(variant: str = "full") -> ConfigDict:
         path=config_dict.placeholder(str),  # Required: folder or npz.
         size=64,  # Pixels per side, after a centre crop.
         channels=3,
-        n=1000,  # First n instances only.
+        n=3000,  # First n instances only.
         heldout=0.2,
+        augment={"copies": 1, "flip": True},  # Of the training part, fitted as well.
     )
     _base(config.base)
     _adapter(config.adapter)

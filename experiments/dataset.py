@@ -10,7 +10,7 @@ from chex import ArrayTree
 from ml_collections import ConfigDict
 
 from wsjax import coords, data
-from wsjax.data import images, shapes, split
+from wsjax.data import augment, images, shapes, split
 from wsjax.data.shapes import Shapes
 from wsjax.fit import autodecoder, losses
 from wsjax.types import Signal
@@ -32,7 +32,8 @@ class Data(NamedTuple):
     never trained on; `fingerprint` names the data; `read(rows) -> stacked`: dict of
     `values` `[n, P, C]` on the grid, of shapes also `points` `[n, M, 3]` and `targets`
     `[n, M, 1]` there; `train_on(rows, factor) -> (coords, values)`: what the base is
-    trained on, pictures shrunk by `factor`.
+    trained on, pictures shrunk by `factor`; `n_originals`: instances before the changed
+    copies that generators learn from besides, None: all.
     """
 
     kind: str
@@ -46,6 +47,13 @@ class Data(NamedTuple):
     read: Callable[[np.ndarray], dict[str, np.ndarray]]
     train_on: Callable[[np.ndarray, int], tuple[jax.Array, jax.Array]]
     shapes: Shapes | None = None
+    n_originals: int | None = None
+
+    @property
+    def originals(self) -> np.ndarray:
+        """`[N]` booleans: False for the changed copies of training pictures."""
+        n = len(self.heldout)
+        return np.arange(n) < (n if self.n_originals is None else self.n_originals)
 
     @property
     def grid(self) -> np.ndarray:
@@ -112,11 +120,35 @@ def load(config: ConfigDict) -> Data:
     """Loads the recipe's data set and splits it."""
     options = config.data.to_dict()
     fraction, name = options.pop("heldout"), options.pop("name")
+    changes = options.pop("augment", None)
     source = _drawn(**options) if name == "shapes" else data.load(name, **options)
     mask = split.heldout(len(source.names), fraction=fraction, seed=config.seed)
     if isinstance(source, images.Images):
-        return of_pictures(source, mask)
+        n = len(mask)
+        source, mask = _with_copies(source, mask, seed=config.seed, **changes or {})
+        return of_pictures(source, mask)._replace(n_originals=n)
+    if changes:
+        raise ValueError("data.augment changes pictures; leave it out for shapes")
     return of_shapes(source, mask)
+
+
+def _with_copies(
+    source: images.Images, heldout: np.ndarray, *, copies: int = 0, **changes
+) -> tuple[images.Images, np.ndarray]:
+    """Pictures, then changed copies of the training part; and what is held out."""
+    rows = np.flatnonzero(~heldout)
+    pixels = [source.pixels] + [
+        augment.augmented(source.pixels[rows], copy, **changes)
+        for copy in range(copies)
+    ]
+    names = [f"{source.names[i]}, copy {k + 1}" for k in range(copies) for i in rows]
+    labels = source.labels
+    if labels is not None:
+        labels = np.concatenate([labels, *[labels[rows]] * copies])
+    grown = images.Images(
+        np.concatenate(pixels), labels, source.names + names, source.skipped
+    )
+    return grown, np.concatenate([heldout, np.zeros(copies * len(rows), bool)])
 
 
 def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:

@@ -29,14 +29,26 @@ class Fitted(NamedTuple):
 
 
 def fitted(
-    folder: pathlib.Path, form: parts.Representation, data: dataset.Data
+    folder: pathlib.Path,
+    form: parts.Representation,
+    data: dataset.Data,
+    *,
+    copies: bool = False,
 ) -> Fitted:
-    """Reads what `fit` wrote for every instance that did not fail."""
+    """Reads what `fit` wrote for every instance that did not fail.
+
+    Args:
+      folder: the run folder.
+      form: the representation.
+      data: the data set.
+      copies: whether the changed copies of training pictures are among them.
+    """
     place = folder / "fit" / form.name
     parts.need(place / "manifest.json", "fit")
     first = parts.start(place, form)
     weights, instances = store.load(place, like=first)
-    rows = np.flatnonzero(store.done(instances))
+    wanted = copies | data.originals[: len(instances)]
+    rows = np.flatnonzero(store.done(instances) & wanted)
     encode = jax.jit(jax.vmap(parts.entries(form, first).encode))
     vectors = np.asarray(encode(tree.row(weights, rows)))
     return Fitted(vectors, rows, data.heldout[rows], first)
@@ -77,6 +89,28 @@ def _places(config: ConfigDict, data: dataset.Data, rows: np.ndarray) -> np.ndar
         return data.signals(rows)[0][:, : gram.points]
     grid = np.asarray(coords.grid(tuple(side // gram.shrink for side in data.size)))
     return np.broadcast_to(grid, (len(rows), *grid.shape))
+
+
+def labels(config: ConfigDict, data: dataset.Data) -> np.ndarray:
+    """What the denoiser is told of every instance, `[N]` int32: -1 for nothing.
+
+    Raises:
+      ValueError: if the recipe wants labels and the data set has none.
+    """
+    if not config.diffusion.conditional:
+        return np.full(len(data.names), -1, np.int32)
+    if data.labels is None:
+        raise ValueError(
+            f"diffusion.conditional=True needs labels, but data.name="
+            f"{config.data.name!r} has none here; give the data set labels or leave "
+            "diffusion.conditional=False"
+        )
+    return np.asarray(data.labels, np.int32)
+
+
+def classes(config: ConfigDict, data: dataset.Data) -> int:
+    """How many labels the denoiser knows; 0 if it is told none."""
+    return int(labels(config, data).max()) + 1
 
 
 def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:

@@ -1,6 +1,7 @@
 """Builds the library's objects from a recipe; here the config ends."""
 
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -11,9 +12,10 @@ from ml_collections import ConfigDict
 from experiments.dataset import Data
 from wsjax import adapters, checkpoint, fields, fit, latent, models, store
 from wsjax.adapters.form import cheapest, rounded
+from wsjax.diffusion import PROCESSES
 from wsjax.fields import Modulated
 from wsjax.metrics.reconstruction import mean_squared_error, psnr
-from wsjax.types import Adapter, Codec, Field, Params
+from wsjax.types import Adapter, Codec, Field, Params, Process
 
 
 class Representation(NamedTuple):
@@ -56,6 +58,7 @@ def keys(config: ConfigDict) -> dict[str, jax.Array]:
         "structure",
         "rehearsal",
         "episodes",
+        "pairs",
     )
     root = jax.random.key(config.seed)
     return dict(zip(names, jax.random.split(root, len(names)), strict=True))
@@ -138,20 +141,35 @@ def entries(form: Representation, first: ArrayTree) -> Codec:
     return latent.free_entries(form.adapter.free(form.base), first)
 
 
-def denoiser(config: ConfigDict, form: Representation):
-    """The recipe's denoiser and `apply(params, noisy, t, key)` over it."""
+def process(config: ConfigDict) -> Process:
+    """The recipe's noise process."""
+    name = config.diffusion.process
+    if name not in PROCESSES:
+        raise ValueError(
+            f"diffusion.process={name!r}; choose one of {sorted(PROCESSES)}"
+        )
+    return PROCESSES[name](**config.diffusion[name].to_dict())
+
+
+def denoiser(config: ConfigDict, form: Representation, classes: int = 0):
+    """The recipe's denoiser and `apply(params, noisy, t, label, key)` over it.
+
+    `classes` 0: labels are ignored; `key` None: no dropout.
+    """
     name = config.diffusion.denoiser
     if name not in models.DENOISERS:
         raise ValueError(
             f"diffusion.denoiser={name!r}; choose one of {sorted(models.DENOISERS)}"
         )
     options = config.diffusion[name].to_dict()
-    module = models.by_name(name, form.adapter.free(form.base), **options)
+    module = models.by_name(
+        name, form.adapter.free(form.base), classes=classes, **options
+    )
 
-    def apply(params, noisy, t, key):
+    def apply(params, noisy, t, label, key):
         if key is None:
-            return module.apply(params, noisy, t, train=False)
-        return module.apply(params, noisy, t, train=True, rngs={"dropout": key})
+            return module.apply(params, noisy, t, label, train=False)
+        return module.apply(params, noisy, t, label, train=True, rngs={"dropout": key})
 
     return module, apply
 
@@ -195,6 +213,13 @@ def quality(form: Representation, base: Params):
         return psnr(fit.render(form.field, params, points), values)
 
     return score
+
+
+def show(form: Representation, data: Data) -> Callable[[ArrayTree], np.ndarray]:
+    """`show(stacked adapters) -> [n, *size, C]`, their values on the common grid."""
+    render = renderer(form, data.grid)
+    many = fit.over_instances(lambda _, adapter: render(adapter), chunk=4)
+    return lambda adapters: data.shown(many((), jax.tree.map(np.asarray, adapters)))
 
 
 def renderer(form: Representation, grid: jax.Array):

@@ -1,8 +1,9 @@
 """Several processes, on one machine or many, that share the work of one run folder.
 
-They need the same file system and nothing else: each takes every k-th group of
-instances, writes its own shards, and waits for the files of the others. Fits need no
-collectives, so a slow process holds nobody up in the middle.
+Fits need the same file system and nothing else: each process takes every k-th group of
+instances, writes its own shards, and waits for the files of the others. They need no
+collectives, so a slow process holds nobody up in the middle. The training of a denoiser
+is one program over the devices of all.
 """
 
 import contextlib
@@ -14,7 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import jax
+import numpy as np
 from absl import flags
+from chex import ArrayTree
+from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
 _POLL = 0.2  # Seconds between two looks for a file.
@@ -85,6 +89,38 @@ def in_turn() -> Iterator[None]:
     yield
     if first():
         ready(key=key, timeout_ms=_PATIENCE_MS)
+
+
+def mesh(count: int, rows: int) -> jax.sharding.Mesh:
+    """Devices that share the rows of one program, equally many of each process.
+
+    Args:
+      count: of each process; 0: as many as `rows` divide over. The devices of a CPU
+        are its cores: there it is one, as a small program on all of them takes longer.
+      rows: that the program works on at once.
+
+    Raises:
+      ValueError: if there are not as many devices.
+    """
+    local, total = jax.local_device_count(), jax.process_count()
+    if not 0 <= count <= local:
+        raise ValueError(
+            f"devices={count} of each process should be at most the {local} that it "
+            "has, or 0 for as many as serve"
+        )
+    if not count:
+        most = 1 if jax.default_backend() == "cpu" else local
+        count = next(n for n in range(most, 0, -1) if n == 1 or not rows % (n * total))
+    chosen = [
+        [device for device in jax.devices() if device.process_index == process][:count]
+        for process in range(total)
+    ]
+    return jax.sharding.Mesh(np.concatenate(chosen), ("data",))
+
+
+def agreed(values: ArrayTree) -> ArrayTree:
+    """The numbers that the first process has found, in all; none goes on before it."""
+    return multihost_utils.broadcast_one_to_all(values)
 
 
 def wait_for(*paths: pathlib.Path) -> None:

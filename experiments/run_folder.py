@@ -22,7 +22,13 @@ from wsjax import records
 
 # A study may fit several representations side by side, each in folders of its own.
 # A sweep keeps what it tried, and goes by that; a benchmark measures anew.
-_FREE = ("adapter.name", "sweep.", "benchmark.")
+# So may one run draw samples in several ways, on as many devices as there are, and
+# have more generators than it began with.
+_FREE = (
+    ("adapter.name", "generator", "generators.", "sweep.", "benchmark.")
+    + ("sample.label", "sample.near", "sample.strength")
+    + ("sample.calls", "sample.weights", "diffusion.devices")
+)
 
 
 @contextlib.contextmanager

@@ -2,55 +2,65 @@ r"""Draws new weights from the denoiser and renders them.
 
   python -m experiments.sample --config=configs/digits.py --workdir=runs/digits
 
-Reads base/, fit/ and diffusion/<representation>/, writes samples/<representation>/:
-weight shards with a manifest, samples.png, of shapes their meshes/, metrics.json.
+Reads base/, fit/ and diffusion/<generator>/, writes samples/<generator>/: weight shards
+with a manifest, samples.png, of shapes their meshes/, metrics.json.
+
+`--config.sample.label=3` draws one class of a generator that knows labels,
+`--config.sample.near=17` what resembles a fitted instance; their folders are called
+after the generator and these.
 """
 
 import pathlib
+import re
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import (
     dataset,
-    encoding,
     figures,
     generated,
+    generators,
     launch,
     parts,
     run_folder,
-    train_diffusion,
+    trained,
     views,
 )
-from wsjax import checkpoint, fit, latent, records, store, tree
-from wsjax.diffusion import SAMPLERS
-from wsjax.fit.instance import finite
+from wsjax import fit, records, store, tree
+from wsjax.diffusion.sample import call_times
 
 _GROUP = 250  # Samples per shard.
+_PER_CLASS = 10  # Pictures of a class on the sheet.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Draws the recipe's number of samples; returns the metrics."""
     data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
-    folder = root / "samples" / config.adapter.name
+    config = generators.chosen(config)
+    folder = root / "samples" / folder_name(config)
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
-    parts.need(root / "diffusion" / config.adapter.name / "chosen", "train_diffusion")
+    name = generators.folder(config)
+    parts.need(root / "diffusion" / name / "chosen", "train_diffusion")
     form = parts.representation(config, root, data.channels)
-    draw, shared = _drawing(config, root, form)
-    _draw_all(config, folder, draw, shared)
-    manifest = store.finish(folder, {"representation": form.name})
+    generator = trained.load(config, root, form, data)
+    check(config, generator.classes)
+    draw, labels = _drawing(config, root, form, data, generator)
+    _draw_all(config, folder, draw, generator.params, labels)
+    description = {"representation": form.name, "generator": name}
+    manifest = store.finish(folder, description | _asked(config))
 
     first = parts.start(root / "fit" / form.name, form)
     weights, instances = store.load(folder, like=first)
     done = store.done(instances)
     good, view = tree.row(weights, done), views.make(config, form, data)
-    shown = view.of_adapters(tree.row(good, slice(100)))
-    figures.save_sheet(folder / "samples.png", shown, zoom=view.zoom)
+    _save_sheet(folder / "samples.png", view, good, labels[done])
     clock = records.now()
     made = {} if data.shapes is None else generated.mesh_all(config, form, folder, good)
     metrics = {
@@ -61,66 +71,158 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         **records.total([manifest["cost"], records.since(clock)]),
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
-    return run_folder.close(folder, f"sample {form.name}", metrics)
+    return run_folder.close(folder, f"sample {folder.name}", metrics)
+
+
+def folder_name(config: ConfigDict) -> str:
+    """Name of the folder of a chosen generator's samples, by what they are drawn to be.
+
+    Samples of one class, or near one instance, are no fair draw of the generator, and
+    lie beside those that are.
+    """
+    options, name = config.sample, generators.folder(config)
+    if options.label is not None:
+        name += f"-label-{options.label}"
+    if options.near is not None:
+        plain = re.sub(r"\W+", "_", options.near).strip("_")
+        name += f"-near-{plain}-{options.strength:g}"
+    return name
+
+
+def check(config: ConfigDict, classes: int) -> None:
+    """Refuses what a generator of so many classes, 0 for none, cannot draw.
+
+    Raises:
+      ValueError: naming the option, and the way out.
+    """
+    options = config.sample
+    asked = {"label": options.label is not None, "guidance": options.guidance != 1.0}
+    for name in [name for name, given in asked.items() if given and not classes]:
+        raise ValueError(
+            f"sample.{name}={options[name]} needs a generator that was told labels, "
+            f"found diffusion.conditional=False; train one with "
+            f"diffusion.conditional=True, or leave sample.{name} out"
+        )
+    if options.label is not None and not 0 <= options.label < classes:
+        raise ValueError(
+            f"sample.label={options.label} is no label of the data; choose one of 0 to "
+            f"{classes - 1}"
+        )
+    low, high = options.interval
+    if not 0.0 <= low <= high <= 1.0:
+        raise ValueError(
+            f"sample.interval={tuple(options.interval)} should be two times, "
+            "0 <= first <= last <= 1"
+        )
+    if options.near is not None and not 0.0 < options.strength <= 1.0:
+        raise ValueError(
+            f"sample.strength={options.strength} is the time at which samples near an "
+            "instance begin; choose it above 0, and at most 1"
+        )
+
+
+def _asked(config: ConfigDict) -> dict:
+    """What the manifest says of samples that were drawn to be something."""
+    options, asked = config.sample, {}
+    if options.guidance != 1.0:
+        asked |= {"guidance": options.guidance, "interval": tuple(options.interval)}
+    if options.near is not None:
+        asked |= {"near": options.near, "strength": options.strength}
+    return asked
 
 
 def _calls(config: ConfigDict) -> int:
-    steps = config.sample.steps
-    return 2 * steps - 1 if config.sample.sampler == "heun" else steps
+    """Calls of the denoiser per sample, those without the label among them."""
+    options = config.sample
+    begin = 1.0 if options.near is None else options.strength
+    times = call_times(
+        options.sampler, steps=options.steps, begin=begin, spacing=options.spacing
+    )
+    if options.guidance == 1.0:
+        return len(times)
+    low, high = options.interval
+    return len(times) + int(((low <= times) & (times <= high)).sum())
 
 
 def _drawing(
-    config: ConfigDict, root: pathlib.Path, form: parts.Representation
-) -> tuple[Callable, dict]:
-    """`draw(shared, key) -> (adapter, whether finite)` and its shared arrays."""
-    name = config.sample.sampler
-    if name not in SAMPLERS:
-        raise ValueError(f"sample.sampler={name!r}; choose one of {sorted(SAMPLERS)}")
-    if name == "heun" and config.diffusion.process != "flow":
-        raise ValueError(
-            'sample.sampler="heun" follows the straight paths of "flow"; take "ddim" '
-            f"for diffusion.process={config.diffusion.process!r}"
-        )
-    folder = root / "diffusion" / form.name
-    code = encoding.restore(config, folder, form)
-    first = parts.start(root / "fit" / form.name, form)
-    decode = encoding.codec(form, first, code).decode
-    size = latent.size(code)
-    module, apply = parts.denoiser(config, form)
-    like = jax.jit(module.init, static_argnames="train")(
-        jax.random.key(0), jnp.zeros(size), jnp.zeros(()), train=False
+    config: ConfigDict, root: pathlib.Path, form, data, generator: trained.Trained
+) -> tuple[Callable, np.ndarray]:
+    """`draw(params, key, label) -> (adapter, whether finite)` and the labels `[n]`."""
+    options, near, begin = config.sample, None, 1.0
+    labels = trained.labels(config, data, options.n)
+    if options.near is not None:
+        begin = options.strength
+        row, adapter = _instance(root / "fit" / form.name, options.near, form)
+        near = generator.codec.encode(adapter), begin
+        if generator.classes:  # What it is, unless the recipe wants something else.
+            labels[:] = data.labels[row]
+    if options.label is not None:
+        labels[:] = options.label
+    draw = trained.drawer(
+        generator,
+        trained.sampler(config, generator.process, begin=begin),
+        weight=options.guidance,
+        interval=tuple(options.interval),
+        near=near,
     )
-    params = checkpoint.restore(folder / "chosen", 0, like)
-    sampler = SAMPLERS[name](train_diffusion.process(config), steps=config.sample.steps)
-
-    def draw(params, key):
-        start = jax.random.normal(key, (size,))
-        adapter = decode(sampler(lambda x, t: apply(params, x, t, None), start))
-        return adapter, finite(adapter)
-
-    return draw, params
+    return draw, labels
 
 
-def _draw_all(config: ConfigDict, folder: pathlib.Path, draw, shared) -> None:
+def _instance(folder: pathlib.Path, name: str, form: parts.Representation):
+    """Row and adapter of a fitted instance by its name."""
+    instances = store.manifest(folder)["instances"]
+    names = [instance["name"] for instance in instances]
+    if name not in names:
+        raise ValueError(
+            f"sample.near={name!r} is no instance of {folder}/manifest.json; choose a "
+            f"name from there, such as {names[0]!r} or {names[-1]!r}"
+        )
+    row = names.index(name)
+    if instances[row]["status"] != store.DONE:
+        raise ValueError(
+            f"sample.near={name!r} has no fit ({instances[row]['status']}); choose "
+            "another instance"
+        )
+    adapter, _ = store.load_row(folder, row, like=parts.start(folder, form))
+    return row, jax.tree.map(jnp.asarray, adapter)
+
+
+def _draw_all(config: ConfigDict, folder: pathlib.Path, draw, params, labels) -> None:
     draw_many = fit.over_instances(draw, chunk=config.sample.chunk, group=_GROUP)
     keys = jax.random.split(parts.keys(config)["sample"], config.sample.n)
     bar = tqdm(total=len(keys), desc="sample", unit="field")
     for begin in range(0, len(keys), _GROUP):
-        part = keys[begin : begin + _GROUP]
+        part = slice(begin, begin + _GROUP)
         if not store.path_of(folder, begin).exists():
             clock = records.now()
-            weights, good = draw_many(shared, part)
+            weights, good = draw_many(params, keys[part], labels[part])
             instances = [
                 {
                     "name": f"sample {begin + i}",
                     "status": store.DONE if ok else "failed: weights not finite",
+                    **({"label": int(label)} if label >= 0 else {}),
                 }
-                for i, ok in enumerate(good)
+                for i, (ok, label) in enumerate(zip(good, labels[part], strict=True))
             ]
             cost = records.since(clock)
             store.write_shard(folder, store.Shard(begin, weights, instances, cost))
-        bar.update(len(part))
+        bar.update(len(keys[part]))
     bar.close()
+
+
+def _save_sheet(path: pathlib.Path, view: views.Views, adapters, labels) -> None:
+    """The first samples, or a row of each class."""
+    classes = np.unique(labels[labels >= 0])
+    rows = [np.flatnonzero(labels == label)[:_PER_CLASS] for label in classes]
+    if not rows:
+        shown = view.of_adapters(tree.row(adapters, slice(100)))
+        figures.save_sheet(path, shown, zoom=view.zoom)
+        return
+    shown = view.of_adapters(tree.row(adapters, np.concatenate(rows)))
+    places = [i * _PER_CLASS + np.arange(len(row)) for i, row in enumerate(rows)]
+    sheet = np.ones((len(rows) * _PER_CLASS, *shown.shape[1:]), np.float32)
+    sheet[np.concatenate(places)] = shown  # White where a class has fewer samples.
+    figures.save_sheet(path, sheet, columns=_PER_CLASS, zoom=view.zoom)
 
 
 if __name__ == "__main__":

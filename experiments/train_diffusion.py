@@ -2,13 +2,16 @@ r"""Trains a denoiser on the fitted weights of the training part.
 
   python -m experiments.train_diffusion --config=configs/digits.py --workdir=runs/digits
 
-Reads fit/<representation>/, writes diffusion/<representation>/: the encoding, Orbax
-checkpoints, train.jsonl, metrics.json. A second run resumes on the same trajectory.
-The parameters that `sample` uses are chosen by the loss on held-out weights.
+Reads fit/<representation>/, writes diffusion/<generator>/: the encoding, Orbax
+checkpoints, train.jsonl, metrics.json. A second run resumes on the same trajectory, on
+any number of devices. The parameters that `sample` uses, and the moving average that
+they come from, are chosen by the loss on held-out weights.
+
+Several processes train one denoiser on the devices of all; each is told of the others,
+as for `fit`.
 """
 
 import pathlib
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -17,62 +20,80 @@ import optax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import dataset, encoding, launch, parts, run_folder
+from experiments import (
+    dataset,
+    distil,
+    encoding,
+    generators,
+    launch,
+    parts,
+    processes,
+    run_folder,
+)
 from wsjax import checkpoint, latent, records, tree
-from wsjax.diffusion import PROCESSES, train
-from wsjax.types import Process
-
-
-def process(config: ConfigDict) -> Process:
-    """The recipe's noise process."""
-    name = config.diffusion.process
-    if name not in PROCESSES:
-        raise ValueError(
-            f"diffusion.process={name!r}; choose one of {sorted(PROCESSES)}"
-        )
-    return PROCESSES[name](**config.diffusion[name].to_dict())
+from wsjax.diffusion import train
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Trains on the encoded weights of the recipe's representation."""
+    """Trains the recipe's generator, on encoded weights or on what another draws."""
     data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
-    folder = root / "diffusion" / config.adapter.name
-    if (metrics := run_folder.finished(folder, "diffusion")) is not None:
+    with processes.in_turn():
+        root = run_folder.open_run(config, workdir, data)
+    recipe, config = config, generators.chosen(config)
+    name = generators.folder(config)
+    folder = root / "diffusion" / name
+    if (metrics := run_folder.finished(folder, f"diffusion {name}")) is not None:
         return metrics
     form = parts.representation(config, root, data.channels)
-    fits = encoding.fitted(root, form, data)
     clock = records.now()
-    if checkpoint.latest(folder / "encoding") is None:
-        encoding.save(folder, encoding.make(config, form, fits, data))
-    code = encoding.restore(config, folder, form)
-    vectors = jnp.asarray(_encoded(fits.vectors, code))
+    if config.diffusion.teacher:
+        lesson = distil.lesson(recipe, root, folder, form, data)
+    else:
+        lesson = _lesson(config, root, folder, form, data)
     prepared = records.since(clock)
-    module, apply = parts.denoiser(config, form)
-    params = module.init(
-        parts.keys(config)["denoiser"],
-        jnp.zeros(latent.size(code)),
-        jnp.zeros(()),
-        train=False,
-    )
-    lines = _train(config, folder, apply, params, vectors, fits.heldout)
+    lines = _train(config, folder, lesson)
     chosen = [line for line in lines if line["chosen"]][-1]
     metrics = {
         "steps": lines[-1]["step"],
         "steps_chosen": chosen["step"],
+        "decay_chosen": chosen["decay"],
         "loss_train": chosen["loss_train"],
         "loss_heldout": chosen["loss_heldout"],
-        "parameters": tree.count(params),
-        "numbers_diffused": latent.size(code),
-        "n_train": int((~fits.heldout).sum()),
+        "parameters": tree.count(lesson.params),
+        "numbers_diffused": lesson.examples.vectors.shape[1],
+        "n_train": int((~lesson.heldout).sum()),
         **records.total([prepared, *lines]),
     }
-    return run_folder.close(folder, f"diffusion {form.name}", metrics)
+    if processes.first():
+        run_folder.close(folder, f"diffusion {name}", metrics)
+    return metrics
 
 
-def _encoded(vectors: np.ndarray, code: dict) -> jax.Array:
-    standard = (vectors - code["mean"][None]) / code["scale"][None]
-    return standard @ code["project"] if "project" in code else standard
+def _lesson(config: ConfigDict, root, folder, form, data) -> distil.Lesson:
+    """Encoded weights of all fits, and fresh parameters."""
+    fits = encoding.fitted(root, form, data, copies=True)
+    if _newest(folder / "encoding") is None:
+        encoding.save(folder, encoding.make(config, form, fits, data))
+    code = encoding.restore(config, folder, form)
+    encode = jax.jit(jax.vmap(latent.project, (0, None)))
+    labels = encoding.labels(config, data)[fits.rows]
+    examples = train.Examples(np.asarray(encode(fits.vectors, code)), labels)
+    module, apply = parts.denoiser(config, form, encoding.classes(config, data))
+    params = module.init(
+        parts.keys(config)["denoiser"],
+        jnp.zeros(latent.size(code)),
+        jnp.zeros(()),
+        jnp.asarray(-1),
+        train=False,
+    )
+    return distil.Lesson(apply, params, examples, fits.heldout)
+
+
+def _newest(folder: pathlib.Path) -> int | None:
+    """The newest checkpoint, as the first process sees it."""
+    newest = checkpoint.latest(folder)
+    found = int(processes.agreed(np.asarray(-1 if newest is None else newest)))
+    return None if found < 0 else found
 
 
 def _optimiser(config: ConfigDict) -> optax.GradientTransformation:
@@ -83,57 +104,65 @@ def _optimiser(config: ConfigDict) -> optax.GradientTransformation:
     return optax.adamw(schedule, weight_decay=0.0)
 
 
-def _train(
-    config: ConfigDict, folder: pathlib.Path, apply: Callable, params, vectors, heldout
-) -> list[dict]:
+def _train(config: ConfigDict, folder, lesson: distil.Lesson) -> list[dict]:
+    apply, params, examples, heldout = lesson
     settings, key = config.diffusion, parts.keys(config)["training"]
-    tx, noise = _optimiser(config), process(config)
+    mesh = processes.mesh(settings.devices, settings.batch // settings.accumulate)
+    tx, noise = _optimiser(config), parts.process(config)
+    options = ("batch", "decays", "jitter", "drop_label", "accumulate")
     advance = train.make_advance(
-        noise,
-        apply,
-        tx,
-        batch=settings.batch,
-        decay=settings.decay,
-        jitter=settings.jitter,
+        noise, apply, tx, mesh=mesh, **{name: settings[name] for name in options}
     )
     score = train.make_score(noise, apply, draws=settings.draws)
     advance_key, score_key = jax.random.split(key)
-    examples, judged = vectors[~heldout], vectors[heldout]
-    state, best, lines = _resume(folder, train.start(params, tx), params)
+    seen = train.replicate(tree.row(examples, ~heldout), mesh)
+    fresh = train.start(params, tx, averages=len(settings.decays))
+    state, best, lines = _resume(folder, *train.replicate((fresh, params), mesh))
     bar = tqdm(
-        total=settings.steps, initial=int(state.step), desc="diffusion", unit="step"
+        total=settings.steps,
+        initial=int(state.step),
+        desc="diffusion",
+        unit="step",
+        disable=not processes.first(),
     )
-    while int(state.step) < settings.steps:
+    while int(state.step) < settings.steps and not _over(lines, settings.patience):
         clock = records.now()
         steps = min(settings.every, settings.steps - int(state.step))
-        state, losses = advance(advance_key, state, examples, steps=steps)
-        lines.append(
-            {
-                "step": int(state.step),
-                "loss_train": float(losses.mean()),
-                "loss_heldout": float(score(score_key, state.average, judged)),
-            }
-        )
-        lines[-1]["chosen"] = _choose(lines, settings.tolerance)
-        if lines[-1]["chosen"]:
-            best = jax.tree.map(jnp.copy, state.average)
-        lines[-1].update(records.since(clock))
-        # Lines first: a resumed run drops those behind its newest checkpoint.
-        records.write_lines(folder / "train.jsonl", lines)
+        state, losses = advance(advance_key, state, seen, steps=steps)
+        line = {"step": int(state.step), "loss_train": float(losses.mean())}
+        found = _scores(score, score_key, state.averages, tree.row(examples, heldout))
+        lowest = int(np.argmin(found))
+        line |= {"loss_heldout": found[lowest], "decay": settings.decays[lowest]}
+        line["chosen"] = _choose([*lines, line], settings)
+        if line["chosen"]:
+            best = jax.tree.map(jnp.copy, state.averages[lowest])
+        lines.append(line | records.since(clock))
+        if processes.first():
+            # Lines first: a resumed run drops those behind its newest checkpoint.
+            records.write_lines(folder / "train.jsonl", lines)
         whole = {"state": state, "chosen": best}
         checkpoint.save(folder / "checkpoints", int(state.step), whole)
         bar.update(steps)
-        bar.set_postfix(heldout=f"{lines[-1]['loss_heldout']:.4f}")
+        bar.set_postfix(heldout=f"{line['loss_heldout']:.4f}")
     bar.close()
     checkpoint.save(folder / "chosen", 0, best)
     return lines
+
+
+def _scores(score, key: jax.Array, averages, judged: train.Examples) -> list[float]:
+    """Held-out loss of each average; the first process says what it is."""
+    found = np.zeros(len(averages), np.float32)
+    if processes.first():
+        here = jax.tree.map(lambda x: x.addressable_data(0), averages)
+        found[:] = [score(key, params, judged) for params in here]
+    return processes.agreed(found).tolist()
 
 
 def _resume(folder: pathlib.Path, state: train.State, params):
     """The newest state, chosen parameters and lines of a training, or fresh ones."""
     # The chosen parameters travel with the state, so that a resumed run has them.
     whole = {"state": state, "chosen": params}
-    newest = checkpoint.latest(folder / "checkpoints")
+    newest = _newest(folder / "checkpoints")
     if newest is not None:
         whole = checkpoint.restore(folder / "checkpoints", newest, whole)
     lines = records.read_lines(folder / "train.jsonl")
@@ -141,15 +170,26 @@ def _resume(folder: pathlib.Path, state: train.State, params):
     return whole["state"], whole["chosen"], [x for x in lines if x["step"] <= last]
 
 
-def _choose(lines: list[dict], tolerance: float) -> bool:
+def _choose(lines: list[dict], settings: ConfigDict) -> bool:
     """Whether the newest parameters are the ones to sample from so far.
 
     The held-out loss has a flat minimum, along which samples still sharpen: the last
     parameters within `tolerance` of the lowest loss are taken.
     """
     lowest = min(line["loss_heldout"] for line in lines)
-    return lines[-1]["loss_heldout"] <= (1.0 + tolerance) * lowest
+    if not np.isfinite(lines[-1]["loss_heldout"]):
+        raise ValueError(
+            f"training diverged before step {lines[-1]['step']}; lower "
+            f"--config.diffusion.learning_rate={settings.learning_rate}"
+        )
+    return lines[-1]["loss_heldout"] <= (1.0 + settings.tolerance) * lowest
+
+
+def _over(lines: list[dict], patience: int) -> bool:
+    """Whether the newest `patience` evaluations all were worse than chosen ones."""
+    newest = lines[-patience:] if patience else []
+    return bool(newest) and not any(line["chosen"] for line in newest)
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(run, many_processes=True)

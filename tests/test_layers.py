@@ -33,6 +33,7 @@ ONLY_IN = {
     "flax.linen": ["wsjax/models/*.py"],
     "h5py": ["wsjax/exchange/hdf5.py"],
     "igl": ["wsjax/meshes/*.py"],
+    "onnxruntime": ["wsjax/metrics/onnx_features.py"],
     "manifold3d": ["wsjax/data/parametric/solids.py"],
     "pyarrow": ["wsjax/data/sdf_parquet.py"],
     "orbax": ["wsjax/checkpoint.py", "experiments/processes.py"],

@@ -74,7 +74,10 @@ class Process(NamedTuple):
 
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
-"""`denoise(noisy [K], t []) -> prediction [K]`, parameters already bound."""
+"""`denoise(noisy [K], t []) -> prediction [K]`, parameters and label already bound."""
 
 Sampler = Callable[[Denoise, jax.Array], jax.Array]
-"""`sampler(denoise, start [K]) -> sample [K]`, `start` drawn from N(0, I)."""
+"""`sampler(denoise, start [K]) -> sample [K]`, `start` drawn from N(0, I).
+
+A sampler that begins before the end of time starts from a noised instance instead.
+"""

@@ -1,0 +1,101 @@
+"""A generator that learns from another one: few calls in place of many.
+
+Rectified flow (Liu et al. 2023, section 2.2): noise is mixed with what a trained
+generator makes of this very noise. The paths of such pairs do not cross, so that the
+flow learnt from them is nearly straight, and a few calls follow it.
+"""
+
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from chex import ArrayTree
+from ml_collections import ConfigDict
+
+from experiments import dataset, encoding, generators, parts, processes, trained
+from wsjax import fit
+from wsjax.diffusion.train import Examples
+
+_HELDOUT = 10  # One pair in so many is kept to judge by.
+
+
+class Lesson(NamedTuple):
+    """What a denoiser is trained on, and from.
+
+    `apply(params, noisy, t, label, key)`; `params`: initial ones; `examples` and which
+    of them are `heldout` `[N]`.
+    """
+
+    apply: Callable
+    params: ArrayTree
+    examples: Examples
+    heldout: np.ndarray
+
+
+def lesson(
+    recipe: ConfigDict, root: pathlib.Path, folder: pathlib.Path, form, data
+) -> Lesson:
+    """Pairs of the recipe's teacher, which the parameters start from as well.
+
+    Args:
+      recipe: with `generator` the one that learns.
+      root: the run folder.
+      folder: of the one that learns; its encoding, the teacher's, is written there.
+      form: the representation of both.
+      data: the data set.
+
+    Raises:
+      ValueError: if the teacher has another representation or denoiser.
+      FileNotFoundError: if the teacher was not trained yet.
+    """
+    config, teacher = generators.chosen(recipe), recipe.copy_and_resolve_references()
+    teacher.generator = config.diffusion.teacher
+    teacher = generators.chosen(teacher)
+    _check(config, teacher)
+    known = trained.load(teacher, root, form, data)
+    place = root / "diffusion" / generators.folder(teacher)
+    code = encoding.restore(teacher, place, form)
+    if processes.first():
+        encoding.save(folder, jax.tree.map(np.asarray, code))
+    _, apply = parts.denoiser(config, form, known.classes)
+    examples = _pairs(config, teacher, known, data)
+    heldout = np.arange(len(examples.vectors)) % _HELDOUT == 0
+    return Lesson(apply, known.params, examples, heldout)
+
+
+def _check(config: ConfigDict, teacher: ConfigDict) -> None:
+    """Both are one network on one latent, and the teacher is another."""
+    name = config.diffusion.teacher
+    if teacher.generator == config.generator:
+        raise ValueError(f"generator={name!r} cannot teach itself; name another one")
+    for section, key in [
+        ("adapter", "name"),
+        ("diffusion", "denoiser"),
+        ("diffusion", "latent"),
+        ("diffusion", "conditional"),
+    ]:
+        ours, theirs = config[section][key], teacher[section][key]
+        if ours != theirs:
+            raise ValueError(
+                f"diffusion.teacher={name!r} has {section}.{key}={theirs!r}, the one "
+                f"that learns from it {ours!r}; give both the same"
+            )
+
+
+def _pairs(config: ConfigDict, teacher: ConfigDict, known, data: dataset.Data):
+    """Noise, and what the teacher's own way of sampling makes of it."""
+    options, n = teacher.sample, config.diffusion.pairs
+    end = trained.ender(
+        known,
+        trained.sampler(teacher, known.process),
+        weight=options.guidance,
+        interval=tuple(options.interval),
+    )
+    many = fit.over_instances(end, chunk=options.chunk, group=8 * options.chunk)
+    noise = jax.random.normal(parts.keys(config)["pairs"], (n, known.size), jnp.float32)
+    labels = trained.labels(teacher, data, n).astype(np.int32)
+    noise = np.asarray(noise)
+    return Examples(many(known.params, noise, labels), labels, noise)

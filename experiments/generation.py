@@ -1,0 +1,66 @@
+r"""The generation study: every generator of a recipe, trained and judged alike.
+
+  python -m experiments.generation --config=configs/digits.py --workdir=runs/digits
+
+Runs fit, train_diffusion, sample and evaluate for the recipe's own generator and for
+each in `config.generators`; what is finished is kept. Writes generation.json, what each
+cost and reached, and the report.
+"""
+
+import pathlib
+
+from ml_collections import ConfigDict
+
+from experiments import (
+    evaluate,
+    fit,
+    generators,
+    launch,
+    parts,
+    report,
+    sample,
+    train_base,
+    train_diffusion,
+)
+from wsjax import records
+
+# Columns of the closing table, by the beginnings of their keys.
+_SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_sec")
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
+    """Trains and judges all generators; returns what each cost and reached."""
+    rows = {}
+    for name in (generators.OURS, *config.generators):
+        one = config.copy_and_resolve_references()
+        one.generator = name
+        rows[generators.folder(generators.chosen(one))] = _judged(one, workdir)
+    records.write_json(pathlib.Path(workdir) / "generation.json", rows)
+    report.run(config, workdir)
+    _print_table(rows)
+    return rows
+
+
+def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
+    """Every stage of one generator: its verdict, with the cost of its training."""
+    form = config.copy_and_resolve_references()
+    form.adapter.name = generators.chosen(config).adapter.name
+    stages = {} if parts.standalone(form) else {"base": train_base.run(form, workdir)}
+    stages["fit"] = fit.run(form, workdir)
+    stages["denoiser"] = train_diffusion.run(config, workdir)
+    sample.run(config, workdir)
+    verdict = evaluate.run(config, workdir)
+    costs = {f"cpu_seconds_{stage}": m["cpu_seconds"] for stage, m in stages.items()}
+    kept = {key: x for key, x in verdict.items() if key not in records.COSTS}
+    return kept | costs | {"cpu_seconds_training": sum(costs.values())}
+
+
+def _print_table(rows: dict[str, dict[str, float]]) -> None:
+    for name, row in rows.items():
+        for key, value in row.items():
+            if key.startswith(_SHOWN) and not key.endswith(("_floor", "_ceiling")):
+                print(f"  {name:20} {key:32} {value:.4g}")
+
+
+if __name__ == "__main__":
+    launch.main(run)

@@ -1,0 +1,206 @@
+r"""What the number of denoiser calls, and the weight of guidance, do to samples.
+
+  python -m experiments.sampling_curves --config=configs/digits.py --workdir=runs/digits
+
+Reads fit/ and diffusion/<generator>/, writes curves/<generator>/: metrics.json,
+curves.png, and sheets of samples with the same noise in the same place: calls_*.png by
+the recipe's sampler, and of a generator that knows labels weight_*.png at the recipe's
+number of steps.
+"""
+
+import pathlib
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+from scipy.spatial.distance import pdist
+from tqdm import tqdm
+
+from experiments import (
+    dataset,
+    encoding,
+    figures,
+    generators,
+    judge,
+    launch,
+    parts,
+    run_folder,
+    sample,
+    trained,
+    views,
+)
+from wsjax import fit, records, tree
+from wsjax.diffusion import SAMPLERS
+from wsjax.diffusion.sample import call_times, steps_within
+
+_SHOWN = 50  # Samples on a sheet.
+_PAIRED = 200  # Instances of a class whose distances are averaged, at most.
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, float]:
+    """Draws from the recipe's generator in many ways; returns the metrics."""
+    data = dataset.load(config)
+    root = run_folder.open_run(config, workdir, data)
+    config = generators.chosen(config)
+    folder = root / "curves" / generators.folder(config)
+    if (metrics := run_folder.finished(folder, "sampling curves")) is not None:
+        return metrics
+    clock, form = records.now(), parts.representation(config, root, data.channels)
+    generator = trained.load(config, root, form, data)
+    sample.check(config, generator.classes)
+    fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
+    show = parts.show(form, data)
+    jury = _jury(config, data, form, fits, generator, show)
+    draw = _drawing(config, data, generator, show)
+    feature, known = judge.first_feature(jury), None
+
+    calls, weights = {}, {}
+    for name, n, make in tqdm(list(_by_calls(config, draw)), desc="calls"):
+        made, shown = make()
+        known = judge.figures(config, jury, made, like=known)
+        calls.setdefault(name, {})[n] = _kept(feature, known)
+        if name == config.sample.sampler:
+            _save(folder / f"calls_{n:04d}.png", view, shown)
+    own = config.sample.sampler, config.sample.steps
+    for weight in tqdm(config.sample.weights if generator.classes else (), desc="told"):
+        made, shown = draw(*own, weight)
+        known = judge.figures(config, jury, made, like=known)
+        found = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
+        weights[weight] = _kept(feature, known) | found
+        _save(folder / f"weight_{weight:g}.png", view, shown)
+    picture = _picture(feature, known, calls, weights)
+    records.write_bytes(folder / "curves.png", figures.png(picture))
+    reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # By real things.
+    ends = {k: v for k, v in known.items() if k.startswith(reached)}
+    metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
+    metrics |= records.since(clock)
+    return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
+
+
+def _jury(config, data: dataset.Data, form, fits, generator, show) -> judge.Judge:
+    """What samples are held against, in the first feature space of an evaluation."""
+    entries, codec = parts.entries(form, fits.first), generator.codec
+    vectors = jax.jit(jax.vmap(lambda x: codec.encode(entries.decode(x))))(fits.vectors)
+    rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
+    parted = fits.rows, fits.heldout, np.asarray(vectors)
+    jury = judge.make(config, data, *parted, rebuilt)
+    first = judge.first_feature(jury)
+    return jury._replace(features={first: jury.features[first]})
+
+
+def _drawing(config, data: dataset.Data, generator, show) -> Callable:
+    """`draw(sampler's name, steps, weight) -> (made, adapters)`, always of one noise.
+
+    The second are the adapters of all samples, also of those that are not finite.
+    """
+    options = config.sample
+    keys = jax.random.split(parts.keys(config)["sample"], options.n)
+    labels = trained.labels(config, data, options.n)
+    encode = jax.jit(jax.vmap(generator.codec.encode))
+
+    def draw(name: str, steps: int, weight: float):
+        sampler = SAMPLERS[name](
+            generator.process, steps=steps, spacing=options.spacing
+        )
+        one = trained.drawer(
+            generator, sampler, weight=weight, interval=tuple(options.interval)
+        )
+        many = fit.over_instances(one, chunk=options.chunk)
+        adapters, good = many(generator.params, keys, labels)
+        fine = tree.row(adapters, good)
+        vectors = np.asarray(encode(fine))
+        made = judge.Made(options.n, fine, show(fine), vectors, labels[good])
+        return made, adapters
+
+    return draw
+
+
+def _by_calls(config: ConfigDict, draw: Callable) -> Iterator:
+    """Name, calls and a function that draws, of every sampler as often as it can."""
+    options = config.sample
+    for name in SAMPLERS:
+        for steps in sorted({steps_within(name, calls=c) for c in options.calls}):
+            calls = len(call_times(name, steps=steps, spacing=options.spacing))
+            ask = name, steps, options.guidance
+            yield name, calls, lambda ask=ask: draw(*ask)
+
+
+def _kept(feature: str, found: dict[str, float]) -> dict[str, float]:
+    """What a curve shows of the figures of a set of samples."""
+    names = f"fd_{feature}_heldout", "novelty_function", "class_accuracy"
+    return {name: found[name] for name in names if name in found}
+
+
+def _labelled(jury: judge.Judge, data: dataset.Data, fits) -> tuple:
+    """Values and labels of the training instances."""
+    return jury.real[~jury.heldout], data.labels[fits.rows][~jury.heldout]
+
+
+def _diversity(made: judge.Made, real: np.ndarray, labels: np.ndarray) -> float:
+    """Mean distance between samples of one class over that of real ones."""
+    pairs = [
+        (_spread(made.values[made.labels == c]), _spread(real[labels == c]))
+        for c in np.unique(made.labels[made.labels >= 0])
+    ]
+    pairs = [(ours, real) for ours, real in pairs if ours is not None and real]
+    return float(np.mean([ours / real for ours, real in pairs])) if pairs else np.nan
+
+
+def _spread(values: np.ndarray) -> float | None:
+    """Mean distance between two of these; None where there is no pair."""
+    if len(values) < 2:
+        return None
+    return float(pdist(values[:_PAIRED].reshape(len(values[:_PAIRED]), -1)).mean())
+
+
+def _flat(calls: dict, weights: dict) -> dict[str, float]:
+    """Curves as metrics, such as `fd_pixel_pca32_heldout_ddim_8_calls`."""
+    found = {
+        f"{key}_{name}_{n}_calls": value
+        for name, curve in calls.items()
+        for n, point in curve.items()
+        for key, value in point.items()
+    }
+    return found | {
+        f"{key}_weight_{weight:g}": value
+        for weight, point in weights.items()
+        for key, value in point.items()
+    }
+
+
+def _save(path: pathlib.Path, view: views.Views, adapters) -> None:
+    """The first samples, whatever became of them: places stay comparable."""
+    shown = view.of_adapters(tree.row(adapters, slice(_SHOWN)))
+    figures.save_sheet(path, np.nan_to_num(shown), zoom=view.zoom)
+
+
+def _picture(feature: str, known: dict, calls: dict, weights: dict) -> Figure:
+    """Quality against calls, and against the weight where there is one."""
+    figure = Figure(figsize=(9.6 if weights else 3.6, 2.8), layout="constrained")
+    panels = figure.subplots(1, 3 if weights else 1, squeeze=False)[0]
+    fd = f"fd_{feature}_heldout"
+    for name, curve in calls.items():
+        values = [point[fd] for point in curve.values()]
+        panels[0].plot(list(curve), values, marker=".", label=name)
+    panels[0].set(xlabel="calls of the denoiser", ylabel="FD to held-out", yscale="log")
+    panels[0].set_xscale("log", base=2)
+    panels[0].xaxis.set_major_formatter("{x:g}")
+    lines = (fd,), ("class_accuracy", "diversity", "novelty_function")
+    for panel, keys in zip(panels[1:], lines, strict=False):
+        for key in keys:
+            values = [point[key] for point in weights.values() if key in point]
+            label = "samples" if key == fd else key.replace("_", " ")
+            panel.plot(list(weights), values, marker=".", label=label)
+        panel.set(xlabel="weight of guidance")
+    for panel in panels[:2]:
+        floor = known[f"{fd}_floor"]
+        panel.axhline(floor, color="gray", linestyle="--", label="real ones")
+    for panel in panels:
+        panel.legend(fontsize=7)
+    return figure
+
+
+if __name__ == "__main__":
+    launch.main(run)

@@ -1,0 +1,59 @@
+"""Run folders whose fits and denoiser nobody trained: there to be drawn from."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from configs import digits
+from experiments import dataset, encoding, parts
+from wsjax import checkpoint, latent, records, store
+
+NAME = "mlora_asym"
+
+
+def recipe(*, conditional: bool = False, **options) -> ConfigDict:
+    """The tiny recipe on raw factors; `options` are those of its samples."""
+    config = digits.get_config("tiny")
+    config.diffusion.update(latent="none", conditional=conditional)
+    config.sample.update({"n": 12, "chunk": 12, **options})
+    return config
+
+
+def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
+    """Writes base, fits and a denoiser of random numbers, as binaries would."""
+    data = dataset.load(config)
+    base = parts.network(config, data.channels).field.init(jax.random.key(0))
+    checkpoint.save(path / "base" / "folded", 0, base)
+    form = parts.representation(config, path, data.channels)
+    fits = path / "fit" / NAME
+    keys = jax.random.split(jax.random.key(1), len(data.names))
+    weights = jax.vmap(form.adapter.init, (0, None))(keys, form.base)
+    first = jax.tree.map(lambda x: np.asarray(x[:1]), weights)
+    cost = records.since(records.now())
+    start = store.Shard(0, first, [{"name": "start", "status": store.DONE}], cost)
+    store.write_shard(fits / "start", start)
+    instances = [{"name": name, "status": store.DONE} for name in data.names]
+    instances[1]["status"] = "failed: by hand"
+    weights = jax.tree.map(np.asarray, weights)
+    store.write_shard(fits, store.Shard(0, weights, instances, cost))
+    store.finish(fits, {})
+    found = encoding.fitted(path, form, data)
+    code = encoding.make(config, form, found, data)
+    home = path / "diffusion" / NAME
+    encoding.save(home, code)
+    module, _ = parts.denoiser(config, form, encoding.classes(config, data))
+    shapes = jax.eval_shape(
+        lambda key: module.init(
+            key, jnp.zeros(latent.size(code)), jnp.zeros(()), -1, train=False
+        ),
+        jax.random.key(0),
+    )
+    generator = np.random.default_rng(0)
+    random = jax.tree.map(
+        lambda x: generator.normal(scale=0.3, size=x.shape).astype(np.float32), shapes
+    )
+    checkpoint.save(home / "chosen", 0, random)
+    return path
