@@ -14,7 +14,7 @@ What is not named here is as in configs/digits.py.
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import digits, tuning
+from configs import digits, generators, tuning
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -42,9 +42,12 @@ def get_config(variant: str = "full") -> ConfigDict:
     _sweep(config.sweep)
     config.benchmark.update(target=33.0, n=24, steps=(100, 150, 200, 300), repeats=1)
     config.benchmark.update(plain_steps=(100, 150, 200, 300, 450), plain_n=8)
-    config.diffusion.components = 128
+    config.diffusion.update(components=256, steps=6000, every=500, draws=4)
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
-    config.sample.update(n=400, chunk=50)
+    config.sample.update(n=1000, chunk=50)
+    config.generators = generators.beside(
+        paper_steps=2000, hyperdiffusion_steps=12000, labels=False
+    )
     if variant == "speed":
         _speed(config.sweep)
     return config
@@ -87,9 +90,7 @@ def _fit(fit: ConfigDict) -> None:
     )
     for name in fit.pull:
         fit.pull[name] = 1e-6
-    # Whole pictures and one start for all: the speed of `:speed` is not taken here.
-    fit.update(points=0, b1=0.9, b2=0.9, power=0.0, guess=0)
-    fit.update(consensus=24, rounds=2, group=32, compare=100)
+    fit.update(points=512, consensus=24, rounds=2, group=32, compare=100)
 
 
 def _sweep(sweep: ConfigDict) -> None:

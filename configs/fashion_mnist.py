@@ -12,7 +12,7 @@ seconds. What is not named here is as in configs/digits.py.
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import digits, tuning
+from configs import digits, generators, tuning
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -26,19 +26,24 @@ def get_config(variant: str = "full") -> ConfigDict:
         path=config_dict.placeholder(str),  # Required: npz or folder.
         size=28,
         channels=1,
-        n=5000,  # First n instances only.
+        n=10000,  # First n instances only.
         heldout=0.2,
     )
     _base(config.base)
     _adapter(config.adapter)
-    config.fit.update(points=0, b1=0.9, b2=0.9, power=0.0, guess=0)
+    config.fit.points = 392
     for name in config.fit.pull:
         config.fit.pull[name] = 1e-5
     config.fit.learning_rate.update(
-        mlp=0.08, mlp_asym=0.16, lora=0.06, lora_asym=0.01, mlora=0.12, mlora_asym=0.12
+        mlp=0.08, mlp_asym=0.16, lora=0.06, lora_asym=0.01, mlora=0.1, mlora_asym=0.1
     )
     config.sweep.variants = _variants()
-    config.diffusion.steps = 4000
+    config.diffusion.update(components=192, steps=12000, every=1000, draws=2)
+    config.diffusion.residual_mlp.update(width=320, dropout=0.05)
+    config.sample.n = 2000
+    config.generators = generators.beside(
+        paper_steps=6000, hyperdiffusion_steps=16000, labels=True
+    )
     return config
 
 

@@ -46,7 +46,12 @@ def beside(*, paper_steps: int, hyperdiffusion_steps: int, labels: bool) -> Conf
         **{name: {"adapter": {"name": name}} for name in _FORMS},
         # Rectified flow: what the recipe's own draws, learnt along straight paths.
         "few_step": {
-            "diffusion": {"teacher": "ours"},
+            "diffusion": {
+                "teacher": "ours",
+                # The map is exact, so nothing is dropped; it begins at pure noise.
+                "residual_mlp": {"dropout": 0.0},
+                "flow": {"location": 1.0, "scale": 2.0},
+            },
             "sample": {"sampler": "multistep", "steps": 4},
         },
     }

@@ -14,7 +14,7 @@ def evaluate() -> ConfigDict:
         onnx_mean=(0.0,),  # Of its pixels; ImageNet's: (0.485, 0.456, 0.406),
         onnx_std=(1.0,),  # and (0.229, 0.224, 0.225).
         neighbours=3,  # That make the manifold of precision and recall.
-        noise=(0.0, 0.1, 0.25, 0.5, 1.0),  # On training weights, in deviations.
+        noise=(0.0, 0.25, 0.5, 0.65, 0.8, 1.0),  # On training weights, in deviations.
         confident=0.9,  # Top probability that counts as recognised.
         repeats=8,  # Random halvings or draws behind every distance and floor.
     )

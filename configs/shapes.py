@@ -9,7 +9,7 @@ token for each of its tensors. What is not named here is as in configs/digits.py
 
 from ml_collections import ConfigDict, config_dict
 
-from configs import digits, tuning
+from configs import digits, generators, tuning
 
 VARIANTS = ("full", "tiny", "hyperdiffusion")
 
@@ -46,7 +46,10 @@ def get_config(variant: str = "full") -> ConfigDict:
     _adapter(config.adapter)
     _fit(config.fit)
     _sweep(config.sweep)
-    config.sample.n = 240
+    config.sample.n = 500
+    config.generators = generators.beside(
+        paper_steps=2000, hyperdiffusion_steps=10000, labels=True
+    )
     config.structure.update(n=8, points=512)
     if variant == "hyperdiffusion":
         _rival(config)

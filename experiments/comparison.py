@@ -1,11 +1,11 @@
-"""Tables of the report that set the representations side by side."""
+"""Tables of the report that set representations, or generators, side by side."""
 
 import pathlib
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from wsjax import adapters, store
+from wsjax import adapters, records, store
 from wsjax.analysis.interval import interval
 
 
@@ -106,3 +106,54 @@ def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:
     rising = sorted(texts, key=float)
     nearest = sorted(rising, key=lambda text: abs(float(text) - near))[:2]
     return sorted({*nearest, *rising[-1:]}, key=float)
+
+
+def generators(
+    root: pathlib.Path, judged: dict[str, dict], own: str, rivals: list[str]
+) -> list[dict]:
+    """Figures of every generator: what was trained, what learns nothing, the ends.
+
+    Args:
+      root: the run folder.
+      judged: metrics by the name of what was trained, the recipe's own first.
+      own: name of the recipe's own.
+      rivals: names of the others in the recipe, judged or not.
+
+    Returns:
+      A row each with its `name`, its `kind`, "trained", "trivial" or "real", and
+      whether it is the recipe's `own`; last come the `floor` and the `ceiling`, which
+      have the figures of real instances. Of what was trained `cpu_seconds_training`
+      is known where all were compared.
+    """
+    paths = [root / "evaluate" / name / "baselines.json" for name in [own, *judged]]
+    path = next((path for path in paths if path.exists()), None)
+    known = {} if path is None else records.read_json(path)
+    # Rivals that were judged stand there too.
+    trivial = {name: row for name, row in known.items() if name not in rivals}
+    costs = root / "generation.json"
+    costs = records.read_json(costs) if costs.exists() else {}
+    key = "cpu_seconds_training"
+    rows = [
+        {"name": name, "kind": "trained", key: costs.get(name, {}).get(key), **row}
+        for name, row in judged.items()
+    ]
+    rows += [{"name": name, "kind": "trivial", **row} for name, row in trivial.items()]
+    for row in rows:
+        row["own"] = row["name"] == own
+        for kind in ("function", "weights"):
+            ours, real = (row.get(f"nn_{kind}{x}_median") for x in ("", "_heldout"))
+            row[f"novelty_{kind}"] = ours / real if ours is not None and real else None
+    return rows + [_end(rows[0], end) for end in ("floor", "ceiling") if rows]
+
+
+def _end(row: dict, end: str) -> dict:
+    """What real instances reach, as every row says beside its own figures."""
+    found = {"name": end, "kind": "real", "own": False}
+    for key, value in row.items():
+        if key.endswith("_floor"):
+            found[key] = value
+        if key.endswith(f"_{end}"):
+            found[key.removesuffix(f"_{end}")] = value
+    if end == "floor" and "class_accuracy_heldout" in row:
+        found["class_accuracy"] = row["class_accuracy_heldout"]
+    return found

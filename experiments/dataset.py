@@ -20,6 +20,7 @@ _LOSSES = {
     "sdf": losses.clamped_error,
     "occupancy": losses.cross_entropy,
 }
+_CHANGES = ("copies", "flip", "shift", "colour")  # What `data.augment` may hold.
 
 
 class Data(NamedTuple):
@@ -124,12 +125,24 @@ def load(config: ConfigDict) -> Data:
     source = _drawn(**options) if name == "shapes" else data.load(name, **options)
     mask = split.heldout(len(source.names), fraction=fraction, seed=config.seed)
     if isinstance(source, images.Images):
-        n = len(mask)
-        source, mask = _with_copies(source, mask, seed=config.seed, **changes or {})
+        n, changes = len(mask), _checked(changes or {})
+        source, mask = _with_copies(source, mask, seed=config.seed, **changes)
         return of_pictures(source, mask)._replace(n_originals=n)
     if changes:
         raise ValueError("data.augment changes pictures; leave it out for shapes")
     return of_shapes(source, mask)
+
+
+def _checked(changes: dict) -> dict:
+    """The section `data.augment`, refused if it has what pictures do not know."""
+    for name in changes:
+        if name not in _CHANGES:
+            raise ValueError(f"data.augment has {name!r}; choose from {_CHANGES}")
+    if changes.get("copies", 0) < 0:
+        raise ValueError(
+            f"data.augment.copies={changes['copies']} should not be negative; 0 is none"
+        )
+    return changes
 
 
 def _with_copies(

@@ -48,15 +48,21 @@ def lesson(
       data: the data set.
 
     Raises:
-      ValueError: if the teacher has another representation or denoiser.
+      ValueError: if the recipe has no such teacher, or one of another representation,
+        latent or denoiser.
       FileNotFoundError: if the teacher was not trained yet.
     """
-    config, teacher = generators.chosen(recipe), recipe.copy_and_resolve_references()
-    teacher.generator = config.diffusion.teacher
-    teacher = generators.chosen(teacher)
+    config = generators.chosen(recipe)
+    teacher = _teacher(recipe, config.diffusion.teacher)
     _check(config, teacher)
-    known = trained.load(teacher, root, form, data)
     place = root / "diffusion" / generators.folder(teacher)
+    if not (place / "chosen").exists():
+        raise FileNotFoundError(
+            f"diffusion.teacher={teacher.generator!r} has no {place}/chosen yet; run "
+            "`python -m experiments.train_diffusion` with "
+            f"--config.generator={teacher.generator} first"
+        )
+    known = trained.load(teacher, root, form, data)
     code = encoding.restore(teacher, place, form)
     if processes.first():
         encoding.save(folder, jax.tree.map(np.asarray, code))
@@ -64,6 +70,16 @@ def lesson(
     examples = _pairs(config, teacher, known, data)
     heldout = np.arange(len(examples.vectors)) % _HELDOUT == 0
     return Lesson(apply, known.params, examples, heldout)
+
+
+def _teacher(recipe: ConfigDict, name: str) -> ConfigDict:
+    """The recipe of the one that teaches."""
+    teacher = recipe.copy_and_resolve_references()
+    teacher.generator = name
+    try:
+        return generators.chosen(teacher)
+    except ValueError as error:
+        raise ValueError(f"in diffusion.teacher: {error}") from None
 
 
 def _check(config: ConfigDict, teacher: ConfigDict) -> None:

@@ -154,9 +154,12 @@ def _others(study: Study, jury: judge.Judge, show: Callable) -> dict[str, float]
         folder = study.samples
         return generated.compare(study.config, data, folder, fits.rows, fits.heldout)
     if min(data.size) < 11:  # The window of the measure.
-        return {"ssim_mean": np.nan}
-    pairs = zip(jury.real, show(_adapters(study, fits.vectors)), strict=True)
-    return {"ssim_mean": float(np.mean([ssim(a, b) for a, b in pairs]))}
+        return {"ssim_heldout_mean": np.nan}
+    rows = np.flatnonzero(fits.heldout)
+    pairs = zip(
+        jury.real[rows], show(_adapters(study, fits.vectors[rows])), strict=True
+    )
+    return {"ssim_heldout_mean": float(np.mean([ssim(a, b) for a, b in pairs]))}
 
 
 def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> None:

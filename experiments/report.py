@@ -47,8 +47,8 @@ _STUDIES = ("structure", "sweep")
 class Study(NamedTuple):
     """A run folder as read.
 
-    `metrics[stage][representation]` holds what is finished, the recipe's own
-    representation first; the base, common to all, stands under "".
+    `metrics[stage][name]` holds what is finished of every representation and every
+    generator, the recipe's own first; the base, common to all, stands under "".
     """
 
     root: pathlib.Path
@@ -71,7 +71,8 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     name = parts.representation_name(config)
     data = dataset.load(config)
     root = run_folder.open_run(config, workdir, data)
-    page = _render(_content(Study(root, config, data, _metrics(root, name)), workdir))
+    metrics = _metrics(root, name, list(config.generators))
+    page = _render(_content(Study(root, config, data, metrics), workdir))
     path = root / "report.html"
     records.write_bytes(path, page.encode())
     print(f"report: {path}", flush=True)
@@ -94,8 +95,8 @@ def _render(content: dict) -> str:
     return environment.get_template("report.html").render(content)
 
 
-def _metrics(root: pathlib.Path, own: str) -> dict[str, dict[str, dict]]:
-    order = [own, *(name for name in adapters.ADAPTERS if name != own)]
+def _metrics(root: pathlib.Path, own: str, rivals: list) -> dict[str, dict[str, dict]]:
+    order = list(dict.fromkeys([own, *rivals, *adapters.ADAPTERS]))
     found = {}
     for stage in (*_STAGES, *_STUDIES):
         names = [""] if stage == "base" else order
@@ -114,6 +115,8 @@ def _content(study: Study, workdir: str) -> dict:
     ]
     data, labels = study.data, study.data.labels
     recipe = records.read_json(study.root / "recipe.json")
+    judged = study.metrics["evaluate"], study.name, list(study.config.generators)
+    rivals = comparison.generators(study.root, *judged)
     share = None if labels is None else np.bincount(labels).min() / len(labels)
     return {
         "config": study.config,
@@ -122,7 +125,7 @@ def _content(study: Study, workdir: str) -> dict:
         "own": own,
         "stages": rows,
         "total": records.total([row["metrics"] for row in rows if row["metrics"]]),
-        "size": (len(data.names), *data.size, data.channels),
+        "size": (int(data.originals.sum()), *data.size, data.channels),
         "values": math.prod((*data.size, data.channels)),
         "shapes": showcase.content(study.root, study.name, data, study.metrics["fit"]),
         "class_share": share,
@@ -130,14 +133,15 @@ def _content(study: Study, workdir: str) -> dict:
         "recipe_text": json.dumps(recipe["recipe"], indent=2),
         "command": _command(workdir),
         "pictures": _pictures(study),
+        "drawn": _drawn(study),
         "representations": comparison.fits(
             study.root, study.metrics["fit"], study.config.fit.learning_rate
         ),
         "structure": comparison.ordered(study.metrics["structure"]),
         "strengths": comparison.strengths(study.metrics["structure"]),
         "sweep": comparison.ordered(study.metrics["sweep"]),
-        "features": _features(own["evaluate"] or {}),
-        "generators": _generators(study),
+        "features": _features(rivals),
+        "generators": rivals,
         "failures": _failures(study),
     }
 
@@ -149,22 +153,13 @@ def _command(workdir: str) -> str | None:
     return f"python -m experiments.pipeline {shlex.join(sys.argv[1:])}"
 
 
-def _features(metrics: dict) -> list[str]:
+def _features(rows: list[dict]) -> list[str]:
     """Names of the feature sets, from keys like `fd_classifier_floor`."""
-    return [k[3:-6] for k in metrics if k.startswith("fd_") and k.endswith("_floor")]
-
-
-def _generators(study: Study) -> list[dict]:
-    """Metrics of the samples, of other representations' samples, of the baselines."""
-    path = study.root / "evaluate" / study.name / "baselines.json"
-    rows = {f"samples, {name}": m for name, m in study.metrics["evaluate"].items()}
-    rows |= records.read_json(path) if path.exists() else {}
-    rows = [{"name": name, **metrics} for name, metrics in rows.items()]
-    for row in rows:
-        for kind in ("function", "weights"):
-            ours, real = (row.get(f"nn_{kind}{x}_median") for x in ("", "_heldout"))
-            row[f"novelty_{kind}"] = ours / real if ours is not None and real else None
-    return rows
+    keys = rows[0] if rows else ()
+    found = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
+    # Distances to the held-out instances alone have keys like another set's.
+    again = {f"{name}_heldout" for name in found}
+    return [name for name in found if name not in again]
 
 
 def _failures(study: Study) -> list[dict]:
@@ -191,6 +186,7 @@ def _pictures(study: Study) -> dict[str, dict | None]:
     return {
         "reconstructions": embed.picture(folder["evaluate"] / "reconstructions.png"),
         "nearest": embed.picture(folder["evaluate"] / "nearest.png", sheet=True),
+        "baselines": embed.picture(folder["evaluate"] / "baselines.png"),
         "samples": embed.picture(folder["samples"] / "samples.png", sheet=True),
         "turntable": embed.picture(folder["samples"] / "turntable.gif"),
         "tsne": embed.picture(folder["analyze"] / "tsne.png"),
@@ -200,6 +196,18 @@ def _pictures(study: Study) -> dict[str, dict | None]:
         "base": embed.curves(study.root / "base", losses[:1], "Base field"),
         "diffusion": embed.curves(folder["diffusion"], losses, "Denoiser"),
     }
+
+
+def _drawn(study: Study) -> dict[str, dict[str, dict]]:
+    """Pictures by generator: curves of sampling, and of rivals their samples."""
+    found = {"curves": {}, "samples": {}}
+    for name in dict.fromkeys([study.name, *study.metrics["samples"]]):
+        curves = study.root / "curves" / name / "curves.png"
+        found["curves"][name] = embed.picture(curves)
+        samples = study.root / "samples" / name / "samples.png"
+        if name != study.name:
+            found["samples"][name] = embed.picture(samples, sheet=True)
+    return {k: {n: x for n, x in some.items() if x} for k, some in found.items()}
 
 
 def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:

@@ -9,11 +9,20 @@ from matplotlib.figure import Figure
 from experiments import dataset, figures, run_folder
 from wsjax import records
 
-OWN = "mlora_asym"
+OWN, RIVAL = "mlora_asym", "few_step"
 MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
-FD = [f"fd_pixel_pca4{end}" for end in ("", "_floor", "_ceiling")]
+ENDS = ("", "_floor", "_ceiling")
 GENERATED = {
-    **dict(zip(FD, (6.0, 1.5, 2.0), strict=True)),
+    **{
+        f"{measure}_pixel_pca4{kind}{end}": value
+        for measure, kind, values in (
+            ("fd", "", (6.0, 1.5, 2.0)),
+            ("fd", "_heldout", (8.0, 2.5, 5.0)),
+            ("precision", "", (0.75, 0.96875, 0.9375)),
+            ("recall", "", (0.5, 0.90625, 0.84375)),
+        )
+        for end, value in zip(ENDS, values, strict=True)
+    },
     **{key + end: 0.0125 for key in MMD for end in ("", "_floor")},
     "nn_function_median": 3.0,
     "nn_function_heldout_median": 4.0,
@@ -22,7 +31,17 @@ GENERATED = {
     "confident_fraction": 0.875,
     "confident_fraction_heldout": 0.95,
     "class_fraction_min": 0.0625,
+    "failed_fraction": 0.0125,
+    "audit_passed": 1.0,
 }
+# What a rival changes of it.
+OTHER = {
+    "fd_pixel_pca4": 7.5,
+    "audit_passed": 0.0,
+    "class_accuracy": 0.625,
+    "class_accuracy_heldout": 0.984375,
+}
+TRAINING = "cpu_seconds_training"
 COST = {"seconds": 61.25, "cpu_seconds": 100.5}
 PROBES = {"one_nn_accuracy": 0.625, "logistic_accuracy": 0.75, "kmeans_ari": 0.4375}
 METRICS = {
@@ -98,9 +117,24 @@ def _write_pictures(folder):
     figures.save_sheet(folder / "samples" / OWN / "samples.png", noise)
     empty = figures.png(Figure())
     records.write_bytes(evaluated / "reconstructions.png", empty)
+    figures.save_sheet(folder / "samples" / RIVAL / "samples.png", noise)
+    records.write_bytes(evaluated / "baselines.png", empty)
+    records.write_bytes(folder / "curves" / RIVAL / "curves.png", empty)
     for name in ("tsne", "dimension", "paths"):
         records.write_bytes(folder / "analyze" / OWN / f"{name}.png", empty)
     records.write_bytes(folder / "structure" / "structure.png", empty)
+
+
+def _write_rival(folder):
+    """Another generator, judged like the first, and what learns nothing."""
+    judged = METRICS["evaluate"] | OTHER
+    records.write_json(folder / "evaluate" / RIVAL / "metrics.json", judged | COST)
+    drawn = folder / "samples" / RIVAL
+    records.write_json(drawn / "metrics.json", METRICS["samples"] | COST)
+    records.write_json(drawn / "manifest.json", {"instances": []})
+    rows = {"gaussian_pca": GENERATED, "add_noise_0.25": GENERATED, RIVAL: judged}
+    records.write_json(folder / "evaluate" / OWN / "baselines.json", rows)
+    records.write_json(folder / "generation.json", {RIVAL: {TRAINING: 1234.4}})
 
 
 def write(folder, config):
@@ -112,8 +146,7 @@ def write(folder, config):
         place = folder / stage if stage == "base" else folder / stage / OWN
         records.write_json(place / "metrics.json", metrics | COST)
     records.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
-    evaluated = folder / "evaluate" / OWN
-    records.write_json(evaluated / "baselines.json", {"gaussian_pca": GENERATED})
+    _write_rival(folder)
     lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
     records.write_lines(folder / "base" / "train.jsonl", lines)
     lines[0]["chosen"] = True

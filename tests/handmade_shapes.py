@@ -5,7 +5,7 @@ import re
 import handmade
 import numpy as np
 import trimesh
-from handmade import OWN
+from handmade import OWN, RIVAL
 
 from configs import shapes
 from wsjax import records
@@ -86,6 +86,7 @@ def write(folder, config):
         rewrite(folder / "structure" / name / "metrics.json", with_chamfer)
     evaluated, sampled = folder / "evaluate" / OWN, folder / "samples" / OWN
     rewrite(evaluated / "metrics.json", lambda m: as_shapes(m) | SETS)
+    rewrite(folder / "evaluate" / RIVAL / "metrics.json", as_shapes)
     rewrite(
         evaluated / "baselines.json",
         lambda rows: {name: as_shapes(m) for name, m in rows.items()},

@@ -8,7 +8,7 @@ import browser
 import handmade
 import numpy as np
 import pytest
-from handmade import NOT_RUN, OWN
+from handmade import NOT_RUN, OWN, RIVAL
 from PIL import Image
 
 from configs import digits, images
@@ -65,7 +65,7 @@ def test_the_page_stands_alone(page, finished):
 def test_numbers_stand_beside_their_references(page):
     text = handmade.text(page)
     for words in (
-        "Total 428.8 703.5",
+        "Total 551.2 904.5",
         "PSNR, mean higher is better 31.33 dB 11.50 dB the base field alone",
         "Failed instances skipped or diverged 1 4 instances in all",
         "lower is better 6.00 1.50 floor: real against real pictures 2.00 ceiling",
@@ -76,10 +76,56 @@ def test_numbers_stand_beside_their_references(page):
         "higher is better 62.5 % 75.0 % on pixels",
         "1 is perfect 0.438 0.562 on pixels",
         "Gaussian in PCA space 6.00 1.50 2.00 4.00× 12.50 12.50 12.50 12.50",
-        "samples, mlora_asym 0.75 0.50 87.5 % 6.2 %",
+        "Smallest class mlora_asym 87.5 % 6.2 % few_step 87.5 % 6.2 % Gaussian in",
     ):
         assert words in text, words
     assert NOT_RUN not in text
+
+
+def _generators(page):
+    """What a reader sees of the section, and of its first table."""
+    _, _, rest = page.partition('<section aria-labelledby="generators">')
+    words = handmade.text(rest.partition("</section>")[0])
+    return words, words.partition(" Audit ")[2].partition(" Distances ")[0]
+
+
+def test_every_generator_has_a_row_in_its_group(page):
+    """Of its own, of the rival, of two that learn nothing, of what is real."""
+    words, table = _generators(page)
+    middle = "8.00 3.20× 75.0 % 50.0 % 0.75 0.50 1.2 %"
+    own = f"6.00 4.00× {middle} – – passed"
+    assert table == (
+        f"Trained on weights, the recipe’s own first {OWN} {own} "
+        f"{RIVAL} 7.50 5.00× {middle} 62.5 % 1,234 failed "
+        f"Learn nothing Gaussian in PCA space {own} training weights + noise, 0.25 "
+        f"{own} Real pictures "
+        "floor: more of them 1.50 1.00× 2.50 1.00× 96.9 % 90.6 % – – – – – – "
+        "ceiling: after fit and latent 2.00 1.33× 5.00 2.00× 93.8 % 84.4 % "
+        "– – – – – –"
+    )
+    assert "on 4 principal components of the pixels to all real pictures, and" in words
+    assert words.count("Distances on") == 1 and "_heldout" not in words
+    assert "must be 0.9 or more, and the FD to held-out pictures below that of" in words
+
+
+def test_a_generator_that_knows_labels_is_set_beside_real_ones(config, folder):
+    path = folder / "evaluate" / OWN / "metrics.json"
+    records.write_json(path, records.read_json(path) | handmade.OTHER)
+    (folder / "generation.json").unlink()
+    _, table = _generators(report.run(config, str(folder)).read_text())
+    assert table.count("1.2 % 62.5 % – failed") == 2
+    assert "96.9 % 90.6 % – – – 98.4 % – – ceiling" in table
+    assert table.endswith("93.8 % 84.4 % – – – – – –")
+
+
+def test_rivals_are_shown_where_the_recipes_own_is_missing(config, folder):
+    baselines = folder / "evaluate" / OWN / "baselines.json"
+    shutil.move(baselines, folder / "evaluate" / RIVAL / "baselines.json")
+    shutil.rmtree(folder / "evaluate" / OWN)
+    words, table = _generators(report.run(config, str(folder)).read_text())
+    assert f"{NOT_RUN}evaluate" in words
+    assert table.startswith(f"Trained on weights {RIVAL} 7.50 5.00×")
+    assert "floor: more of them 1.50" in table and "Gaussian in PCA" in table
 
 
 def test_curves_mark_the_chosen_step(page):
@@ -144,6 +190,13 @@ def test_an_unknown_representation_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_changed_copies_are_not_counted_as_pictures(tmp_path):
+    config = digits.get_config("tiny")
+    config.data.augment = {"copies": 1, "flip": True}
+    text = handmade.text(report.run(config, str(tmp_path)).read_text())
+    assert "48 pictures of 12 × 12 pixels" in text
+
+
 def test_hostile_names_are_text(tmp_path):
     evil = "<img src=x onerror=hacked=1>"
     source = tmp_path / f"{evil}&amp;"
@@ -170,7 +223,7 @@ def test_a_browser_shows_every_picture_and_nothing_sticks_out(page, tmp_path, wi
     assert found["title"] == f"digits as {OWN} weights" and found["broken"] == 0
     assert [alt.split()[0] for alt in found["alts"]] == (
         ["Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
-        + ["Share", "Rows", "Four"]
+        + ["Share", "Rows", "Four", "Sheet", "A", "Quality"]
     )
     assert found["overflow"] == 0
     assert '"start": "ones"' in found["text"]

@@ -121,7 +121,8 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
     ):
         assert words in text, words
     assert NOT_RUN not in text
-    assert not re.search(r"pixel|training picture|real picture", text)
+    shown = text.replace(section(page, "recipe"), "")
+    assert not re.search(r"pixel|training picture|real picture", shown)
 
 
 def test_representations_compare_by_surfaces_on_what_all_have(page, config):
@@ -148,8 +149,10 @@ def test_the_mean_over_the_same_surfaces_has_an_interval(folder):
 
 def test_sets_and_barriers_have_their_tables(page):
     text = section(page, "generators")
-    row = "samples, mlora_asym 2 12.300 10.100 37.5 % 50.0 % 87.5 % 62.5 %"
+    row = "mlora_asym 2 12.300 10.100 37.5 % 50.0 % 87.5 % 62.5 %"
     assert f"1-NNA-CD Floor {row} Distances on 4 principal" in text
+    assert "novelty on the grid must be" in text and "Real shapes floor: more" in text
+    assert text.count("few_step 7.50 5.00×") == 1
     assert "Novelty, on the grid" in text
     text = section(page, "structure")
     assert "PSNR of the fits, dB Barrier, Chamfer 10⁻³ λ = 0.218" in text
@@ -211,7 +214,7 @@ def test_a_browser_draws_the_shapes_and_nothing_sticks_out(
     assert found["broken"] == 0 and found["overflow"] == 0 and not found["hacked"]
     assert [alt.split()[0] for alt in found["alts"]] == (
         ["Generated", "Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
-        + ["Share", "Rows", "Five"]
+        + ["Share", "Rows", "Five", "Sheet", "A", "Quality"]
     )
     result = json.loads(found["text"].partition("RESULT")[2].rpartition("END")[0])
     assert result["fetched"] == []

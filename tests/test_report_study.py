@@ -122,4 +122,4 @@ def test_pictures_of_the_map_are_left_out_where_they_are_missing(folder, name, a
     (folder / "analyze" / OWN / f"{name}.png").unlink()
     page = _page(folder)
     assert f'alt="{alt}' not in page
-    assert page.count("<img") == 8 and NOT_RUN not in handmade.text(page)
+    assert page.count("<img") == 11 and NOT_RUN not in handmade.text(page)

@@ -158,7 +158,7 @@ def scripted(monkeypatch, *losses):
     """Held-out losses one by one; returns those left, and the parameters judged."""
     left, judged = list(losses), []
 
-    def score(key, params, vectors, labels):
+    def score(key, params, examples):
         judged.append(jax.device_get(params))
         return left.pop(0)
 

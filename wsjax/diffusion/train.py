@@ -81,6 +81,7 @@ def diffusion_loss(
     process: Process,
     denoise: Callable,
     clean: jax.Array,
+    *,
     draw: jax.Array | None = None,
 ) -> jax.Array:
     """Loss of one example `clean` `[K]` at a random time (Eq. 6 for `ddpm`), `[]`.
@@ -109,7 +110,7 @@ def _make_example(process: Process, apply: Apply, jitter: float, drop_label: flo
         def denoise(noisy, t):
             return apply(params, noisy, t, label, dropout_key)
 
-        return diffusion_loss(loss_key, process, denoise, clean, draw)
+        return diffusion_loss(loss_key, process, denoise, clean, draw=draw)
 
     return example
 
@@ -226,7 +227,7 @@ def make_score(
             def denoise(noisy, t):
                 return apply(params, noisy, t, label, None)
 
-            return diffusion_loss(key, process, denoise, clean, draw)
+            return diffusion_loss(key, process, denoise, clean, draw=draw)
 
         key = jax.random.fold_in(key, 0)  # The caller keeps the key for later scores.
         keys = jax.random.split(key, (draws, len(examples.vectors)))
