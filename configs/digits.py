@@ -21,9 +21,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config = ConfigDict()
     config.seed = 0
     config.generator = "ours"  # Or a rival that `generators` names.
-    config.generators = generators.beside(
-        paper_steps=2000, hyperdiffusion_steps=6000, labels=True
-    )
+    config.generators = generators.beside(paper_steps=1800, hyperdiffusion_steps=5000)
     config.data = config_dict.create(
         name="digits",
         size=28,  # Pixels per side, upsampled bicubically from 8.
@@ -200,9 +198,7 @@ def _shrink(config: ConfigDict) -> None:
     for name in ("flat_transformer", "tensor_transformer"):
         config.diffusion[name].update(width=16, depth=1, heads=2)
     config.diffusion.pairs = 40
-    config.generators = generators.beside(
-        paper_steps=40, hyperdiffusion_steps=40, labels=True
-    )
+    config.generators = generators.beside(paper_steps=40, hyperdiffusion_steps=40)
     config.base.rehearsal.update(batch=4, steps=3, points=6, every=2)
     config.structure.n = 2
     one = [{"learning_rate": (0.01,)}]

@@ -45,9 +45,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.update(components=256, steps=6000, every=500, draws=4)
     config.diffusion.gram = config_dict.create(instances=12, shrink=2)
     config.sample.update(n=1000, chunk=50)
-    config.generators = generators.beside(
-        paper_steps=2000, hyperdiffusion_steps=12000, labels=False
-    )
+    config.generators = generators.beside(paper_steps=2000, hyperdiffusion_steps=12000)
     if variant == "speed":
         _speed(config.sweep)
     return config

@@ -11,13 +11,12 @@ _PAPER = {"process": "ddpm", "latent": "none", "learning_rate": 5e-4, "batch": 6
 _FORMS = ("lora", "lora_asym", "mlora")  # Through the recipe's own model.
 
 
-def beside(*, paper_steps: int, hyperdiffusion_steps: int, labels: bool) -> ConfigDict:
+def beside(*, paper_steps: int, hyperdiffusion_steps: int) -> ConfigDict:
     """The section `generators` of a recipe: what each changes of it.
 
     Args:
       paper_steps: of the paper's denoisers, for about the CPU time of the recipe's own.
       hyperdiffusion_steps: of HyperDiffusion's, for that of base, fits and denoiser.
-      labels: whether the data have some.
     """
     ddim = {"sampler": "ddim", "steps": 100}
     paper = {**_PAPER, "steps": paper_steps, "every": max(1, paper_steps // 10)}
@@ -45,19 +44,19 @@ def beside(*, paper_steps: int, hyperdiffusion_steps: int, labels: bool) -> Conf
         },
         **{name: {"adapter": {"name": name}} for name in _FORMS},
         # Rectified flow: what the recipe's own draws, learnt along straight paths.
-        "few_step": {
+        "one_step": {
             "diffusion": {
                 "teacher": "ours",
                 # The map is exact, so nothing is dropped; it begins at pure noise.
                 "residual_mlp": {"dropout": 0.0},
                 "flow": {"location": 1.0, "scale": 2.0},
             },
-            "sample": {"sampler": "multistep", "steps": 4},
+            "sample": {"sampler": "ddim", "steps": 1},
+        },
+        # Told the class; of data without classes it is left out.
+        "conditional": {
+            "diffusion": {"conditional": True},
+            "sample": {"guidance": 1.5},
         },
     }
-    if labels:
-        found["conditional"] = {
-            "diffusion": {"conditional": True},
-            "sample": {"guidance": 2.0},
-        }
     return ConfigDict(found)

@@ -7,8 +7,8 @@ def sample() -> ConfigDict:
     """The section `sample` of a recipe."""
     return config_dict.create(
         n=1000,
-        sampler="heun",  # Or "ddim", or "multistep": second order at one call a step.
-        steps=32,
+        sampler="multistep",  # Second order at one call a step; or "ddim", or "heun".
+        steps=16,
         spacing="uniform",  # Of times; "cosine" is finer at both ends.
         chunk=125,  # Samples that are drawn at once.
         # Of a generator that knows labels:

@@ -47,9 +47,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     _fit(config.fit)
     _sweep(config.sweep)
     config.sample.n = 500
-    config.generators = generators.beside(
-        paper_steps=2000, hyperdiffusion_steps=10000, labels=True
-    )
+    config.generators = generators.beside(paper_steps=2000, hyperdiffusion_steps=10000)
     config.structure.update(n=8, points=512)
     if variant == "hyperdiffusion":
         _rival(config)

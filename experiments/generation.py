@@ -12,6 +12,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from experiments import (
+    dataset,
     evaluate,
     fit,
     generators,
@@ -30,10 +31,13 @@ _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
     """Trains and judges all generators; returns what each cost and reached."""
-    rows = {}
+    rows, unlabelled = {}, dataset.load(config).labels is None
     for name in (generators.OURS, *config.generators):
         one = config.copy_and_resolve_references()
         one.generator = name
+        if unlabelled and generators.chosen(one).diffusion.conditional:
+            print(f"{name}: left out, the data have no labels", flush=True)
+            continue
         rows[generators.folder(generators.chosen(one))] = _judged(one, workdir)
     records.write_json(pathlib.Path(workdir) / "generation.json", rows)
     report.run(config, workdir)

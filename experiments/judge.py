@@ -151,6 +151,10 @@ def _compare(config, judge: Judge, name: str, ours, *, floors: bool) -> dict:
             distance, real, ours, rebuilt=rebuilt, **drawing
         )
         found[f"{label}_{name}_heldout"] = heldout(distance)
+    # Squared distances of means and spreads: only these fall as one over the count.
+    found[f"fd_{name}_unlimited"] = equal_count.unlimited(
+        generation.frechet, real, ours, **drawing
+    )
     for label, share in _SHARES.items():
         measure = functools.partial(share, k=config.evaluate.neighbours)
         found[f"{label}_{name}"] = heldout(measure)

@@ -158,7 +158,7 @@ def _features(rows: list[dict]) -> list[str]:
     keys = rows[0] if rows else ()
     found = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
     # Distances to the held-out instances alone have keys like another set's.
-    again = {f"{name}_heldout" for name in found}
+    again = {f"{name}_{end}" for name in found for end in ("heldout", "unlimited")}
     return [name for name in found if name not in again]
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from experiments import dataset, figures, run_folder
 from wsjax import records
 
-OWN, RIVAL = "mlora_asym", "few_step"
+OWN, RIVAL = "mlora_asym", "one_step"
 MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
 ENDS = ("", "_floor", "_ceiling")
 GENERATED = {

@@ -20,7 +20,7 @@ from tests.known_flows import MEAN, SPREAD, K, end_point
 from wsjax import diffusion
 from wsjax.diffusion import train
 
-PUPIL = "few_step"
+PUPIL = "one_step"
 GUIDED = {"steps": 2, "guidance": 2.0, "interval": (0.2, 0.8)}
 
 
@@ -155,7 +155,7 @@ def test_straight_paths_lead_in_one_call_to_where_the_flow_ends():
     ("teacher", "other", "error", "line"),
     [
         ("nobody", {}, ValueError, "in diffusion.teacher: .*'nobody'; choose one of"),
-        (PUPIL, {}, ValueError, "'few_step' cannot teach itself; name another one"),
+        (PUPIL, {}, ValueError, "'one_step' cannot teach itself; name another one"),
         (
             "twin",
             {"diffusion": {"latent": "pca"}},

@@ -124,3 +124,35 @@ def test_sets_of_one_thing_are_refused(counts):
     sets = [normal(n, 2) for n in counts]
     with pytest.raises(ValueError, match="got {}, {}, {}".format(*counts)):
         equal_count.against_heldout(generation.frechet, *sets)
+
+
+def test_without_a_limit_the_distance_of_gaussians_is_the_true_one():
+    """Spread 1 against 1.5 along 20 axes, 1 apart on each: 20 (1 + 0.25)."""
+    finite, found = [], []
+    for seed in range(0, 8, 2):
+        pair = normal(600, 20, seed=seed), 1.0 + 1.5 * normal(300, 20, seed=seed + 1)
+        finite.append(equal_count.at_equal_count(generation.frechet, *pair))
+        found.append(equal_count.unlimited(generation.frechet, *pair))
+        assert abs(found[-1]["floor"]) < 0.1 * finite[-1]["floor"]
+    values, biased = ([x["value"] for x in rows] for rows in (found, finite))
+    assert abs(np.mean(values) - 25) < 0.5 < np.mean(biased) - 25
+
+
+def test_without_a_limit_and_without_floors_the_value_stays_alone():
+    pair = normal(40, 3), normal(15, 3, seed=1)
+    alone = equal_count.unlimited(generation.frechet, *pair, floors=False)
+    assert set(alone) == {"value"}
+
+
+def test_without_a_limit_a_line_over_the_share_is_read_off_exactly():
+    def distance(x, y):
+        return 3.0 + 7.0 / len(x) if x[0] < 100 else 5.0 - 2.0 / len(y)
+
+    samples = 200.0 + normal(50, 1)
+    found = equal_count.unlimited(distance, normal(80, 1), samples, repeats=1)
+    assert found == pytest.approx({"value": 5, "floor": 3})
+
+
+def test_two_counts_are_needed():
+    with pytest.raises(ValueError, match="need sets of 3 or more for two counts"):
+        equal_count.unlimited(generation.frechet, normal(4, 2), normal(4, 2))

@@ -7,11 +7,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits
-from experiments import evaluate, generation, sample, train_diffusion
+from experiments import dataset, evaluate, generation, sample, train_diffusion
 from tests import handmade, runs
 from wsjax import records, store
 
-OWN, PUPIL, OTHER = "mlora_asym", "few_step", "other_form"
+OWN, PUPIL, OTHER = "mlora_asym", "one_step", "other_form"
 NAMES = (OWN, PUPIL, OTHER)
 
 
@@ -111,6 +111,17 @@ def test_one_more_generator_joins_a_finished_study(study, tmp_path):
 
 @pytest.mark.parametrize("binary", [train_diffusion, sample, evaluate])
 def test_an_unknown_generator_is_refused_by_name(binary, study):
-    line = r"generator='nobody'; choose one of \['ours', 'few_step', 'other_form'\]"
+    line = r"generator='nobody'; choose one of \['ours', 'one_step', 'other_form'\]"
     with pytest.raises(ValueError, match=line):
         binary.run(recipe("nobody"), str(study[0]))
+
+
+def test_what_needs_classes_is_left_out_of_data_without(monkeypatch, tmp_path, capsys):
+    config = digits.get_config("tiny")
+    unlabelled = dataset.load(config)._replace(labels=None)
+    monkeypatch.setattr(dataset, "load", lambda config: unlabelled)
+    monkeypatch.setattr(generation, "_judged", lambda config, workdir: {})
+    monkeypatch.setattr(generation.report, "run", lambda config, workdir: None)
+    rows = generation.run(config, str(tmp_path))
+    assert set(rows) == {OWN, *config.generators} - {"conditional"}
+    assert "conditional: left out, the data have no labels" in capsys.readouterr().out

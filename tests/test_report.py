@@ -76,7 +76,7 @@ def test_numbers_stand_beside_their_references(page):
         "higher is better 62.5 % 75.0 % on pixels",
         "1 is perfect 0.438 0.562 on pixels",
         "Gaussian in PCA space 6.00 1.50 2.00 4.00× 12.50 12.50 12.50 12.50",
-        "Smallest class mlora_asym 87.5 % 6.2 % few_step 87.5 % 6.2 % Gaussian in",
+        "Smallest class mlora_asym 87.5 % 6.2 % one_step 87.5 % 6.2 % Gaussian in",
     ):
         assert words in text, words
     assert NOT_RUN not in text

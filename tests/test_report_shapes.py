@@ -152,7 +152,7 @@ def test_sets_and_barriers_have_their_tables(page):
     row = "mlora_asym 2 12.300 10.100 37.5 % 50.0 % 87.5 % 62.5 %"
     assert f"1-NNA-CD Floor {row} Distances on 4 principal" in text
     assert "novelty on the grid must be" in text and "Real shapes floor: more" in text
-    assert text.count("few_step 7.50 5.00×") == 1
+    assert text.count("one_step 7.50 5.00×") == 1
     assert "Novelty, on the grid" in text
     text = section(page, "structure")
     assert "PSNR of the fits, dB Barrier, Chamfer 10⁻³ λ = 0.218" in text

@@ -11,4 +11,4 @@ Conventions, said once:
   * Coordinates and values lie in [-1, 1]; pixels lie in [0, 1] or are uint8.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

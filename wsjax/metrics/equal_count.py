@@ -4,6 +4,7 @@ Distances of finite sets shrink as the sets grow, so they compare at equal count
 """
 
 import collections
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -110,6 +111,62 @@ def against_heldout(
         return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
 
     return _averaged(distance, draw, repeats)
+
+
+def unlimited(
+    distance: Callable[[np.ndarray, np.ndarray], float],
+    real: np.ndarray,
+    samples: np.ndarray,
+    *,
+    floors: bool = True,
+    repeats: int = 8,
+    seed: int = 0,
+) -> dict[str, float]:
+    """A distance as sets without end would have it (Chong & Forsyth 2020).
+
+    What a finite count adds to a Fréchet distance falls as one over the count: the
+    distances of `at_equal_count` at a quarter to all of the count lie on a straight
+    line over it, and its value at 0 is taken.
+
+    Args:
+      distance: `distance(x, y) -> float` of two sets.
+      real: `[N, F]` real things.
+      samples: `[M, F]` generated ones.
+      floors: False leaves the floor out.
+      repeats: number of random splits that are averaged at each count.
+      seed: of the splits.
+
+    Returns:
+      `{"value": ..., "floor": ...}`; the floor is 0 but for chance, and so may any
+      value near it be negative.
+
+    Raises:
+      ValueError: as `at_equal_count`, or if sets are too small for two counts.
+    """
+    real, samples = np.asarray(real), np.asarray(samples)
+    most = _equal_count(len(real) // 2, len(samples))
+    counts = sorted({max(2, round(share * most)) for share in (0.25, 0.35, 0.5, 1.0)})
+    if len(counts) < 2:
+        raise ValueError(f"need sets of 3 or more for two counts, got {most}")
+    generator = np.random.default_rng(seed)
+
+    def draw(count: int) -> dict[str, np.ndarray]:
+        shuffled = generator.permutation(len(real))
+        drawn = generator.permutation(len(samples))[:count]
+        sets = {"reference": real[shuffled[:count]], "value": samples[drawn]}
+        others = real[shuffled[count : 2 * count]]
+        return sets | {"floor": others} if floors else sets
+
+    lines = [
+        # Small sets scatter more, and there are more of them.
+        _averaged(distance, functools.partial(draw, count), repeats * (most // count))
+        for count in counts
+    ]
+    share = 1.0 / np.array(counts)
+    return {
+        name: float(np.polyfit(share, [line[name] for line in lines], 1)[1])
+        for name in lines[0]
+    }
 
 
 def _averaged(distance: Callable, draw: Callable, repeats: int) -> dict[str, float]:
