@@ -50,7 +50,7 @@ def read(root, name=trained_runs.NAME):
 def test_without_labels_samples_have_none(draw):
     root, metrics = draw(False)
     weights, instances = read(root)
-    assert metrics["denoiser_calls"] == 7 and metrics["n"] == 12
+    assert metrics["denoiser_calls"] == 4 and metrics["n"] == 12
     assert not any("label" in instance for instance in instances)
     assert len(np.unique(weights[:, 0, 0])) == 12
     again = draw(False, chunk=4)[0]  # Nor does it matter how many are drawn at once.
@@ -102,10 +102,10 @@ def test_one_class_lies_in_a_folder_of_its_own(draw):
 def test_guidance_changes_samples_in_its_interval_and_is_paid_for(draw):
     plain, _ = read(draw(True)[0])
     root, metrics = draw(True, guidance=2.0, interval=(0.5, 1.0))
-    assert metrics["denoiser_calls"] == 7 + 5  # Heun's looks twice at 0.5 and 0.75.
+    assert metrics["denoiser_calls"] == 4 + 3  # Twice at 1, 0.75 and 0.5.
     assert np.all(read(root)[0][:, 0, 0] != plain[:, 0, 0])
     root, metrics = draw(True, guidance=2.0, interval=(0.3, 0.4))
-    assert metrics["denoiser_calls"] == 7  # None of the four times lies there.
+    assert metrics["denoiser_calls"] == 4  # None of the four times lies there.
     np.testing.assert_allclose(read(root)[0], plain, atol=1e-5)
     manifest = store.manifest(root / "samples" / trained_runs.NAME)
     assert manifest["guidance"] == 2.0 and manifest["interval"] == [0.3, 0.4]
@@ -201,12 +201,12 @@ def test_curves_hold_every_sampler_and_every_weight(draw):
     np.testing.assert_allclose(at_one, at_one[0], rtol=1e-4)
     assert f"{fd}_heun_2_calls" not in metrics and f"{fd}_ddim_2_calls" in metrics
     for key in (fd, "class_accuracy", "novelty_function"):
-        assert metrics[f"{key}_weight_1"] == metrics[f"{key}_heun_1_calls"]
+        assert metrics[f"{key}_weight_1"] == metrics[f"{key}_multistep_1_calls"]
     assert metrics["diversity_weight_1"] != metrics["diversity_weight_2"]
     assert 0 < metrics[f"{fd}_floor"] and metrics["class_accuracy_heldout"] > 0.5
     sheets = {path.name for path in folder.glob("*.png")}
     weights = {"weight_1.png", "weight_2.png"}
-    assert sheets == {"calls_0001.png", "curves.png"} | weights
+    assert sheets == {"calls_0001.png", "calls_0002.png", "curves.png"} | weights
 
 
 def test_without_labels_there_is_no_weight_to_try(draw):
