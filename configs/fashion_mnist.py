@@ -4,8 +4,8 @@
       --workdir=runs/fashion_mnist --config.data.path=fashion_mnist.npz
 
 10,000 pictures, 2,000 of them held out, of 507 numbers each, seed 0: 28.4 dB, FD 2.6
-times its floor at novelty 1.08, drawn with 63 calls of Heun's sampler. The denoiser took
-536 CPU-seconds.
+times its floor at novelty 1.08, drawn with 63 calls of Heun's sampler. The denoiser
+took 536 CPU-seconds.
 
 `configs/fashion_mnist.py:tiny` runs the same code on pictures drawn on the spot, in
 seconds. What is not named here is as in configs/digits.py.
