@@ -140,9 +140,6 @@ def generators(
     rows += [{"name": name, "kind": "trivial", **row} for name, row in trivial.items()]
     for row in rows:
         row["own"] = row["name"] == own
-        for kind in ("function", "weights"):
-            ours, real = (row.get(f"nn_{kind}{x}_median") for x in ("", "_heldout"))
-            row[f"novelty_{kind}"] = ours / real if ours is not None and real else None
     return rows + [_end(rows[0], end) for end in ("floor", "ceiling") if rows]
 
 

@@ -149,6 +149,8 @@ def _with_copies(
     source: images.Images, heldout: np.ndarray, *, copies: int = 0, **changes
 ) -> tuple[images.Images, np.ndarray]:
     """Pictures, then changed copies of the training part; and what is held out."""
+    if not copies:
+        return source, heldout
     rows = np.flatnonzero(~heldout)
     pixels = [source.pixels] + [
         augment.augmented(source.pixels[rows], copy, **changes)

@@ -89,9 +89,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         vectors = np.asarray(encode(adapters))
         return judge.Made(n, adapters, show(adapters), vectors, labels)
 
-    vectors = np.asarray(encode(_adapters(study, fits.vectors)))
-    rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
-    jury = judge.make(config, data, fits.rows, fits.heldout, vectors, rebuilt)
+    jury = judge.of_fits(config, data, form, fits, codec, show)
     made = seen(*_samples(study))
     metrics = judge.figures(config, jury, made)
     view = views.make(config, form, data)

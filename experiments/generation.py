@@ -38,7 +38,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
         if unlabelled and generators.chosen(one).diffusion.conditional:
             print(f"{name}: left out, the data have no labels", flush=True)
             continue
-        rows[generators.folder(generators.chosen(one))] = _judged(one, workdir)
+        rows[generators.folder(one)] = _judged(one, workdir)
     records.write_json(pathlib.Path(workdir) / "generation.json", rows)
     report.run(config, workdir)
     _print_table(rows)

@@ -1,15 +1,18 @@
 """What samples are held against, and every figure of one generator."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import dataset, spaces
+from experiments import dataset, parts, spaces
 from wsjax.metrics import equal_count, features, generation
 from wsjax.metrics.audit import audit
+from wsjax.types import Codec
 
 _DISTANCES = {
     "fd": generation.frechet,
@@ -84,6 +87,17 @@ def make(
     for kind, (train, out, _) in _sides(judge).items():
         known[f"nn_{kind}_heldout_median"] = _nearest(out, train)
     return judge
+
+
+def of_fits(
+    config: ConfigDict, data: dataset.Data, form, fits, codec: Codec, show: Callable
+) -> Judge:
+    """The judge, by `make`, of samples that come out of `codec`; `parts.show` shows."""
+    entries = parts.entries(form, fits.first)
+    encode = jax.jit(jax.vmap(lambda x: codec.encode(entries.decode(x))))
+    vectors = np.asarray(encode(fits.vectors))
+    rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
+    return make(config, data, fits.rows, fits.heldout, vectors, rebuilt)
 
 
 def first_feature(judge: Judge) -> str:

@@ -52,9 +52,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     sample.check(config, generator.classes)
     fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
     show = parts.show(form, data)
-    jury = _jury(config, data, form, fits, generator, show)
-    draw = _drawing(config, data, generator, show)
+    jury = judge.of_fits(config, data, form, fits, generator.codec, show)
+    # The curves show the first feature space alone.
     feature, known = judge.first_feature(jury), None
+    jury = jury._replace(features={feature: jury.features[feature]})
+    draw = _drawing(config, data, generator, show)
 
     calls, weights = {}, {}
     for name, n, make in tqdm(list(_by_calls(config, draw)), desc="calls"):
@@ -77,17 +79,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
     metrics |= records.since(clock)
     return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
-
-
-def _jury(config, data: dataset.Data, form, fits, generator, show) -> judge.Judge:
-    """What samples are held against, in the first feature space of an evaluation."""
-    entries, codec = parts.entries(form, fits.first), generator.codec
-    vectors = jax.jit(jax.vmap(lambda x: codec.encode(entries.decode(x))))(fits.vectors)
-    rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
-    parted = fits.rows, fits.heldout, np.asarray(vectors)
-    jury = judge.make(config, data, *parted, rebuilt)
-    first = judge.first_feature(jury)
-    return jury._replace(features={first: jury.features[first]})
 
 
 def _drawing(config, data: dataset.Data, generator, show) -> Callable:

@@ -47,19 +47,8 @@ def at_equal_count(
     """
     real, samples = np.asarray(real), np.asarray(samples)
     count = _equal_count(len(real) // 2, len(samples))
-    generator = np.random.default_rng(seed)
-
-    def draw() -> dict[str, np.ndarray]:
-        shuffled = generator.permutation(len(real))
-        others = shuffled[count : 2 * count]
-        drawn = samples[generator.permutation(len(samples))[:count]]
-        sets = {"reference": real[shuffled[:count]], "value": drawn}
-        if not floors:
-            return sets
-        sets["floor"] = real[others]
-        return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
-
-    return _averaged(distance, draw, repeats)
+    draw = _halves(np.random.default_rng(seed), real, samples, rebuilt, floors=floors)
+    return _averaged(distance, functools.partial(draw, count), repeats)
 
 
 def against_heldout(
@@ -148,15 +137,7 @@ def unlimited(
     counts = sorted({max(2, round(share * most)) for share in (0.25, 0.35, 0.5, 1.0)})
     if len(counts) < 2:
         raise ValueError(f"need sets of 3 or more for two counts, got {most}")
-    generator = np.random.default_rng(seed)
-
-    def draw(count: int) -> dict[str, np.ndarray]:
-        shuffled = generator.permutation(len(real))
-        drawn = generator.permutation(len(samples))[:count]
-        sets = {"reference": real[shuffled[:count]], "value": samples[drawn]}
-        others = real[shuffled[count : 2 * count]]
-        return sets | {"floor": others} if floors else sets
-
+    draw = _halves(np.random.default_rng(seed), real, samples, None, floors=floors)
     lines = [
         # Small sets scatter more, and there are more of them.
         _averaged(distance, functools.partial(draw, count), repeats * (most // count))
@@ -167,6 +148,25 @@ def unlimited(
         name: float(np.polyfit(share, [line[name] for line in lines], 1)[1])
         for name in lines[0]
     }
+
+
+def _halves(generator, real, samples, rebuilt, *, floors: bool) -> Callable:
+    """`draw(count) -> sets` of that size from two halves of `real` and from `samples`.
+
+    Each draw goes on with the same generator.
+    """
+
+    def draw(count: int) -> dict[str, np.ndarray]:
+        shuffled = generator.permutation(len(real))
+        others = shuffled[count : 2 * count]
+        drawn = samples[generator.permutation(len(samples))[:count]]
+        sets = {"reference": real[shuffled[:count]], "value": drawn}
+        if not floors:
+            return sets
+        sets["floor"] = real[others]
+        return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
+
+    return draw
 
 
 def _averaged(distance: Callable, draw: Callable, repeats: int) -> dict[str, float]:
