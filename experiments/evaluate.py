@@ -137,11 +137,11 @@ def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str
         for name, rows in trivial.draws(config, study.fits).items()
     }
     sheets.baselines(study.folder, view, made)
-    unasked = np.full(n, -1)
-    found = {
-        name: judge.figures(config, jury, seen(n, adapters, unasked), like=like)
-        for name, adapters in made.items()
-    }
+    unasked, brief, found = np.full(n, -1), judge.briefly(jury), {}
+    for name, adapters in made.items():
+        # The other strengths of noise are there for the audit alone.
+        by = brief if name.startswith("add_noise_") else jury
+        found[name] = judge.figures(config, by, seen(n, adapters, unasked), like=like)
     return {name: m | judge.audited(jury, m, found) for name, m in found.items()}
 
 

@@ -105,6 +105,12 @@ def first_feature(judge: Judge) -> str:
     return next(iter(judge.features))
 
 
+def briefly(judge: Judge) -> Judge:
+    """The same judge with no feature space but that of the audit."""
+    name = first_feature(judge)
+    return judge._replace(features={name: judge.features[name]})
+
+
 def figures(
     config: ConfigDict, judge: Judge, made: Made, *, like: dict | None = None
 ) -> dict[str, float]:

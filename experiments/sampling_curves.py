@@ -53,9 +53,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
     show = parts.show(form, data)
     jury = judge.of_fits(config, data, form, fits, generator.codec, show)
-    # The curves show the first feature space alone.
-    feature, known = judge.first_feature(jury), None
-    jury = jury._replace(features={feature: jury.features[feature]})
+    jury, feature, known = judge.briefly(jury), judge.first_feature(jury), None
     draw = _drawing(config, data, generator, show)
 
     calls, weights = {}, {}
