@@ -42,7 +42,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.update(components=192, steps=12000, every=1000, draws=2)
     config.diffusion.residual_mlp.update(width=320, dropout=0.05)
     config.sample.n = 2000
-    config.generators = generators.beside(paper_steps=6000, hyperdiffusion_steps=16000)
+    config.generators = generators.beside(paper_steps=12500, hyperdiffusion_steps=23000)
     return config
 
 

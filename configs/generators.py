@@ -18,7 +18,7 @@ def beside(*, paper_steps: int, hyperdiffusion_steps: int) -> ConfigDict:
       paper_steps: of the paper's denoisers, for about the CPU time of the recipe's own.
       hyperdiffusion_steps: of HyperDiffusion's, for that of base, fits and denoiser.
     """
-    ddim = {"sampler": "ddim", "steps": 100}
+    ddim = {"sampler": "ddim", "steps": 100, "spacing": "uniform"}
     paper = {**_PAPER, "steps": paper_steps, "every": max(1, paper_steps // 10)}
     found = {
         # Section 3.5 of the paper, and its control without the hierarchy.
