@@ -108,6 +108,18 @@ def test_every_generator_has_a_row_in_its_group(page):
     assert "must be 0.9 or more, and the FD to held-out pictures below that of" in words
 
 
+def test_in_a_space_stand_those_that_were_judged_in_it(config, folder):
+    path = folder / "evaluate" / OWN / "metrics.json"
+    found = records.read_json(path)
+    again = {k.replace("pixel_pca4", "random_conv"): v for k, v in found.items()}
+    records.write_json(path, found | again)
+    report.run(config, str(folder))
+    text = handmade.text((folder / "report.html").read_text())
+    table = text[text.index("Distances on features of a random") :]
+    table = table[: table.index("Classes")]
+    assert OWN in table and RIVAL not in table and "training weights" not in table
+
+
 def test_a_generator_that_knows_labels_is_set_beside_real_ones(config, folder):
     path = folder / "evaluate" / OWN / "metrics.json"
     records.write_json(path, records.read_json(path) | handmade.OTHER)
