@@ -53,7 +53,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
     show = parts.show(form, data)
     jury = judge.of_fits(config, data, form, fits, generator.codec, show)
-    jury, feature, known = judge.briefly(jury), judge.first_feature(jury), None
+    jury, known = judge.briefly(jury), None
+    feature = judge.first_feature(jury)
     draw = _drawing(config, data, generator, show)
 
     calls, weights = {}, {}
