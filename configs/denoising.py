@@ -38,7 +38,8 @@ def diffusion() -> ConfigDict:
     # Of moving averages of the parameters; the best on held-out weights is sampled.
     diffusion.decays = (0.99, 0.998)
     diffusion.conditional = False  # Whether the denoiser is told the labels,
-    diffusion.drop_label = 0.1  # and the share of them that it is not told.
+    diffusion.clusters = 0  # or else the cluster in the latent, of so many; 0: neither.
+    diffusion.drop_label = 0.1  # Share of instances of which it is told nothing.
     diffusion.accumulate = 1  # Parts that a batch is worked on in, to save memory.
     diffusion.devices = 0  # Of each process; 0: every accelerator, of a CPU one.
     diffusion.jitter = 0.0  # Noise on the data, in standard deviations.

@@ -6,7 +6,13 @@ makes any binary work for one.
 
 from ml_collections import ConfigDict
 
-_PAPER = {"process": "ddpm", "latent": "none", "learning_rate": 5e-4, "batch": 64}
+_PAPER = {
+    "process": "ddpm",
+    "latent": "none",
+    "clusters": 0,
+    "learning_rate": 5e-4,
+    "batch": 64,
+}
 
 _FORMS = ("lora", "lora_asym", "mlora")  # Through the recipe's own model.
 
@@ -55,7 +61,7 @@ def beside(*, paper_steps: int, hyperdiffusion_steps: int) -> ConfigDict:
         },
         # Told the class; of data without classes it is left out.
         "conditional": {
-            "diffusion": {"conditional": True},
+            "diffusion": {"conditional": True, "clusters": 0},
             "sample": {"guidance": 1.5},
         },
     }

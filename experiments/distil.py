@@ -15,7 +15,7 @@ import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import dataset, encoding, generators, parts, processes, trained
+from experiments import conditions, encoding, generators, parts, processes, trained
 from wsjax import fit
 from wsjax.diffusion.train import Examples
 
@@ -66,8 +66,8 @@ def lesson(
     code = encoding.restore(teacher, place, form)
     if processes.first():
         encoding.save(folder, jax.tree.map(np.asarray, code))
-    _, apply = parts.denoiser(config, form, known.classes)
-    examples = _pairs(config, teacher, known, data)
+    _, apply = parts.denoiser(config, form, len(known.shares))
+    examples = _pairs(config, teacher, known)
     heldout = np.arange(len(examples.vectors)) % _HELDOUT == 0
     return Lesson(apply, known.params, examples, heldout)
 
@@ -92,6 +92,7 @@ def _check(config: ConfigDict, teacher: ConfigDict) -> None:
         ("diffusion", "denoiser"),
         ("diffusion", "latent"),
         ("diffusion", "conditional"),
+        ("diffusion", "clusters"),
     ]:
         ours, theirs = config[section][key], teacher[section][key]
         if ours != theirs:
@@ -101,7 +102,7 @@ def _check(config: ConfigDict, teacher: ConfigDict) -> None:
             )
 
 
-def _pairs(config: ConfigDict, teacher: ConfigDict, known, data: dataset.Data):
+def _pairs(config: ConfigDict, teacher: ConfigDict, known: trained.Trained):
     """Noise, and what the teacher's own way of sampling makes of it."""
     options, n = teacher.sample, config.diffusion.pairs
     end = trained.ender(
@@ -112,6 +113,6 @@ def _pairs(config: ConfigDict, teacher: ConfigDict, known, data: dataset.Data):
     )
     many = fit.over_instances(end, chunk=options.chunk, group=8 * options.chunk)
     noise = jax.random.normal(parts.keys(config)["pairs"], (n, known.size), jnp.float32)
-    labels = trained.labels(teacher, data, n).astype(np.int32)
+    labels = conditions.spread(known.shares, n, seed=config.seed)
     noise = np.asarray(noise)
     return Examples(many(known.params, noise, labels), labels, noise)

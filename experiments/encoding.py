@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import dataset, parts
+from experiments import conditions, dataset, parts
 from wsjax import checkpoint, coords, latent, store, tree
 from wsjax.types import Codec
 
@@ -57,7 +57,20 @@ def fitted(
 def make(
     config: ConfigDict, form: parts.Representation, fits: Fitted, data: dataset.Data
 ) -> dict[str, np.ndarray]:
-    """Statistics and latent of the training instances (`wsjax.latent`)."""
+    """Statistics, latent and clusters of the training instances (`wsjax.latent`)."""
+    encoding = _latent(config, form, fits, data)
+    vectors = project(fits.vectors[~fits.heldout], encoding)
+    return encoding | conditions.clusters(config, np.asarray(vectors))
+
+
+def project(entries: np.ndarray, encoding: dict) -> jax.Array:
+    """Free entries `[N, K]` of instances as the denoiser's vectors `[N, M]`."""
+    return jax.jit(jax.vmap(latent.project, (0, None)))(entries, encoding)
+
+
+def _latent(
+    config: ConfigDict, form: parts.Representation, fits: Fitted, data: dataset.Data
+) -> dict[str, np.ndarray]:
     kind = config.diffusion.latent
     if kind not in LATENTS:
         raise ValueError(f"diffusion.latent={kind!r}; choose one of {LATENTS}")
@@ -91,28 +104,6 @@ def _places(config: ConfigDict, data: dataset.Data, rows: np.ndarray) -> np.ndar
     return np.broadcast_to(grid, (len(rows), *grid.shape))
 
 
-def labels(config: ConfigDict, data: dataset.Data) -> np.ndarray:
-    """What the denoiser is told of every instance, `[N]` int32: -1 for nothing.
-
-    Raises:
-      ValueError: if the recipe wants labels and the data set has none.
-    """
-    if not config.diffusion.conditional:
-        return np.full(len(data.names), -1, np.int32)
-    if data.labels is None:
-        raise ValueError(
-            f"diffusion.conditional=True needs labels, but data.name="
-            f"{config.data.name!r} has none here; give the data set labels or leave "
-            "diffusion.conditional=False"
-        )
-    return np.asarray(data.labels, np.int32)
-
-
-def classes(config: ConfigDict, data: dataset.Data) -> int:
-    """How many labels the denoiser knows; 0 if it is told none."""
-    return int(labels(config, data).max()) + 1
-
-
 def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:
     """Writes the encoding beside the checkpoints of the denoiser."""
     checkpoint.save(folder / "encoding", 0, encoding)
@@ -122,11 +113,13 @@ def restore(
     config: ConfigDict, folder: pathlib.Path, form: parts.Representation
 ) -> dict[str, jax.Array]:
     """Reads the encoding that belongs to a trained denoiser."""
-    k = len(latent.groups(form.adapter.free(form.base)))
+    k = m = len(latent.groups(form.adapter.free(form.base)))
     shapes = {"mean": (k,), "scale": (k,)}
     if config.diffusion.latent != "none":
         m = config.diffusion.components
         shapes |= {"project": (k, m), "lift": (m, k)}
+    if g := config.diffusion.clusters:
+        shapes |= {"centres": (g, m), "shares": (g,)}
     like = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     return jax.tree.map(jnp.asarray, checkpoint.restore(folder / "encoding", 0, like))
 

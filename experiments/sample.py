@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import (
+    conditions,
     dataset,
     figures,
     generated,
@@ -50,9 +51,10 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     parts.need(root / "diffusion" / name / "chosen", "train_diffusion")
     form = parts.representation(config, root, data.channels)
     generator = trained.load(config, root, form, data)
-    check(config, generator.classes)
+    check(config, generator.shares)
     draw, labels = _drawing(config, root, form, data, generator)
-    _draw_all(config, folder, draw, generator.params, labels)
+    classes = conditions.classes(config, labels)
+    _draw_all(config, folder, draw, generator.params, labels, classes)
     description = {"representation": form.name, "generator": name}
     manifest = store.finish(folder, description | _asked(config))
 
@@ -60,7 +62,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     weights, instances = store.load(folder, like=first)
     done = store.done(instances)
     good, view = tree.row(weights, done), views.make(config, form, data)
-    _save_sheet(folder / "samples.png", view, good, labels[done])
+    _save_sheet(folder / "samples.png", view, good, classes[done])
     clock = records.now()
     made = {} if data.shapes is None else generated.mesh_all(config, form, folder, good)
     metrics = {
@@ -89,15 +91,18 @@ def folder_name(config: ConfigDict) -> str:
     return name
 
 
-def check(config: ConfigDict, classes: int) -> None:
-    """Refuses what a generator of so many classes, 0 for none, cannot draw.
+def check(config: ConfigDict, shares: np.ndarray) -> None:
+    """Refuses what a generator told labels of these shares, or none, cannot draw.
 
     Raises:
       ValueError: naming the option, and the way out.
     """
-    options = config.sample
-    asked = {"label": options.label is not None, "guidance": options.guidance != 1.0}
-    for name in [name for name, given in asked.items() if given and not classes]:
+    options, classes = config.sample, len(shares)
+    wanting = {
+        "label": options.label is not None and not config.diffusion.conditional,
+        "guidance": options.guidance != 1.0 and not classes,
+    }
+    for name in [name for name, wants in wanting.items() if wants]:
         raise ValueError(
             f"sample.{name}={options[name]} needs a generator that was told labels, "
             f"found diffusion.conditional=False; train one with "
@@ -149,13 +154,13 @@ def _drawing(
 ) -> tuple[Callable, np.ndarray]:
     """`draw(params, key, label) -> (adapter, whether finite)` and the labels `[n]`."""
     options, near, begin = config.sample, None, 1.0
-    labels = trained.labels(config, data, options.n)
+    labels = conditions.spread(generator.shares, options.n, seed=config.seed)
     if options.near is not None:
         begin = options.strength
         row, adapter = _instance(root / "fit" / form.name, options.near, form)
         near = generator.codec.encode(adapter), begin
-        if generator.classes:  # What it is, unless the recipe wants something else.
-            labels[:] = data.labels[row]
+        # What it is, unless the recipe wants something else.
+        labels[:] = _told(config, generator, data, row, near[0])
     if options.label is not None:
         labels[:] = options.label
     draw = trained.drawer(
@@ -166,6 +171,13 @@ def _drawing(
         near=near,
     )
     return draw, labels
+
+
+def _told(config: ConfigDict, generator, data, row: int, vector: jax.Array) -> int:
+    """What the generator was told of an encoded instance."""
+    if generator.centres is not None:
+        return int(conditions.cluster(vector[None], generator.centres)[0])
+    return data.labels[row] if config.diffusion.conditional else conditions.NONE
 
 
 def _instance(folder: pathlib.Path, name: str, form: parts.Representation):
@@ -187,7 +199,9 @@ def _instance(folder: pathlib.Path, name: str, form: parts.Representation):
     return row, jax.tree.map(jnp.asarray, adapter)
 
 
-def _draw_all(config: ConfigDict, folder: pathlib.Path, draw, params, labels) -> None:
+def _draw_all(
+    config: ConfigDict, folder: pathlib.Path, draw, params, labels, classes
+) -> None:
     draw_many = fit.over_instances(draw, chunk=config.sample.chunk, group=_GROUP)
     keys = jax.random.split(parts.keys(config)["sample"], config.sample.n)
     bar = tqdm(total=len(keys), desc="sample", unit="field")
@@ -202,7 +216,7 @@ def _draw_all(config: ConfigDict, folder: pathlib.Path, draw, params, labels) ->
                     "status": store.DONE if ok else "failed: weights not finite",
                     **({"label": int(label)} if label >= 0 else {}),
                 }
-                for i, (ok, label) in enumerate(zip(good, labels[part], strict=True))
+                for i, (ok, label) in enumerate(zip(good, classes[part], strict=True))
             ]
             cost = records.since(clock)
             store.write_shard(folder, store.Shard(begin, weights, instances, cost))

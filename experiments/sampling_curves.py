@@ -19,6 +19,7 @@ from scipy.spatial.distance import pdist
 from tqdm import tqdm
 
 from experiments import (
+    conditions,
     dataset,
     encoding,
     figures,
@@ -49,7 +50,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return metrics
     clock, form = records.now(), parts.representation(config, root, data.channels)
     generator = trained.load(config, root, form, data)
-    sample.check(config, generator.classes)
+    sample.check(config, generator.shares)
     fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
     show = parts.show(form, data)
     jury = judge.of_fits(config, data, form, fits, generator.codec, show)
@@ -65,7 +66,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         if name == config.sample.sampler:
             _save(folder / f"calls_{n:04d}.png", view, shown)
     own = config.sample.sampler, config.sample.steps
-    for weight in tqdm(config.sample.weights if generator.classes else (), desc="told"):
+    told = config.diffusion.conditional
+    for weight in tqdm(config.sample.weights if told else (), desc="told"):
         made, shown = draw(*own, weight)
         known = judge.figures(config, jury, made, like=known)
         found = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
@@ -87,7 +89,8 @@ def _drawing(config, data: dataset.Data, generator, show) -> Callable:
     """
     options = config.sample
     keys = jax.random.split(parts.keys(config)["sample"], options.n)
-    labels = trained.labels(config, data, options.n)
+    labels = conditions.spread(generator.shares, options.n, seed=config.seed)
+    classes = conditions.classes(config, labels)
     encode = jax.jit(jax.vmap(generator.codec.encode))
 
     def draw(name: str, steps: int, weight: float):
@@ -101,7 +104,7 @@ def _drawing(config, data: dataset.Data, generator, show) -> Callable:
         adapters, good = many(generator.params, keys, labels)
         fine = tree.row(adapters, good)
         vectors = np.asarray(encode(fine))
-        made = judge.Made(options.n, fine, show(fine), vectors, labels[good])
+        made = judge.Made(options.n, fine, show(fine), vectors, classes[good])
         return made, adapters
 
     return draw

@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import (
+    conditions,
     dataset,
     distil,
     encoding,
@@ -75,10 +76,11 @@ def _lesson(config: ConfigDict, root, folder, form, data) -> distil.Lesson:
     if _newest(folder / "encoding") is None:
         encoding.save(folder, encoding.make(config, form, fits, data))
     code = encoding.restore(config, folder, form)
-    encode = jax.jit(jax.vmap(latent.project, (0, None)))
-    labels = encoding.labels(config, data)[fits.rows]
-    examples = train.Examples(np.asarray(encode(fits.vectors, code)), labels)
-    module, apply = parts.denoiser(config, form, encoding.classes(config, data))
+    vectors = np.asarray(encoding.project(fits.vectors, code))
+    labels = conditions.labels(config, data, code, vectors, fits.rows)
+    examples = train.Examples(vectors, labels)
+    count = len(conditions.shares(config, data, code))
+    module, apply = parts.denoiser(config, form, count)
     params = module.init(
         parts.keys(config)["denoiser"],
         jnp.zeros(latent.size(code)),

@@ -10,7 +10,7 @@ import numpy as np
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import dataset, encoding, generators, parts
+from experiments import conditions, encoding, generators, parts
 from wsjax import checkpoint, latent
 from wsjax.diffusion import SAMPLERS, guided, noised
 from wsjax.fit.instance import finite
@@ -21,8 +21,9 @@ class Trained(NamedTuple):
     """A denoiser with what belongs to it.
 
     `params` of `apply(params, noisy, t, label, key)`; `process` that it was trained on;
-    `codec` between adapters and its vectors of `size` numbers; `classes` that it knows,
-    0 if it was told none.
+    `codec` between adapters and its vectors of `size` numbers; `shares` `[G]` of the
+    training instances of which it was told each label; `centres` `[G, size]` if these
+    are clusters.
     """
 
     params: ArrayTree
@@ -30,7 +31,8 @@ class Trained(NamedTuple):
     process: Process
     codec: Codec
     size: int
-    classes: int
+    shares: np.ndarray
+    centres: jax.Array | None
 
 
 def load(
@@ -46,8 +48,8 @@ def load(
     parts.need(folder / "chosen", "train_diffusion")
     code = encoding.restore(config, folder, form)
     first = parts.start(root / "fit" / form.name, form)
-    size, classes = latent.size(code), encoding.classes(config, data)
-    module, apply = parts.denoiser(config, form, classes)
+    size, shares = latent.size(code), conditions.shares(config, data, code)
+    module, apply = parts.denoiser(config, form, len(shares))
     like = jax.jit(module.init, static_argnames="train")(
         jax.random.key(0), jnp.zeros(size), jnp.zeros(()), jnp.asarray(-1), train=False
     )
@@ -57,7 +59,8 @@ def load(
         parts.process(config),
         encoding.codec(form, first, code),
         size,
-        classes,
+        shares,
+        code.get("centres"),
     )
 
 
@@ -128,9 +131,3 @@ def ender(
         return sampler(known if weight == 1.0 else pushed, start)
 
     return end
-
-
-def labels(config: ConfigDict, data: dataset.Data, n: int) -> np.ndarray:
-    """Labels `[n]` as frequent as in the training part; -1 without any."""
-    seen = encoding.labels(config, data)[~data.heldout]
-    return np.random.default_rng(config.seed).choice(seen, n)

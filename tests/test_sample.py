@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import dataset, sample, sampling_curves, trained
+from experiments import conditions, dataset, sample, sampling_curves, trained
 from tests import trained_runs
 from tests.known_flows import MEAN, K, denoiser
 from wsjax import diffusion, store
@@ -57,28 +57,13 @@ def test_without_labels_samples_have_none(draw):
     np.testing.assert_allclose(read(again)[0], weights, rtol=1e-4)
 
 
-def test_labels_are_drawn_as_often_as_they_are_in_the_training_part():
-    config = trained_runs.recipe(conditional=True)
-    data = dataset.load(config)
-    found = trained.labels(config, data, 20_000)
-    expected = np.bincount(data.labels[~data.heldout], minlength=10)
-    share = np.bincount(found, minlength=10) / len(found)
-    np.testing.assert_allclose(share, expected / expected.sum(), atol=0.015)
-    config.diffusion.conditional = False
-    assert set(trained.labels(config, data, 5)) == {-1}
-
-
 def test_samples_with_labels_say_so_and_stand_in_rows_of_their_class(draw):
     root, _ = draw(True)
     weights, instances = read(root)
     labels = [instance["label"] for instance in instances]
-    assert labels == list(
-        trained.labels(
-            trained_runs.recipe(conditional=True),
-            dataset.load(trained_runs.recipe()),
-            12,
-        )
-    )
+    config = trained_runs.recipe(conditional=True)
+    shares = conditions.shares(config, dataset.load(config), {})
+    assert labels == list(conditions.spread(shares, 12, seed=config.seed))
     sheet = np.asarray(Image.open(root / "samples" / trained_runs.NAME / "samples.png"))
     classes, counts = np.unique(labels, return_counts=True)
     cell = 2 * (12 + 2)  # Pixels of a picture and the gap, drawn twice as large.
@@ -142,7 +127,7 @@ def gaussian(process, seen=None):
         return denoiser("flow", process)(noisy, t)
 
     same = Codec(lambda x: x, lambda x: x)
-    return trained.Trained({}, apply, process, same, K, 3)
+    return trained.Trained({}, apply, process, same, K, np.full(3, 1 / 3), None)
 
 
 def test_what_is_drawn_near_an_instance_is_the_instance_in_the_limit():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from configs import digits
-from experiments import dataset, encoding, parts, sample, train_diffusion
+from experiments import dataset, parts, sample, train_diffusion
 from tests import runs
 from wsjax import checkpoint, records, store, tree
 
@@ -195,18 +195,6 @@ def test_a_training_that_diverges_names_the_learning_rate(fresh, monkeypatch):
     line = r"diverged before step 10; lower --config.diffusion.learning_rate=0.001"
     with pytest.raises(ValueError, match=line):
         train_diffusion.run(recipe(), str(fresh))
-
-
-def test_labels_are_those_of_the_data_or_none():
-    config = recipe()
-    data = dataset.load(config)
-    assert set(encoding.labels(config, data)) == {-1}
-    assert encoding.classes(config, data) == 0
-    config.diffusion.conditional = True
-    np.testing.assert_array_equal(encoding.labels(config, data), data.labels)
-    assert encoding.classes(config, data) == 10
-    with pytest.raises(ValueError, match=r"conditional=True needs labels, .*'digits'"):
-        encoding.labels(config, data._replace(labels=None))
 
 
 def test_devices_that_are_not_there_are_refused(fresh):

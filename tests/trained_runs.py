@@ -8,16 +8,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import digits
-from experiments import dataset, encoding, parts
+from experiments import conditions, dataset, encoding, parts
 from wsjax import checkpoint, latent, records, store
 
 NAME = "mlora_asym"
 
 
-def recipe(*, conditional: bool = False, **options) -> ConfigDict:
+def recipe(*, conditional: bool = False, clusters: int = 0, **options) -> ConfigDict:
     """The tiny recipe on raw factors; `options` are those of its samples."""
     config = digits.get_config("tiny")
-    config.diffusion.update(latent="none", conditional=conditional)
+    config.diffusion.update(latent="none", conditional=conditional, clusters=clusters)
     config.sample.update({"n": 12, "chunk": 12, **options})
     return config
 
@@ -44,7 +44,8 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     code = encoding.make(config, form, found, data)
     home = path / "diffusion" / NAME
     encoding.save(home, code)
-    module, _ = parts.denoiser(config, form, encoding.classes(config, data))
+    count = len(conditions.shares(config, data, code))
+    module, _ = parts.denoiser(config, form, count)
     shapes = jax.eval_shape(
         lambda key: module.init(
             key, jnp.zeros(latent.size(code)), jnp.zeros(()), -1, train=False

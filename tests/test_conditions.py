@@ -1,0 +1,166 @@
+"""What a denoiser is told: classes, clusters or nothing, and how often."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from experiments import conditions, dataset, encoding, parts, sample, trained
+from tests import trained_runs
+from wsjax import store
+
+G = 4
+N = 60
+
+
+def recipe(**options):
+    return trained_runs.recipe(clusters=G, **options)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """Vectors around four places, and the place of each."""
+    generator = np.random.default_rng(0)
+    place = generator.choice(G, N, p=[0.4, 0.3, 0.2, 0.1])
+    centres = 20.0 * np.eye(G, 6)
+    return centres[place] + generator.normal(size=(N, 6)), place
+
+
+@pytest.fixture(scope="module")
+def found(blobs):
+    return conditions.clusters(recipe(), blobs[0])
+
+
+def test_clusters_are_the_places_that_instances_lie_around(blobs, found):
+    vectors, place = blobs
+    labels = conditions.labels(recipe(), None, found, vectors, np.arange(N))
+    assert labels.dtype == np.int32
+    assert adjusted_rand_score(place, labels) == 1.0
+    np.testing.assert_allclose(
+        found["shares"], np.bincount(labels, minlength=G) / N, rtol=1e-6
+    )
+    means = [vectors[labels == g].mean(axis=0) for g in range(G)]
+    np.testing.assert_allclose(found["centres"], means, atol=1e-4)
+
+
+def test_an_instance_is_of_the_cluster_with_the_nearest_centre():
+    generator = np.random.default_rng(1)
+    vectors, centres = generator.normal(size=(2, 50, 3))
+    distances = np.linalg.norm(vectors[:, None] - centres, axis=-1)
+    nearest = conditions.cluster(vectors, centres)
+    np.testing.assert_array_equal(nearest, distances.argmin(axis=1))
+
+
+@pytest.mark.parametrize("n", [7, 200])
+def test_labels_come_as_often_as_their_shares_say(n):
+    shares = np.asarray([0.5, 0.0, 0.29, 0.21], np.float32)
+    drawn = conditions.spread(shares, n, seed=0)
+    counts = np.bincount(drawn, minlength=4)
+    assert len(drawn) == n and counts[1] == 0
+    assert np.abs(counts - n * shares).max() < 1.0
+    assert np.any(np.diff(drawn) < 0)  # In no order.
+    assert np.any(drawn != conditions.spread(shares, n, seed=1))
+
+
+def test_the_last_label_is_drawn_though_shares_do_not_quite_sum_to_one():
+    shares = np.full(3, 0.33, np.float32)
+    counts = np.bincount(conditions.spread(shares, 300, seed=0), minlength=3)
+    np.testing.assert_array_equal(counts, 100)
+
+
+def test_without_shares_nothing_is_told():
+    assert set(conditions.spread(np.zeros(0), 5, seed=0)) == {-1}
+
+
+def test_labels_are_the_classes_of_the_data_or_none():
+    config = trained_runs.recipe()
+    data = dataset.load(config)
+    rows = np.asarray([3, 1, 14])
+    told = conditions.labels(config, data, {}, np.zeros((3, 2)), rows)
+    assert list(told) == [-1] * 3 and not len(conditions.shares(config, data, {}))
+    config.diffusion.conditional = True
+    told = conditions.labels(config, data, {}, np.zeros((3, 2)), rows)
+    np.testing.assert_array_equal(told, data.labels[rows])
+    expected = np.bincount(data.labels[~data.heldout], minlength=10)
+    shares = conditions.shares(config, data, {})
+    np.testing.assert_allclose(shares, expected / expected.sum())
+    with pytest.raises(ValueError, match=r"conditional=True needs labels, .*'digits'"):
+        conditions.shares(config, data._replace(labels=None), {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"clusters": N + 1}, "clusters=61 should be 0, or up to the 60 training"),
+        ({"clusters": -1}, "clusters=-1 should be 0, or up to the 60 training"),
+        ({"conditional": True}, "clusters=4 and .*conditional=True exclude each other"),
+    ],
+)
+def test_clusters_that_cannot_be_are_refused_in_one_line(blobs, changes, line):
+    config = recipe()
+    config.diffusion.update(changes)
+    with pytest.raises(ValueError, match=line) as refused:
+        conditions.clusters(config, blobs[0])
+    assert "\n" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run folder with samples of a generator that is told clusters."""
+    root = trained_runs.folder(tmp_path_factory.mktemp("runs") / "run", recipe())
+    sample.run(recipe(), str(root))
+    return root
+
+
+def test_samples_lie_in_clusters_as_often_as_instances_and_have_no_class(run):
+    config, folder = recipe(), run / "samples" / trained_runs.NAME
+    data = dataset.load(config)
+    form = parts.representation(config, run, data.channels)
+    generator = trained.load(config, run, form, data)
+    _, told = sample._drawing(config, run, form, data, generator)
+    expected = conditions.spread(generator.shares, 12, seed=config.seed)
+    np.testing.assert_array_equal(told, expected)
+    assert len(set(told)) > 1
+    instances = json.loads((folder / "manifest.json").read_text())["instances"]
+    assert not any("label" in instance for instance in instances)
+
+
+def test_the_denoiser_is_told_the_cluster(run):
+    """Another cluster and the same noise: another sample."""
+    config = recipe()
+    data = dataset.load(config)
+    form = parts.representation(config, run, data.channels)
+    generator = trained.load(config, run, form, data)
+    one = trained.drawer(generator, trained.sampler(config, generator.process))
+    _, labels = sample._drawing(config, run, form, data, generator)
+
+    def drawn(labels):
+        keys = jax.random.split(parts.keys(config)["sample"], 12)
+        return jax.jit(jax.vmap(one, (None, 0, 0)))(generator.params, keys, labels)[0]
+
+    told, moved = drawn(labels), drawn((labels + 1) % G)
+    weights, _ = store.load(run / "samples" / trained_runs.NAME)
+    told, moved = (np.asarray(x["output"]["b"]) for x in (told, moved))
+    np.testing.assert_allclose(told, weights["output"]["b"], rtol=1e-4, atol=1e-5)
+    assert np.all(np.abs(moved - told).max(axis=(1, 2)) > 1e-4)
+
+
+def test_near_an_instance_its_own_cluster_holds(run):
+    config = recipe(near="7")
+    data = dataset.load(config)
+    form = parts.representation(config, run, data.channels)
+    fits = encoding.fitted(run, form, data)
+    generator = trained.load(config, run, form, data)
+    _, labels = sample._drawing(config, run, form, data, generator)
+    code = encoding.restore(config, run / "diffusion" / trained_runs.NAME, form)
+    row = np.flatnonzero(fits.rows == 7)
+    vectors = encoding.project(fits.vectors[row], code)
+    distances = np.linalg.norm(vectors - np.asarray(code["centres"]), axis=1)
+    assert set(labels) == {distances.argmin()}
+
+
+def test_a_class_is_nothing_to_ask_of_clusters(run):
+    with pytest.raises(ValueError, match="label=1 needs .*conditional=True"):
+        sample.run(recipe(label=1), str(run))
