@@ -45,6 +45,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.benchmark.update(target=33.0, n=24, steps=(100, 150, 200, 300), repeats=1)
     config.benchmark.update(plain_steps=(100, 150, 200, 300, 450), plain_n=8)
     config.diffusion.update(components=512, steps=5000, every=500, draws=4)
+    config.diffusion.clusters = 150  # FD 20.2 without, 18.3 with 49.
     # The directions of most variance, seven deviations of the mean one, are settled
     # near pure noise: times of training and of sampling are dense there.
     config.diffusion.flow.update(location=1.0, scale=1.5)

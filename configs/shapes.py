@@ -46,9 +46,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     _adapter(config.adapter)
     _fit(config.fit)
     _sweep(config.sweep)
-    config.diffusion.update(steps=2500, batch=256, decays=(0.998,))
-    config.sample.update(n=240, sampler="heun", steps=32)
-    config.generators = generators.beside(paper_steps=2000, hyperdiffusion_steps=10000)
+    config.diffusion.update(decays=(0.998,), clusters=28)
+    config.diffusion.flow.update(location=1.0, scale=1.5)  # As in configs/faces.py.
+    config.generators = generators.beside(paper_steps=2000, hyperdiffusion_steps=36000)
     config.structure.update(n=8, points=512)
     if variant == "hyperdiffusion":
         _rival(config)

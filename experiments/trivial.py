@@ -20,7 +20,6 @@ def draws(config: ConfigDict, fits: encoding.Fitted) -> dict[str, np.ndarray]:
     gaussian_key, noise_key, two_key, row_key, mixture_key = jax.random.split(key, 5)
     train, out = fits.vectors[~fits.heldout], fits.vectors[fits.heldout]
     n = config.sample.n
-    rows = np.asarray(jax.random.randint(row_key, (n,), 0, len(out)))
     made = {
         "gaussian_pca": spectrum.gaussian_samples(gaussian_key, train, n=n),
         "gaussian_mixture": mixture.gaussian_mixture(mixture_key, train, n=n),
@@ -31,5 +30,5 @@ def draws(config: ConfigDict, fits: encoding.Fitted) -> dict[str, np.ndarray]:
         again = jax.random.clone(noise_key)
         made[name] = spectrum.add_noise(again, train, n=n, scale=scale)
     made["average_two"] = spectrum.average_two(two_key, train, n=n)
-    made["resample_heldout"] = out[rows]
+    made["resample_heldout"] = out[spectrum.even_rows(row_key, len(out), n=n)]
     return {name: np.asarray(x, np.float32) for name, x in made.items()}

@@ -161,18 +161,32 @@ def test_gaussian_samples_have_the_mean_and_covariance_of_the_rows():
     assert spectrum.components_for(draws, share=1.0) == 3
 
 
+@pytest.mark.parametrize("n", [3, 5, 12, 20])
+def test_no_row_comes_again_before_all_have_come(n):
+    rows = spectrum.even_rows(jax.random.key(0), 5, n=n)
+    counts = np.bincount(rows, minlength=5)
+    assert len(rows) == n and np.ptp(counts) <= 1
+    others = spectrum.even_rows(jax.random.key(1), 5, n=n)
+    assert not np.array_equal(rows, others)
+    if n > 5:  # Every round has an order of its own.
+        assert not np.array_equal(rows[:5], rows[5 : min(n, 10)])
+
+
 def test_average_two_is_the_mean_of_two_different_rows():
     powers = 2.0 ** np.arange(5)[:, None]  # Every pair has its own sum.
     pairs = {a + b for a in powers[:, 0] for b in powers[:, 0] if a != b}
     draws = spectrum.average_two(jax.random.key(0), powers, n=400)
     assert draws.shape == (400, 1)
     assert set(2 * draws[:, 0]) == pairs
+    few = spectrum.average_two(jax.random.key(0), powers, n=5)  # Each row is a first.
+    assert few.sum() > powers.sum() / 2
 
 
 def test_add_noise_is_rows_plus_noise_of_the_asked_deviation():
     rows = np.array([[0.0, 0.0, 5.0], [1000.0, 2.0, 5.0]])
     still = spectrum.add_noise(jax.random.key(0), rows, n=50, scale=0.0)
-    assert {tuple(row) for row in still} == {tuple(row) for row in rows}
+    for row in rows:
+        assert (still == row).all(axis=1).sum() == 25
     noisy = spectrum.add_noise(jax.random.key(0), rows, n=4000, scale=0.1)
     noise = noisy - rows[(noisy[:, 0] > 500).astype(int)]
     np.testing.assert_allclose(noise.std(axis=0), [50, 0.1, 0], rtol=0.05)

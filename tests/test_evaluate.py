@@ -188,8 +188,9 @@ def test_trivial_generators_share_rows_and_noise_across_scales(study, data):
         ("add_noise_0", ~fits.heldout),
         ("resample_heldout", fits.heldout),
     ):
-        distances, _ = generation.nearest(drawn[name], fits.vectors[kind])
+        distances, rows = generation.nearest(drawn[name], fits.vectors[kind])
         assert distances.max() == pytest.approx(0, abs=1e-5)
+        assert np.ptp(np.bincount(rows, minlength=kind.sum())) <= 1
 
 
 def test_a_finished_verdict_is_kept(study):

@@ -57,17 +57,32 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     return mean + mixture @ (x - mean) / np.sqrt(len(x) - 1)
 
 
+def even_rows(key: jax.Array, count: int, *, n: int) -> np.ndarray:
+    """Numbers `[n]` of random rows out of `count`, none of them k + 1 times before
+    every one k times.
+
+    Rows drawn at random repeat some kinds by chance: of 800 shapes of ten categories,
+    1,000 copies are further from the others for that alone.
+    """
+    keys = jax.random.split(key, -(-n // count))
+    rounds = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
+    return np.asarray(rounds).reshape(-1)[:n]
+
+
 def average_two(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
-    """Means of two different random rows; `n` of them, as `gaussian_samples`."""
+    """Means of two different random rows; `n` of them, as `gaussian_samples`.
+
+    The first of each pair are `even_rows`.
+    """
     x = population(x, least=2)
     first_key, step_key = jax.random.split(key)
-    first = np.asarray(jax.random.randint(first_key, (n,), 0, len(x)))
+    first = even_rows(first_key, len(x), n=n)
     step = np.asarray(jax.random.randint(step_key, (n,), 1, len(x)))
     return (x[first] + x[(first + step) % len(x)]) / 2
 
 
 def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndarray:
-    """Random rows plus normal noise; `n` of them, as `gaussian_samples`.
+    """The rows of `even_rows` plus normal noise; `n` of them, as `gaussian_samples`.
 
     Args:
       key: consumed.
@@ -84,6 +99,6 @@ def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndar
     """
     x = population(x, least=2)
     row_key, noise_key = jax.random.split(key)
-    rows = np.asarray(jax.random.randint(row_key, (n,), 0, len(x)))
+    rows = even_rows(row_key, len(x), n=n)
     noise = np.asarray(jax.random.normal(noise_key, (n, x.shape[1])), x.dtype)
     return x[rows] + scale * x.std(axis=0) * noise
