@@ -49,6 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion.update(decays=(0.998,), clusters=28)
     config.diffusion.flow.update(location=1.0, scale=1.5)  # As in configs/faces.py.
     config.generators = generators.beside(paper_steps=2000, hyperdiffusion_steps=36000)
+    config.generators.conditional.sample.guidance = 1.0  # All are recognised anyway.
     config.structure.update(n=8, points=512)
     if variant == "hyperdiffusion":
         _rival(config)

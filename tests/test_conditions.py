@@ -1,13 +1,11 @@
 """What a denoiser is told: classes, clusters or nothing, and how often."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from experiments import conditions, dataset, encoding, parts, sample, trained
+from experiments import conditions, dataset, parts, sample, trained
 from tests import trained_runs
 from wsjax import store
 
@@ -114,50 +112,51 @@ def run(tmp_path_factory):
     return root
 
 
-def test_samples_lie_in_clusters_as_often_as_instances_and_have_no_class(run):
-    config, folder = recipe(), run / "samples" / trained_runs.NAME
-    data = dataset.load(config)
-    form = parts.representation(config, run, data.channels)
-    generator = trained.load(config, run, form, data)
-    _, told = sample._drawing(config, run, form, data, generator)
-    expected = conditions.spread(generator.shares, 12, seed=config.seed)
+@pytest.fixture(scope="module")
+def drawing(run):
+    """`drawing(**options of sample) -> (generator, labels)`."""
+    data = dataset.load(recipe())
+    form = parts.representation(recipe(), run, data.channels)
+    generator = trained.load(recipe(), run, form, data)
+
+    def drawing(**options):
+        _, labels = sample._drawing(recipe(**options), run, form, data, generator)
+        return generator, labels
+
+    return drawing
+
+
+def test_samples_lie_in_clusters_as_often_as_instances_and_have_no_class(run, drawing):
+    generator, told = drawing()
+    expected = conditions.spread(generator.shares, 12, seed=recipe().seed)
     np.testing.assert_array_equal(told, expected)
     assert len(set(told)) > 1
-    instances = json.loads((folder / "manifest.json").read_text())["instances"]
-    assert not any("label" in instance for instance in instances)
+    manifest = store.manifest(run / "samples" / trained_runs.NAME)
+    assert not any("label" in instance for instance in manifest["instances"])
 
 
-def test_the_denoiser_is_told_the_cluster(run):
+def test_the_denoiser_is_told_the_cluster(run, drawing):
     """Another cluster and the same noise: another sample."""
-    config = recipe()
-    data = dataset.load(config)
-    form = parts.representation(config, run, data.channels)
-    generator = trained.load(config, run, form, data)
-    one = trained.drawer(generator, trained.sampler(config, generator.process))
-    _, labels = sample._drawing(config, run, form, data, generator)
+    generator, labels = drawing()
+    one = trained.drawer(generator, trained.sampler(recipe(), generator.process))
 
     def drawn(labels):
-        keys = jax.random.split(parts.keys(config)["sample"], 12)
+        keys = jax.random.split(parts.keys(recipe())["sample"], 12)
         return jax.jit(jax.vmap(one, (None, 0, 0)))(generator.params, keys, labels)[0]
 
-    told, moved = drawn(labels), drawn((labels + 1) % G)
     weights, _ = store.load(run / "samples" / trained_runs.NAME)
-    told, moved = (np.asarray(x["output"]["b"]) for x in (told, moved))
+    told, moved = (
+        np.asarray(drawn(x)["output"]["b"]) for x in (labels, (labels + 1) % G)
+    )
     np.testing.assert_allclose(told, weights["output"]["b"], rtol=1e-4, atol=1e-5)
     assert np.all(np.abs(moved - told).max(axis=(1, 2)) > 1e-4)
 
 
-def test_near_an_instance_its_own_cluster_holds(run):
-    config = recipe(near="7")
-    data = dataset.load(config)
-    form = parts.representation(config, run, data.channels)
-    fits = encoding.fitted(run, form, data)
-    generator = trained.load(config, run, form, data)
-    _, labels = sample._drawing(config, run, form, data, generator)
-    code = encoding.restore(config, run / "diffusion" / trained_runs.NAME, form)
-    row = np.flatnonzero(fits.rows == 7)
-    vectors = encoding.project(fits.vectors[row], code)
-    distances = np.linalg.norm(vectors - np.asarray(code["centres"]), axis=1)
+def test_near_an_instance_its_own_cluster_holds(run, drawing):
+    generator, labels = drawing(near="7")
+    fit, _ = store.load_row(run / "fit" / trained_runs.NAME, 7)
+    vector = np.asarray(generator.codec.encode(fit))
+    distances = np.linalg.norm(vector - np.asarray(generator.centres), axis=1)
     assert set(labels) == {distances.argmin()}
 
 
