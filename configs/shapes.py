@@ -2,6 +2,10 @@
 
   python -m experiments.pipeline --config=configs/shapes.py --workdir=runs/shapes
 
+1,000 shapes, 200 of them held out, of 2,949 numbers each, seed 0: IoU 0.971; of 1,000
+samples 1-NNA 68 % (floor 50), held-out FD 37.0 (floor 32.4) at novelty 0.96.
+CPU-seconds, beside other jobs: base 709, fits 472, denoiser 129.
+
 `configs/shapes.py:tiny` runs the same code on twenty shapes in seconds;
 `configs/shapes.py:hyperdiffusion` is the rival: whole weights of a larger field, one
 token for each of its tensors. What is not named here is as in configs/digits.py.
@@ -116,7 +120,7 @@ def _rival(config: ConfigDict) -> None:
     config.sweep.variants = {"mlp": [{"learning_rate": (0.002, 0.004, 0.008)}]}
     config.structure.n = 0
     config.diffusion.update(
-        process="ddpm", latent="none", denoiser="tensor_transformer"
+        process="ddpm", latent="none", clusters=0, denoiser="tensor_transformer"
     )
     config.diffusion.ddpm.update(steps=500, predicts="clean")
     config.diffusion.tensor_transformer = config_dict.create(
