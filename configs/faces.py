@@ -3,9 +3,9 @@
   python -m experiments.pipeline --config=configs/faces.py --workdir=runs/faces \
       --config.data.path=faces
 
-3,000 faces, 600 of them held out, of 2,959 numbers each, seed 0: 32.2 dB, FD 20.2 of
-1,000 samples (floor 5.4, ceiling 9.1) at novelty 0.96. CPU-seconds, beside other jobs:
-base 645, fits 880, denoiser 289.
+3,000 faces, 600 of them held out, of 2,959 numbers each, seed 0: 32.2 dB, FD 17.3 of
+1,000 samples (floor 5.4, ceiling 9.1) at novelty 0.95. CPU-seconds, beside other jobs:
+base 645, fits 880, denoiser 236.
 
 `configs/faces.py:tiny` runs the same code on pictures drawn on the spot, in seconds;
 `:speed` is for `experiments.sweep`, as in configs/digits.py.
