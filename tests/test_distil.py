@@ -172,6 +172,12 @@ def test_straight_paths_lead_in_one_call_to_where_the_flow_ends():
         ),
         (
             "twin",
+            {"diffusion": {"clusters": 3}},
+            ValueError,
+            "'twin' has diffusion.clusters=3, .* 0; give both the same",
+        ),
+        (
+            "twin",
             {"diffusion": {"denoiser": "flat_transformer"}},
             ValueError,
             "'twin' has diffusion.denoiser='flat_transformer', .* give both the same",
