@@ -21,8 +21,8 @@ from experiments import (
     run_folder,
     structure,
 )
-from wsjax import latent, records
-from wsjax.analysis import probes, spectrum
+from wsjax import costs, files, latent
+from wsjax.analysis import probes
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -32,7 +32,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "analyze" / config.adapter.name
     if (metrics := run_folder.finished(folder, "analyze")) is not None:
         return metrics
-    clock = records.now()
+    clock = costs.now()
     form = parts.representation(config, root, data.channels)
     fits = encoding.fitted(root, form, data)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
@@ -42,7 +42,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {
         "n": len(weights),
         "n_heldout": int(fits.heldout.sum()),
-        f"{data.view}_components_90": spectrum.components_for(pixels),
+        f"{data.view}_components_90": dimension.components_for(pixels),
     }
     labels = data.labels
     if labels is not None:
@@ -59,17 +59,17 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     title = f"t-SNE of {form.name} weights"
     classes = None if data.shapes is None else data.shapes.classes
     figure = figures.scatter(points, labels, title, classes=classes)
-    records.write_bytes(folder / "tsne.png", figures.png(figure))
+    files.write_bytes(folder / "tsne.png", figures.png(figure))
     train = weights[~fits.heldout]
     dimensions, figure = dimension.measure(config, form, data, fits, train)
-    records.write_bytes(folder / "dimension.png", figures.png(figure))
+    files.write_bytes(folder / "dimension.png", figures.png(figure))
     figure = mixing.paths(config, root, data)
-    records.write_bytes(folder / "paths.png", figures.png(figure))
+    files.write_bytes(folder / "paths.png", figures.png(figure))
     metrics |= dimensions
     studied = structure.run(config, workdir).get(form.name, {})
     metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
     return run_folder.close(
-        folder, f"analyze {form.name}", {**metrics, **records.since(clock)}
+        folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
     )
 
 

@@ -27,7 +27,7 @@ from experiments import (
     train_base,
 )
 from experiments.smoothness import smoothness
-from wsjax import records, store, tree
+from wsjax import costs, files, store, tree
 
 _SHORTEST = 1e-9  # CPU-seconds of a step.
 
@@ -64,7 +64,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         metrics[f"{key}_ratio"] = ours[key] / plain[key]
     for key in ("compile_seconds", "peak_memory_mib", "bytes_per_field"):
         metrics[f"{key}_ratio"] = ours[key] / plain[key]
-    records.write_json(folder / "metrics.json", metrics)
+    files.write_json(folder / "metrics.json", metrics)
     _print_table(metrics, ours, plain)
     return metrics
 
@@ -81,12 +81,12 @@ def _ours(problem: Problem) -> dict[str, float]:
     options, data = problem.config.benchmark, problem.data
     rows = _rows(problem, options.n, heldout=False)
     for steps in options.steps:
-        compiled = records.compile_seconds()
+        compiled = costs.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
         quality = many(shared, data.read(rows), np.ones(len(rows), np.float32))[1]
         if np.mean(quality) >= options.target:
             break
-    compiled = records.compile_seconds() - compiled
+    compiled = costs.compile_seconds() - compiled
     rows = _rows(problem, options.n, heldout=True)
     arguments = shared, data.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
@@ -113,7 +113,7 @@ def _ours(problem: Problem) -> dict[str, float]:
         "matmul_fraction": matmuls.cpu_seconds / per_step,
         "matmul_gflops": matmuls.gflops,
         "compile_seconds": compiled,
-        "peak_memory_mib": records.peak_memory_mib(),
+        "peak_memory_mib": costs.peak_memory_mib(),
         "bytes_per_field": _bytes(tree.row(weights, slice(0, 64))),
         **metrics,
     }
@@ -122,12 +122,12 @@ def _ours(problem: Problem) -> dict[str, float]:
 def _best(many, arguments: tuple, repeats: int):
     """The result, and the cheapest of some calls: other programs only add to it."""
     many(*arguments)  # Compiles.
-    costs = []
+    spent = []
     for _ in range(repeats):
-        clock = records.now()
+        clock = costs.now()
         result = many(*arguments)
-        costs.append(records.Cost(**records.since(clock)))
-    return result, min(costs, key=lambda cost: cost.cpu_seconds)
+        spent.append(costs.Cost(**costs.since(clock)))
+    return result, min(spent, key=lambda cost: cost.cpu_seconds)
 
 
 def _lifted(problem: Problem, steps: int):
@@ -139,9 +139,9 @@ def _lifted(problem: Problem, steps: int):
 def _prepared(problem: Problem, steps: int):
     """The compiled fit of so many steps, its start, and the start's CPU-seconds."""
     many, data = _lifted(problem, steps), problem.data
-    clock, rows = records.now(), np.flatnonzero(~data.heldout)
+    clock, rows = costs.now(), np.flatnonzero(~data.heldout)
     shared = engine.common_start(problem.config, problem.form, data, many, rows)
-    return many, shared, records.since(clock)["cpu_seconds"]
+    return many, shared, costs.since(clock)["cpu_seconds"]
 
 
 def _plain(problem: Problem) -> dict[str, float]:
@@ -178,7 +178,7 @@ def _plain(problem: Problem) -> dict[str, float]:
         "fields_per_cpu_second": 1 / found.cpu_seconds_per_field,
         "fields_per_second": 1 / found.seconds_per_field,
         "compile_seconds": found.compile_seconds,
-        "peak_memory_mib": records.peak_memory_mib(),
+        "peak_memory_mib": costs.peak_memory_mib(),
         "bytes_per_field": _bytes(jax.tree.map(lambda x: np.asarray(x)[None], first)),
     }
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from wsjax import adapters, records, store
+from wsjax import adapters, files, store
 from wsjax.analysis.interval import interval
 
 
@@ -127,11 +127,11 @@ def generators(
     """
     paths = [root / "evaluate" / name / "baselines.json" for name in [own, *judged]]
     path = next((path for path in paths if path.exists()), None)
-    known = {} if path is None else records.read_json(path)
+    known = {} if path is None else files.read_json(path)
     # Rivals that were judged stand there too.
     trivial = {name: row for name, row in known.items() if name not in rivals}
     costs = root / "generation.json"
-    costs = records.read_json(costs) if costs.exists() else {}
+    costs = files.read_json(costs) if costs.exists() else {}
     key = "cpu_seconds_training"
     rows = [
         {"name": name, "kind": "trained", key: costs.get(name, {}).get(key), **row}

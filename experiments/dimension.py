@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from experiments import dataset, encoding, parts
 from wsjax import latent
-from wsjax.analysis import dimension, spectrum
+from wsjax.analysis import dimension
 
 _POINTS = 2048  # Of a shape, that judge a fit.
 _LEAST = 20  # Fewer instances have too few neighbours.
@@ -29,7 +29,7 @@ def measure(
     """
     counts = _counts(len(standard), standard.shape[1])
     metrics = {
-        "components_90": spectrum.components_for(standard),
+        "components_90": dimension.components_for(standard),
         "participation_ratio": dimension.participation_ratio(standard),
     }
     if len(standard) >= _LEAST:

@@ -7,7 +7,7 @@ import pathlib
 from PIL import Image
 
 from experiments import figures
-from wsjax import records
+from wsjax import files
 
 _SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at most.
 
@@ -39,7 +39,7 @@ def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
 
 def curves(folder: pathlib.Path, keys: tuple[str, ...], title: str) -> dict | None:
     """Losses of a training as SVG; None if it has not begun."""
-    lines = records.read_lines(folder / "train.jsonl")
+    lines = files.read_lines(folder / "train.jsonl")
     if not lines:
         return None
     chosen = [line["step"] for line in lines if line.get("chosen")]

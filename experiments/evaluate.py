@@ -29,7 +29,7 @@ from experiments import (
     trivial,
     views,
 )
-from wsjax import records, store, tree
+from wsjax import costs, files, store, tree
 from wsjax.metrics.reconstruction import ssim
 
 # Columns of the closing table: ends of keys, F the feature space of the audit.
@@ -76,7 +76,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = run_folder.finished(root / "evaluate" / name, "evaluate")
     if metrics is not None:
         return metrics
-    clock = records.now()
+    clock = costs.now()
     form = parts.representation(config, root, data.channels)
     parts.need(root / "samples" / name / "manifest.json", "sample")
     fits = encoding.fitted(root, form, data)
@@ -99,7 +99,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     _print_table(judge.first_feature(jury), {name: metrics, **baselines})
     _draw(study, view, jury, made)
     _keep_baselines(study, home, metrics, baselines)
-    metrics |= records.since(clock)
+    metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
 
 
@@ -123,7 +123,7 @@ def _known(study: Study, jury: judge.Judge) -> dict[str, dict] | None:
     path = study.root / "evaluate" / name / "baselines.json"
     if config.generator == generators.OURS or not path.exists():
         return None
-    found = records.read_json(path)
+    found = files.read_json(path)
     key = f"fd_{judge.first_feature(jury)}_heldout"
     found = {name: m for name, m in found.items() if name not in config.generators}
     return found if key in found.get("average_two", {}) else None
@@ -167,14 +167,14 @@ def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> 
         for name in study.config.generators:
             path = evaluated / name / "metrics.json"
             if path.exists():
-                rivals[name] = records.read_json(path)
+                rivals[name] = files.read_json(path)
     elif (path := evaluated / home / "baselines.json").exists():
-        found = records.read_json(path) | {study.name: metrics}
-        records.write_json(path, found)
+        found = files.read_json(path) | {study.name: metrics}
+        files.write_json(path, found)
     for found in rivals.values():
-        for cost in records.COSTS:
+        for cost in costs.KEYS:
             found.pop(cost, None)
-    records.write_json(study.folder / "baselines.json", {**baselines, **rivals})
+    files.write_json(study.folder / "baselines.json", {**baselines, **rivals})
 
 
 def _print_table(feature: str, rows: dict[str, dict]) -> None:

@@ -16,15 +16,15 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import dataset, launch, parts, run_folder, surfaces
-from wsjax import records, store, tree
-from wsjax.meshes import files
+from wsjax import files, store, tree
+from wsjax.meshes import formats
 from wsjax.meshes.mesh import Frame, Mesh, restore
 
 _SETS = ("fit", "samples")
 _GROUP = 64  # Instances that are read at once.
 _OF = flags.DEFINE_enum("of", "fit", _SETS, "Fitted or generated shapes.")
 _RESOLUTION = flags.DEFINE_integer("resolution", 128, "Cells per side.", 8)
-_SUFFIX = flags.DEFINE_enum("suffix", ".glb", files.SUFFIXES, "Format of the files.")
+_SUFFIX = flags.DEFINE_enum("suffix", ".glb", formats.SUFFIXES, "Format of the files.")
 _N = flags.DEFINE_integer("n", None, "First n instances only.", 1)
 
 
@@ -75,7 +75,7 @@ def run(
             if not path.exists():
                 mesh = _placed(mesh_of(tree.row(weights, i)), instances[i])
                 if len(mesh.faces):
-                    records.write_bytes(path, files.encode(mesh, suffix))
+                    files.write_bytes(path, formats.encode(mesh, suffix))
 
         surfaces.in_parallel(one, np.flatnonzero(store.done(instances)))
     print(f"export {name}: meshes in {out}", flush=True)

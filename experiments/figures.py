@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from wsjax import records
+from wsjax import files
 
 matplotlib.rcParams["font.size"] = 8
 
@@ -43,7 +43,7 @@ def save_sheet(
     size = (image.width * zoom, image.height * zoom)
     buffer = io.BytesIO()
     image.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG")
-    records.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())
 
 
 def png(figure: Figure) -> bytes:

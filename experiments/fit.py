@@ -34,9 +34,9 @@ from experiments import (
     surfaces,
 )
 from experiments.progress import Progress, table
-from wsjax import latent, records, store, tree
+from wsjax import costs, files, latent, store, tree
+from wsjax.analysis.dimension import components_for
 from wsjax.analysis.interval import interval
-from wsjax.analysis.spectrum import components_for
 
 
 def run(
@@ -60,21 +60,21 @@ def run(
     metrics = run_folder.finished(folder, stage)
     if metrics is not None:
         return metrics
-    compiled = records.compile_seconds()
+    compiled = costs.compile_seconds()
     form = parts.representation(config, root, data.channels)
     many, shared = _begin(config, folder, form, data)
     begins = list(range(0, n, config.fit.group))
     fit_groups(config, folder, form, data, many, shared, processes.own(begins), n)
     if not processes.first():
         processes.wait_for(folder / "metrics.json")
-        return records.read_json(folder / "metrics.json")
+        return files.read_json(folder / "metrics.json")
     for rows in _groups(config, set(begins) - set(processes.own(begins)), n):
         processes.wait_until(lambda rows=rows: _kept(folder, rows, shared[1]))
     description = _description(config, form, data, folder)
     manifest = store.finish(folder, description, starts=begins)
     print(table(manifest["instances"], data.skipped), flush=True)
     metrics = _metrics(config, folder, form, data, shared[1], manifest)
-    metrics["compile_seconds"] = round(records.compile_seconds() - compiled, 3)
+    metrics["compile_seconds"] = round(costs.compile_seconds() - compiled, 3)
     return run_folder.close(folder, stage, metrics)
 
 
@@ -89,7 +89,7 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
         logging.warning("%s is damaged: fitting its instances again", path)
         path.unlink(missing_ok=True)
     whole = manifest.exists() and metrics.exists() and not bad
-    if not whole or records.read_json(metrics).get("n_fitted", 0) < n:
+    if not whole or files.read_json(metrics).get("n_fitted", 0) < n:
         # The sums of the manifest hold no longer once a shard is written again.
         metrics.unlink(missing_ok=True)
         manifest.unlink(missing_ok=True)
@@ -104,11 +104,11 @@ def _begin(
         processes.wait_for(*paths, folder / "layout.json")
     many = engine.lifted(config, form, data, layout.choose(config, folder, form, data))
     if not all(path.exists() for path in paths):
-        clock = records.now()
+        clock = costs.now()
         rows = np.flatnonzero(~data.heldout)
         _, start, guess = engine.common_start(config, form, data, many, rows)
         _write_one(folder / "guess", guess, {})
-        _write_one(folder / "start", start, records.since(clock))
+        _write_one(folder / "start", start, costs.since(clock))
     guess = store.read_shard(paths[0]).weights
     return many, (form.base, parts.start(folder, form), tree.row(guess, 0))
 
@@ -132,7 +132,7 @@ def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None
                 continue
             if (path := store.path_of(folder, int(rows[0]))).exists():
                 logging.warning("%s is not whole: fitting its instances again", path)
-            clock = records.now()
+            clock = costs.now()
             stacked = data.read(rows)
             fits = engine.fit_rows(many, shared, stacked, config.fit)
             finite = engine.readable(stacked)
@@ -140,7 +140,7 @@ def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None
                 engine.instance(config, data, row, fits, i, finite[i])
                 for i, row in enumerate(rows)
             ]
-            cost = records.since(clock)
+            cost = costs.since(clock)
             if measure is not None:
                 good = np.flatnonzero(fits.good)
                 found = measure(rows[good], tree.row(fits.weights, good))
@@ -178,7 +178,7 @@ def _description(config: ConfigDict, form: parts.Representation, data, folder) -
         "mask_seed": options.get("mask_seed", 0) if form.masked else None,
         "adapter": options,
         "fit": config.fit.to_dict(),
-        "layout": records.read_json(folder / "layout.json"),
+        "layout": files.read_json(folder / "layout.json"),
         "recipe": json.loads(config.to_json()),
         "versions": run_folder.versions(),
         "skipped": data.skipped,
@@ -198,7 +198,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         )
     heldout = [i["psnr_db"] for i in fitted if i["heldout"]]
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
-    cost = records.total([start_cost, manifest["cost"]])
+    cost = costs.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
     skipped = len(data.skipped)
     return {
@@ -217,7 +217,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
         "fields_per_cpu_second": len(instances) / manifest["cost"]["cpu_seconds"],
-        "peak_memory_mib": records.peak_memory_mib(),
+        "peak_memory_mib": costs.peak_memory_mib(),
         "bytes_per_field": round(files / len(instances)),
     }
 

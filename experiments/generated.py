@@ -8,9 +8,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import dataset, parts, surfaces
-from wsjax import records, tree
+from wsjax import files, tree
 from wsjax.data import shapes
-from wsjax.meshes import files
+from wsjax.meshes import formats
 from wsjax.meshes.mesh import Mesh
 from wsjax.meshes.picture import gif, turntable
 from wsjax.metrics import shape_sets
@@ -30,7 +30,7 @@ def write_meshes(config: ConfigDict, form, folder: pathlib.Path, weights, number
         mesh = mesh_of(tree.row(weights, i))
         if len(mesh.faces):
             path = folder / "meshes" / f"{numbers[i]:05d}{suffix}"
-            records.write_bytes(path, files.encode(mesh, suffix))
+            files.write_bytes(path, formats.encode(mesh, suffix))
         return mesh
 
     return surfaces.in_parallel(one, range(len(numbers)))
@@ -52,9 +52,9 @@ def mesh_all(
     clouds = np.reshape(clouds, (-1, points, 3)).astype(np.float32)
     buffer = io.BytesIO()
     np.save(buffer, clouds)
-    records.write_bytes(folder / "clouds.npy", buffer.getvalue())
+    files.write_bytes(folder / "clouds.npy", buffer.getvalue())
     if full:
-        records.write_bytes(folder / "turntable.gif", _turntable(full[:_TURNED]))
+        files.write_bytes(folder / "turntable.gif", _turntable(full[:_TURNED]))
     faces = [len(mesh.faces) for mesh in full]
     return {
         "n_empty": n - len(full),

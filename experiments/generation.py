@@ -23,7 +23,7 @@ from experiments import (
     train_base,
     train_diffusion,
 )
-from wsjax import records
+from wsjax import files
 
 # Columns of the closing table, by the beginnings of their keys.
 _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_sec")
@@ -39,7 +39,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
             print(f"{name}: left out, the data have no labels", flush=True)
             continue
         rows[generators.folder(one)] = _judged(one, workdir)
-    records.write_json(pathlib.Path(workdir) / "generation.json", rows)
+    files.write_json(pathlib.Path(workdir) / "generation.json", rows)
     report.run(config, workdir)
     _print_table(rows)
     return rows
@@ -55,7 +55,7 @@ def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
     sample.run(config, workdir)
     verdict = evaluate.run(config, workdir)
     costs = {f"cpu_seconds_{stage}": m["cpu_seconds"] for stage, m in stages.items()}
-    kept = {key: x for key, x in verdict.items() if key not in records.COSTS}
+    kept = {key: x for key, x in verdict.items() if key not in costs.KEYS}
     return kept | costs | {"cpu_seconds_training": sum(costs.values())}
 
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments import dataset, engine, parts
 from experiments.engine import Layout
-from wsjax import records
+from wsjax import files
 
 # Instances that one device computes at once: few keep activations in a CPU's cache,
 # many fill an accelerator. From two on, a CPU gives the same bits for all of them.
@@ -38,8 +38,8 @@ def choose(
         if precision == "auto":
             precision = "float32" if _on_cpu() else _guarded(config, form, data)
         chunk = config.fit.chunk or _fastest(config, form, data, precision)
-        records.write_json(path, Layout(chunk, precision)._asdict())
-    return Layout(**records.read_json(path))
+        files.write_json(path, Layout(chunk, precision)._asdict())
+    return Layout(**files.read_json(path))
 
 
 def _on_cpu() -> bool:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsjax import fit, records
+from wsjax import costs, fit
 from wsjax.types import Params
 
 _LOOPS = 100
@@ -65,8 +65,8 @@ def _seconds(m: int, k: int, n: int, *, chunk: int) -> float:
     )
     best = np.inf
     for repeat in range(_REPEATS):
-        clock = records.now()
+        clock = costs.now()
         many((), x, y)
         if repeat:  # The first one compiles.
-            best = min(best, records.since(clock)["cpu_seconds"])
+            best = min(best, costs.since(clock)["cpu_seconds"])
     return best / rows / _LOOPS

@@ -210,7 +210,7 @@ def quality(form: Representation, base: Params):
     def score(adapter, signal):
         points, values = signal
         params = form.adapter.merge(base, adapter)
-        return psnr(fit.render(form.field, params, points), values)
+        return psnr(fields.render(form.field, params, points), values)
 
     return score
 
@@ -226,6 +226,6 @@ def renderer(form: Representation, grid: jax.Array):
     """`render(adapter) -> values [P, C]` on a grid of points."""
 
     def render(adapter):
-        return fit.render(form.field, form.adapter.merge(form.base, adapter), grid)
+        return fields.render(form.field, form.adapter.merge(form.base, adapter), grid)
 
     return render

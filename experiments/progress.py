@@ -11,7 +11,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.summary import scalar
 from tqdm import tqdm
 
-from wsjax import records, store
+from wsjax import costs, store
 
 _FLUSH = 5.0  # Seconds between two looks that TensorBoard can take.
 
@@ -81,7 +81,7 @@ class Progress:
         scalars = {
             "fields_per_second": self._fitted / (time.perf_counter() - self._begin),
             "failed": self._failed,
-            "peak_memory_mib": records.peak_memory_mib(),
+            "peak_memory_mib": costs.peak_memory_mib(),
         }
         found = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
         if found:

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from experiments import parts
-from wsjax import fit, records
+from wsjax import costs, fit
 
 
 class Speed(NamedTuple):
@@ -55,22 +55,22 @@ def measure(
         jax.random.split(key, len(values)),
         (jnp.asarray(coords), jnp.asarray(values)),
     )
-    before = records.compile_seconds()
+    before = costs.compile_seconds()
     compiled = many.lower(*arguments).compile()
-    spent = records.compile_seconds() - before
-    costs = []
+    compile_seconds = costs.compile_seconds() - before
+    spent = []
     for _ in range(repeats):
-        clock = records.now()
+        clock = costs.now()
         _, quality = jax.block_until_ready(compiled(*arguments))
-        costs.append(records.Cost(**records.since(clock)))
-    cost = min(costs, key=lambda cost: cost.cpu_seconds)
+        spent.append(costs.Cost(**costs.since(clock)))
+    cost = min(spent, key=lambda cost: cost.cpu_seconds)
     return Speed(
         steps,
         learning_rate,
         float(np.mean(quality)),
         cost.cpu_seconds / len(values),
         cost.seconds / len(values),
-        spent,
+        compile_seconds,
         memory_mib(compiled),
     )
 

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import dataset, parts
-from wsjax import adapters, checkpoint, fit, records
+from wsjax import adapters, checkpoint, costs, files, fit
 from wsjax.fit import autodecoder, rehearsal
 from wsjax.types import Field, Params
 
@@ -32,10 +32,10 @@ def run(
     if newest is not None:
         state = checkpoint.restore(folder / "rehearsal", newest, state)
     done = int(state.episode)
-    lines = records.read_lines(folder / "rehearsal.jsonl")[:done]
+    lines = files.read_lines(folder / "rehearsal.jsonl")[:done]
     bar = tqdm(range(done, options.episodes), desc="rehearsal", unit="episode")
     for number in bar:
-        clock = records.now()
+        clock = costs.now()
         key = jax.random.fold_in(keys["rehearsal"], number)
         chosen = jax.random.choice(key, len(values), (options.batch,), replace=False)
         own = places if places.ndim == 2 else places[chosen]
@@ -46,11 +46,11 @@ def run(
                 f"rehearsal diverged in episode {number}; lower --config.base."
                 f"rehearsal.learning_rate={options.learning_rate}"
             )
-        lines.append({"step": number + 1, "loss_train": loss, **records.since(clock)})
+        lines.append({"step": number + 1, "loss_train": loss, **costs.since(clock)})
         bar.set_postfix(loss=f"{loss:.4f}")
         if (number + 1) % options.every == 0 or number + 1 == options.episodes:
             # Lines first: a resumed run drops those behind its newest checkpoint.
-            records.write_lines(folder / "rehearsal.jsonl", lines)
+            files.write_lines(folder / "rehearsal.jsonl", lines)
             checkpoint.save(folder / "rehearsal", number + 1, state)
     return state.base
 

@@ -28,7 +28,7 @@ from experiments import (
     run_folder,
     showcase,
 )
-from wsjax import adapters, records, store
+from wsjax import adapters, costs, files, store
 
 # Folder of a stage: the binary that fills it.
 _STAGES = {
@@ -74,7 +74,7 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     metrics = _metrics(root, name, list(config.generators))
     page = _render(_content(Study(root, config, data, metrics), workdir))
     path = root / "report.html"
-    records.write_bytes(path, page.encode())
+    files.write_bytes(path, page.encode())
     print(f"report: {path}", flush=True)
     return path
 
@@ -101,7 +101,7 @@ def _metrics(root: pathlib.Path, own: str, rivals: list) -> dict[str, dict[str, 
     for stage in (*_STAGES, *_STUDIES):
         names = [""] if stage == "base" else order
         paths = {name: root / stage / name / "metrics.json" for name in names}
-        found[stage] = {n: records.read_json(p) for n, p in paths.items() if p.exists()}
+        found[stage] = {n: files.read_json(p) for n, p in paths.items() if p.exists()}
     return found
 
 
@@ -114,7 +114,7 @@ def _content(study: Study, workdir: str) -> dict:
         for name, metrics in ({study.key(stage): None} | study.metrics[stage]).items()
     ]
     data, labels = study.data, study.data.labels
-    recipe = records.read_json(study.root / "recipe.json")
+    recipe = files.read_json(study.root / "recipe.json")
     judged = study.metrics["evaluate"], study.name, list(study.config.generators)
     rivals = comparison.generators(study.root, *judged)
     share = None if labels is None else np.bincount(labels).min() / len(labels)
@@ -124,7 +124,7 @@ def _content(study: Study, workdir: str) -> dict:
         "binary": _STAGES | {"structure": "structure"},
         "own": own,
         "stages": rows,
-        "total": records.total([row["metrics"] for row in rows if row["metrics"]]),
+        "total": costs.total([row["metrics"] for row in rows if row["metrics"]]),
         "size": (int(data.originals.sum()), *data.size, data.channels),
         "values": math.prod((*data.size, data.channels)),
         "shapes": showcase.content(study.root, study.name, data, study.metrics["fit"]),

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 import wsjax
 from experiments import processes
 from experiments.dataset import Data
-from wsjax import records
+from wsjax import files
 
 # A study may fit several representations side by side, each in folders of its own.
 # A sweep keeps what it tried, and goes by that; a benchmark measures anew.
@@ -60,7 +60,7 @@ def held(workdir: str) -> Iterator[None]:
         with contextlib.suppress(OSError):  # Without space it is held all the same.
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-        records.remove_temporary(path.parent)
+        files.remove_temporary(path.parent)
         yield
 
 
@@ -101,10 +101,10 @@ def open_run(config: ConfigDict, workdir: str, data: Data) -> pathlib.Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            records.write_json(path, _description(recipe, data.fingerprint))
+            files.write_json(path, _description(recipe, data.fingerprint))
     except OSError as error:
         raise _unwritable(folder, error) from error
-    _compare(folder, records.read_json(path), recipe, data.fingerprint)
+    _compare(folder, files.read_json(path), recipe, data.fingerprint)
     return folder
 
 
@@ -153,12 +153,12 @@ def finished(folder: pathlib.Path, stage: str) -> dict | None:
     if not path.exists():
         return None
     print(f"{stage}: finished before, kept", flush=True)
-    return records.read_json(path)
+    return files.read_json(path)
 
 
 def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
     """Writes a stage's metrics, which marks it as finished, and says so."""
-    records.write_json(folder / "metrics.json", metrics)
+    files.write_json(folder / "metrics.json", metrics)
     shown = [f"{k} {_short(v)}" for k, v in metrics.items() if not isinstance(v, dict)]
     print(f"{stage}: {', '.join(shown[:12])}", flush=True)
     return metrics

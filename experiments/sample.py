@@ -32,7 +32,7 @@ from experiments import (
     trained,
     views,
 )
-from wsjax import fit, records, store, tree
+from wsjax import costs, fit, store, tree
 from wsjax.diffusion.sample import call_times
 
 _GROUP = 250  # Samples per shard.
@@ -63,14 +63,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     done = store.done(instances)
     good, view = tree.row(weights, done), views.make(config, form, data)
     _save_sheet(folder / "samples.png", view, good, classes[done])
-    clock = records.now()
+    clock = costs.now()
     made = {} if data.shapes is None else generated.mesh_all(config, form, folder, good)
     metrics = {
         "n": manifest["n"],
         "n_failed": int((~done).sum()),
         "denoiser_calls": _calls(config),
         **made,
-        **records.total([manifest["cost"], records.since(clock)]),
+        **costs.total([manifest["cost"], costs.since(clock)]),
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
     return run_folder.close(folder, f"sample {folder.name}", metrics)
@@ -208,7 +208,7 @@ def _draw_all(
     for begin in range(0, len(keys), _GROUP):
         part = slice(begin, begin + _GROUP)
         if not store.path_of(folder, begin).exists():
-            clock = records.now()
+            clock = costs.now()
             weights, good = draw_many(params, keys[part], labels[part])
             instances = [
                 {
@@ -218,7 +218,7 @@ def _draw_all(
                 }
                 for i, (ok, label) in enumerate(zip(good, classes[part], strict=True))
             ]
-            cost = records.since(clock)
+            cost = costs.since(clock)
             store.write_shard(folder, store.Shard(begin, weights, instances, cost))
         bar.update(len(keys[part]))
     bar.close()

@@ -32,7 +32,7 @@ from experiments import (
     trained,
     views,
 )
-from wsjax import fit, records, tree
+from wsjax import costs, files, fit, tree
 from wsjax.diffusion import SAMPLERS
 from wsjax.diffusion.sample import call_times, steps_within
 
@@ -48,7 +48,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "curves" / generators.folder(config)
     if (metrics := run_folder.finished(folder, "sampling curves")) is not None:
         return metrics
-    clock, form = records.now(), parts.representation(config, root, data.channels)
+    clock, form = costs.now(), parts.representation(config, root, data.channels)
     generator = trained.load(config, root, form, data)
     sample.check(config, generator.shares)
     fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
@@ -74,11 +74,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         weights[weight] = _kept(feature, known) | found
         _save(folder / f"weight_{weight:g}.png", view, shown)
     picture = _picture(feature, known, calls, weights)
-    records.write_bytes(folder / "curves.png", figures.png(picture))
+    files.write_bytes(folder / "curves.png", figures.png(picture))
     reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # By real things.
     ends = {k: v for k, v in known.items() if k.startswith(reached)}
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
-    metrics |= records.since(clock)
+    metrics |= costs.since(clock)
     return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import dataset, launch, parts, run_folder
-from wsjax import records, store, tree
+from wsjax import files, store, tree
 
 _GROUPS = 4  # Of each device; the first one compiles and is not counted.
 _TOLERANCE = 1e-3  # Of a weight; last bits grow while a fit goes on.
@@ -82,7 +82,7 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
         lines.append(_line(case, fitted, first, lines))
         print(_shown(lines), flush=True)
         _check(case, lines[-1])
-    records.write_json(folder / "metrics.json", {"cases": lines})
+    files.write_json(folder / "metrics.json", {"cases": lines})
     return lines
 
 
@@ -100,8 +100,8 @@ def _fit(config, root, place, case: Case, share: int, first) -> pathlib.Path:
             shutil.copytree(source, fitted / name)
         elif source.exists():
             shutil.copy(source, fitted / name)
-    records.write_json(place / "config.json", own.to_dict())
-    records.write_bytes(place / "config.py", _RECIPE.encode())
+    files.write_json(place / "config.json", own.to_dict())
+    files.write_bytes(place / "config.py", _RECIPE.encode())
     _run(place, case)
     return fitted
 

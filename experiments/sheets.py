@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments import figures
 from experiments.views import Views
-from wsjax import records, tree
+from wsjax import files, tree
 from wsjax.metrics import generation
 
 _SHOWN = 50  # Samples on a sheet.
@@ -62,7 +62,7 @@ def baselines(folder: pathlib.Path, view: Views, made: dict[str, ArrayTree]) -> 
         axes.imshow(row.squeeze(), cmap="gray", vmin=0, vmax=1)
         axes.set_title(name, fontsize=7, loc="left", pad=2)
         axes.axis("off")
-    records.write_bytes(folder / "baselines.png", figures.png(figure))
+    files.write_bytes(folder / "baselines.png", figures.png(figure))
 
 
 def reconstructions(
@@ -84,4 +84,4 @@ def reconstructions(
     figure = figures.pairs(
         view.of_rows(rows), view.of_adapters(fitted), captions, title
     )
-    records.write_bytes(folder / "reconstructions.png", figures.png(figure))
+    files.write_bytes(folder / "reconstructions.png", figures.png(figure))

@@ -8,7 +8,7 @@ import numpy as np
 from experiments import comparison, dataset, surfaces, viewer
 from wsjax import store
 from wsjax.data import shapes
-from wsjax.meshes import files
+from wsjax.meshes import formats
 from wsjax.meshes.mesh import BadMesh, Mesh
 
 _SAMPLES = 8  # Generated shapes to turn around,
@@ -124,12 +124,12 @@ def pairs(folder: pathlib.Path, data: dataset.Data) -> dict[str, Mesh]:
 def _paths(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Mesh files by their names, sorted."""
     paths = sorted((folder / "meshes").glob("*"))
-    return {path.stem: path for path in paths if path.suffix in files.SUFFIXES}
+    return {path.stem: path for path in paths if path.suffix in formats.SUFFIXES}
 
 
 def _mesh(path: pathlib.Path) -> Mesh:
     try:
-        return files.decode(path.read_bytes(), path.suffix)
+        return formats.decode(path.read_bytes(), path.suffix)
     except BadMesh as error:
         raise ValueError(
             f"{path} is no readable mesh ({error}); delete the folder of the stage it "

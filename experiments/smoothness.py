@@ -6,7 +6,7 @@ from chex import ArrayTree
 from ml_collections import ConfigDict
 
 from experiments import dataset, parts
-from wsjax.analysis import spectrum
+from wsjax.analysis import dimension, trivial
 from wsjax.metrics import features, generation
 
 
@@ -35,7 +35,7 @@ def smoothness(
     """
     codec = parts.entries(form, start)
     vectors = np.asarray(jax.jit(jax.vmap(codec.encode))(weights))
-    drawn = spectrum.gaussian_samples(
+    drawn = trivial.gaussian_samples(
         parts.keys(config)["trivial"], vectors, n=len(rows)
     )
     render = parts.renderer(form, data.grid)
@@ -49,7 +49,7 @@ def smoothness(
         return generation.frechet(feature(real), feature(made))
 
     return {
-        "components_90": spectrum.components_for(vectors),
+        "components_90": dimension.components_for(vectors),
         "fd_gaussian": distance(np.asarray(drawn, np.float32)),
         "fd_fits": distance(vectors),
     }

@@ -24,7 +24,7 @@ from experiments import (
     run_folder,
     surfaces,
 )
-from wsjax import adapters, merging, records, symmetry, tree
+from wsjax import adapters, costs, files, merging, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
 
@@ -51,7 +51,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     panels = _PANELS | ({} if data.shapes is None else _SURFACE)
     drawn = {name: curves(m, panels) for name, m in metrics.items()}
     figure = figures.bands(drawn, panels)
-    records.write_bytes(root / "structure" / "structure.png", figures.png(figure))
+    files.write_bytes(root / "structure" / "structure.png", figures.png(figure))
     return metrics
 
 
@@ -84,7 +84,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> dict:
     folder = root / "structure" / name
     if (metrics := run_folder.finished(folder, f"structure {name}")) is not None:
         return metrics
-    clock = records.now()
+    clock = costs.now()
     form = parts.representation(config, root, data.channels)
     chosen = np.flatnonzero(data.heldout)[: config.structure.n]
     # Row by row: the unperturbed fit of every instance, then one per strength.
@@ -115,7 +115,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> dict:
             metrics[f"{measure}_{at}"] = float(column.mean())
             metrics[f"{measure}_std_{at}"] = float(column.std())
     return run_folder.close(
-        folder, f"structure {name}", {**metrics, **records.since(clock)}
+        folder, f"structure {name}", {**metrics, **costs.since(clock)}
     )
 
 

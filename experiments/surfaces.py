@@ -10,7 +10,7 @@ from chex import ArrayTree
 from ml_collections import ConfigDict
 
 from experiments import dataset, parts
-from wsjax import fit, tree
+from wsjax import fields, tree
 from wsjax.data import shapes
 from wsjax.meshes import sampling, surface
 from wsjax.meshes.distance import surface_points
@@ -33,7 +33,7 @@ _MEASURES = {
 
 def value_of(form: parts.Representation) -> Callable[..., np.ndarray]:
     """`value(params, points [M, 3]) -> [M]` of a merged field, compiled once per M."""
-    render = jax.jit(lambda params, x: fit.render(form.field, params, x)[:, 0])
+    render = jax.jit(lambda params, x: fields.render(form.field, params, x)[:, 0])
     return lambda params, points: np.asarray(render(params, points))
 
 

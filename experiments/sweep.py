@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from experiments import dataset, engine, launch, layout, parts, run_folder
 from experiments.smoothness import smoothness
-from wsjax import latent, records, tree
+from wsjax import costs, files, latent, tree
 from wsjax.analysis.interval import interval
 from wsjax.fit.consensus import Diverged
 
@@ -89,14 +89,14 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 
 def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
     path = root / config.sweep.folder / name / "trials.jsonl"
-    lines = records.read_lines(path)
+    lines = files.read_lines(path)
     rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
     for number, trial in enumerate(trials(config, name)):
         if trial in [line["trial"] for line in lines]:
             continue
         found = _try(config, root, data, name, trial, rows)
         lines.append({"name": name, "trial_number": number, **found})
-        records.write_lines(path, lines)
+        files.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
     return lines
 
@@ -151,16 +151,16 @@ def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict
 def _measured(config, form: parts.Representation, data, spread, rows) -> dict:
     """Quality, cost and smoothness of the fits of instances `rows`."""
     many = engine.lifted(config, form, data, spread)
-    clock = records.now()
+    clock = costs.now()
     common = np.flatnonzero(~data.heldout)
     shared = engine.common_start(config, form, data, many, common)
-    found = {"start_cpu_seconds": records.since(clock)["cpu_seconds"]}
+    found = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
     stacked, rate = data.read(rows), np.ones(len(rows), np.float32)
     first = slice(0, config.fit.group)
     many(shared, *tree.row((stacked, rate), first))  # Compiles.
-    clock = records.now()
+    clock = costs.now()
     fits = engine.Fits(*many(shared, stacked, rate), rate)
-    cost = records.since(clock)["cpu_seconds"] / len(rows)
+    cost = costs.since(clock)["cpu_seconds"] / len(rows)
     found |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
     if np.all(np.isfinite(fits.quality)):
         found["psnr_db_mean"], found["psnr_db_ci95"] = interval(fits.quality)

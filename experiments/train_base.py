@@ -18,8 +18,9 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import dataset, launch, parts, rehearse, run_folder
-from wsjax import checkpoint, coords, records
-from wsjax.fit import autodecoder, render
+from wsjax import checkpoint, coords, costs, files
+from wsjax.fields import render
+from wsjax.fit import autodecoder
 from wsjax.metrics.reconstruction import psnr
 
 
@@ -61,14 +62,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     base = autodecoder.mean_base(network, state.average)
     if config.base.rehearsal.episodes:
         base = rehearse.run(config, folder, network.field, base, data, rows)
-    clock = records.now()
+    clock = costs.now()
     grid, target = coords.grid(data.size), jnp.asarray(data.values(rows))
     decoded = autodecoder.reconstruct(network, state.average, grid)
     quality = jax.vmap(psnr)(decoded, target[: len(few)])
     folded = jnp.broadcast_to(render(network.field, base, grid), target.shape)
     checkpoint.save(folder / "folded", 0, base)
-    lines = records.read_lines(folder / "train.jsonl")
-    rehearsed = records.read_lines(folder / "rehearsal.jsonl")
+    lines = files.read_lines(folder / "train.jsonl")
+    rehearsed = files.read_lines(folder / "rehearsal.jsonl")
     metrics = {
         "n": len(few),
         "steps": int(state.step),
@@ -76,7 +77,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "psnr_db_folded_mean": float(jnp.mean(jax.vmap(psnr)(folded, target))),
         "loss_train": lines[-1]["loss_train"],
         "episodes": len(rehearsed),
-        **records.total([*lines, *rehearsed, records.since(clock)]),
+        **costs.total([*lines, *rehearsed, costs.since(clock)]),
     }
     return run_folder.close(folder, "base", metrics)
 
@@ -104,7 +105,7 @@ def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.Sta
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
-    lines = records.read_lines(folder / "train.jsonl")
+    lines = files.read_lines(folder / "train.jsonl")
     lines = [line for line in lines if line["step"] <= int(state.step)]
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
@@ -113,7 +114,7 @@ def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.Sta
         end += steps
         if end <= int(state.step):
             continue
-        clock = records.now()
+        clock = costs.now()
         state, losses = advance(
             key,
             state,
@@ -128,9 +129,9 @@ def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.Sta
                 f"base training diverged before step {end}; lower "
                 f"--config.base.learning_rate={config.base.learning_rate}"
             )
-        lines.append({"step": end, "loss_train": loss, **records.since(clock)})
+        lines.append({"step": end, "loss_train": loss, **costs.since(clock)})
         # Lines first: a resumed run drops those behind its newest checkpoint.
-        records.write_lines(folder / "train.jsonl", lines)
+        files.write_lines(folder / "train.jsonl", lines)
         checkpoint.save(folder / "checkpoints", end, state)
         bar.update(steps)
         bar.set_postfix(loss=f"{loss:.4f}")

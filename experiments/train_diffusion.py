@@ -31,7 +31,7 @@ from experiments import (
     processes,
     run_folder,
 )
-from wsjax import checkpoint, latent, records, tree
+from wsjax import checkpoint, costs, files, latent, tree
 from wsjax.diffusion import train
 
 
@@ -46,12 +46,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if (metrics := run_folder.finished(folder, f"diffusion {name}")) is not None:
         return metrics
     form = parts.representation(config, root, data.channels)
-    clock = records.now()
+    clock = costs.now()
     if config.diffusion.teacher:
         lesson = distil.lesson(recipe, root, folder, form, data)
     else:
         lesson = _lesson(config, root, folder, form, data)
-    prepared = records.since(clock)
+    prepared = costs.since(clock)
     lines = _train(config, folder, lesson)
     chosen = [line for line in lines if line["chosen"]][-1]
     metrics = {
@@ -63,7 +63,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "parameters": tree.count(lesson.params),
         "numbers_diffused": lesson.examples.vectors.shape[1],
         "n_train": int((~lesson.heldout).sum()),
-        **records.total([prepared, *lines]),
+        **costs.total([prepared, *lines]),
     }
     if processes.first():
         run_folder.close(folder, f"diffusion {name}", metrics)
@@ -128,7 +128,7 @@ def _train(config: ConfigDict, folder, lesson: distil.Lesson) -> list[dict]:
         disable=not processes.first(),
     )
     while int(state.step) < settings.steps and not _over(lines, settings.patience):
-        clock = records.now()
+        clock = costs.now()
         steps = min(settings.every, settings.steps - int(state.step))
         state, losses = advance(advance_key, state, seen, steps=steps)
         line = {"step": int(state.step), "loss_train": float(losses.mean())}
@@ -138,10 +138,10 @@ def _train(config: ConfigDict, folder, lesson: distil.Lesson) -> list[dict]:
         line["chosen"] = _choose([*lines, line], settings)
         if line["chosen"]:
             best = jax.tree.map(jnp.copy, state.averages[lowest])
-        lines.append(line | records.since(clock))
+        lines.append(line | costs.since(clock))
         if processes.first():
             # Lines first: a resumed run drops those behind its newest checkpoint.
-            records.write_lines(folder / "train.jsonl", lines)
+            files.write_lines(folder / "train.jsonl", lines)
         whole = {"state": state, "chosen": best}
         checkpoint.save(folder / "checkpoints", int(state.step), whole)
         bar.update(steps)
@@ -167,7 +167,7 @@ def _resume(folder: pathlib.Path, state: train.State, params):
     newest = _newest(folder / "checkpoints")
     if newest is not None:
         whole = checkpoint.restore(folder / "checkpoints", newest, whole)
-    lines = records.read_lines(folder / "train.jsonl")
+    lines = files.read_lines(folder / "train.jsonl")
     last = int(whole["state"].step)
     return whole["state"], whole["chosen"], [x for x in lines if x["step"] <= last]
 

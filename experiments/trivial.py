@@ -5,7 +5,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import encoding, parts
-from wsjax.analysis import mixture, spectrum
+from wsjax.analysis import trivial
 
 SCALE = 0.5
 """Of the noise that is called "add_noise" and no more."""
@@ -21,14 +21,14 @@ def draws(config: ConfigDict, fits: encoding.Fitted) -> dict[str, np.ndarray]:
     train, out = fits.vectors[~fits.heldout], fits.vectors[fits.heldout]
     n = config.sample.n
     made = {
-        "gaussian_pca": spectrum.gaussian_samples(gaussian_key, train, n=n),
-        "gaussian_mixture": mixture.gaussian_mixture(mixture_key, train, n=n),
+        "gaussian_pca": trivial.gaussian_samples(gaussian_key, train, n=n),
+        "gaussian_mixture": trivial.gaussian_mixture(mixture_key, train, n=n),
     }
     for scale in sorted({*config.evaluate.noise, SCALE}):
         name = "add_noise" if scale == SCALE else f"add_noise_{scale:g}"
         # The same rows and noise at every scale: the curve is as smooth as can be.
         again = jax.random.clone(noise_key)
-        made[name] = spectrum.add_noise(again, train, n=n, scale=scale)
-    made["average_two"] = spectrum.average_two(two_key, train, n=n)
-    made["resample_heldout"] = out[spectrum.even_rows(row_key, len(out), n=n)]
+        made[name] = trivial.add_noise(again, train, n=n, scale=scale)
+    made["average_two"] = trivial.average_two(two_key, train, n=n)
+    made["resample_heldout"] = out[trivial.even_rows(row_key, len(out), n=n)]
     return {name: np.asarray(x, np.float32) for name, x in made.items()}

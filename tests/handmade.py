@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import dataset, figures, run_folder
-from wsjax import records
+from wsjax import files
 
 OWN, RIVAL = "mlora_asym", "one_step"
 MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
@@ -95,8 +95,8 @@ def _write_fit(folder, name, qualities):
     counts = {"n": n, "n_fitted": n, "n_done": len(done), "n_failed": n - len(done)}
     counts["psnr_db_mean"] = float(np.mean(done))
     place = folder / "fit" / name
-    records.write_json(place / "manifest.json", {"instances": instances})
-    records.write_json(place / "metrics.json", FIT | SPEED | counts)
+    files.write_json(place / "manifest.json", {"instances": instances})
+    files.write_json(place / "metrics.json", FIT | SPEED | counts)
 
 
 def _write_studies(folder):
@@ -108,8 +108,8 @@ def _write_studies(folder):
             structure[f"{measure}_std_lambda_{strength}"] = 0.125
     diverged = {"psnr_db_heldout_mean": None, "psnr_db_heldout_ci95": None}
     for name, sweep in {OWN: SWEEP, "lora": SWEEP | diverged}.items():
-        records.write_json(folder / "structure" / name / "metrics.json", structure)
-        records.write_json(folder / "sweep" / name / "metrics.json", sweep)
+        files.write_json(folder / "structure" / name / "metrics.json", structure)
+        files.write_json(folder / "sweep" / name / "metrics.json", sweep)
 
 
 def _write_pictures(folder):
@@ -118,25 +118,25 @@ def _write_pictures(folder):
     figures.save_sheet(evaluated / "nearest.png", noise)
     figures.save_sheet(folder / "samples" / OWN / "samples.png", noise)
     empty = figures.png(Figure())
-    records.write_bytes(evaluated / "reconstructions.png", empty)
+    files.write_bytes(evaluated / "reconstructions.png", empty)
     figures.save_sheet(folder / "samples" / RIVAL / "samples.png", noise)
-    records.write_bytes(evaluated / "baselines.png", empty)
-    records.write_bytes(folder / "curves" / RIVAL / "curves.png", empty)
+    files.write_bytes(evaluated / "baselines.png", empty)
+    files.write_bytes(folder / "curves" / RIVAL / "curves.png", empty)
     for name in ("tsne", "dimension", "paths"):
-        records.write_bytes(folder / "analyze" / OWN / f"{name}.png", empty)
-    records.write_bytes(folder / "structure" / "structure.png", empty)
+        files.write_bytes(folder / "analyze" / OWN / f"{name}.png", empty)
+    files.write_bytes(folder / "structure" / "structure.png", empty)
 
 
 def _write_rival(folder):
     """Another generator, judged like the first, and what learns nothing."""
     judged = METRICS["evaluate"] | OTHER
-    records.write_json(folder / "evaluate" / RIVAL / "metrics.json", judged | COST)
+    files.write_json(folder / "evaluate" / RIVAL / "metrics.json", judged | COST)
     drawn = folder / "samples" / RIVAL
-    records.write_json(drawn / "metrics.json", METRICS["samples"] | COST)
-    records.write_json(drawn / "manifest.json", {"instances": []})
+    files.write_json(drawn / "metrics.json", METRICS["samples"] | COST)
+    files.write_json(drawn / "manifest.json", {"instances": []})
     rows = {"gaussian_pca": GENERATED, "add_noise_0.25": GENERATED, RIVAL: judged}
-    records.write_json(folder / "evaluate" / OWN / "baselines.json", rows)
-    records.write_json(folder / "generation.json", {RIVAL: {TRAINING: 1234.4}})
+    files.write_json(folder / "evaluate" / OWN / "baselines.json", rows)
+    files.write_json(folder / "generation.json", {RIVAL: {TRAINING: 1234.4}})
 
 
 def write(folder, config):
@@ -146,13 +146,13 @@ def write(folder, config):
     _write_fit(folder, "lora", [27.0, 28.0, 32.0])
     for stage, metrics in METRICS.items():
         place = folder / stage if stage == "base" else folder / stage / OWN
-        records.write_json(place / "metrics.json", metrics | COST)
-    records.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
+        files.write_json(place / "metrics.json", metrics | COST)
+    files.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
     _write_rival(folder)
     lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
-    records.write_lines(folder / "base" / "train.jsonl", lines)
+    files.write_lines(folder / "base" / "train.jsonl", lines)
     lines[0]["chosen"] = True
-    records.write_lines(folder / "diffusion" / OWN / "train.jsonl", lines)
+    files.write_lines(folder / "diffusion" / OWN / "train.jsonl", lines)
     _write_studies(folder)
     _write_pictures(folder)
 

@@ -8,8 +8,8 @@ import trimesh
 from handmade import OWN, RIVAL
 
 from configs import shapes
-from wsjax import records
-from wsjax.meshes import files, picture
+from wsjax import files
+from wsjax.meshes import formats, picture
 from wsjax.meshes.mesh import Mesh
 
 FIT = {
@@ -61,7 +61,7 @@ def with_chamfer(metrics):
 
 
 def rewrite(path, change):
-    records.write_json(path, change(records.read_json(path)))
+    files.write_json(path, change(files.read_json(path)))
 
 
 def instance(i, measures):
@@ -82,7 +82,7 @@ def write(folder, config):
         place = folder / "fit" / name
         rewrite(place / "metrics.json", lambda m: m | FIT | {"n_fitted": 4})
         instances = [instance(i, measures) for i, measures in enumerate(lines)]
-        records.write_json(place / "manifest.json", {"instances": instances})
+        files.write_json(place / "manifest.json", {"instances": instances})
         rewrite(folder / "structure" / name / "metrics.json", with_chamfer)
     evaluated, sampled = folder / "evaluate" / OWN, folder / "samples" / OWN
     rewrite(evaluated / "metrics.json", lambda m: as_shapes(m) | SETS)
@@ -94,10 +94,10 @@ def write(folder, config):
     rewrite(folder / "analyze" / OWN / "metrics.json", as_shapes)
     rewrite(sampled / "metrics.json", lambda m: m | {"n_empty": 3, "faces_mean": 1280})
     for i in range(12):
-        content = files.encode(ball(0.9 - 0.05 * i), ".glb")
-        records.write_bytes(sampled / "meshes" / f"{i:05d}.glb", content)
+        content = formats.encode(ball(0.9 - 0.05 * i), ".glb")
+        files.write_bytes(sampled / "meshes" / f"{i:05d}.glb", content)
     turning = picture.turntable(ball(0.5), frames=3, size=32)
-    records.write_bytes(sampled / "turntable.gif", picture.gif(turning))
+    files.write_bytes(sampled / "turntable.gif", picture.gif(turning))
 
 
 def quick(cache):

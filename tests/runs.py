@@ -14,7 +14,7 @@ import numpy as np
 
 from configs import digits
 from experiments import parts, run_folder
-from wsjax import checkpoint, records, store, tree
+from wsjax import checkpoint, costs, store, tree
 
 ROOT = pathlib.Path(__file__).parents[1]
 NAME = "mlora_asym"
@@ -126,4 +126,4 @@ def leftovers(folder: pathlib.Path) -> list[str]:
 def metrics(folder: pathlib.Path) -> dict:
     """The metrics of a stage that do not depend on the speed of the machine."""
     content = json.loads((folder / "metrics.json").read_text())
-    return {k: v for k, v in content.items() if k not in records.COSTS}
+    return {k: v for k, v in content.items() if k not in costs.KEYS}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsjax import adapters, coords, fields
-from wsjax.fit import render
+from wsjax.fields import render
 from wsjax.symmetry import (
     balanced,
     mix,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from wsjax.analysis import probes, spectrum
+from wsjax.analysis import dimension, probes, trivial
 
 N, CLASSES = 240, 3
 KEYS = {"one_nn_accuracy", "logistic_accuracy", "kmeans_ari"}
@@ -133,7 +133,7 @@ def test_components_for_finds_the_planted_dimension(dimensions, shape):
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(shape[0], dimensions))
     axes = generator.normal(size=(dimensions, shape[1]))
-    assert spectrum.components_for(rows @ axes + 3, share=1.0) == dimensions
+    assert dimension.components_for(rows @ axes + 3, share=1.0) == dimensions
 
 
 def test_components_for_counts_shares_of_variance_and_not_of_deviation():
@@ -141,32 +141,32 @@ def test_components_for_counts_shares_of_variance_and_not_of_deviation():
     signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
     rows = signs * np.sqrt([6, 3, 1]) + 50
     shares = (0.59, 0.61, 0.89, 0.91, 1.0)
-    counts = [spectrum.components_for(rows, share=share) for share in shares]
+    counts = [dimension.components_for(rows, share=share) for share in shares]
     assert counts == [1, 2, 2, 3, 3]
 
 
 def test_components_for_equal_rows_is_zero():
-    assert spectrum.components_for(np.full((7, 3), 0.1)) == 0
-    assert spectrum.components_for(np.ones((1, 3))) == 0
+    assert dimension.components_for(np.full((7, 3), 0.1)) == 0
+    assert dimension.components_for(np.ones((1, 3))) == 0
 
 
 def test_gaussian_samples_have_the_mean_and_covariance_of_the_rows():
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(30, 3)) @ generator.normal(size=(3, 4)) + 10
-    draws = spectrum.gaussian_samples(jax.random.key(0), rows, n=50_000)
+    draws = trivial.gaussian_samples(jax.random.key(0), rows, n=50_000)
     assert draws.shape == (50_000, 4)
     np.testing.assert_allclose(draws.mean(axis=0), rows.mean(axis=0), atol=0.05)
     expected = np.cov(rows, rowvar=False)
     assert np.abs(np.cov(draws, rowvar=False) - expected).max() < 0.03 * expected.max()
-    assert spectrum.components_for(draws, share=1.0) == 3
+    assert dimension.components_for(draws, share=1.0) == 3
 
 
 @pytest.mark.parametrize("n", [3, 5, 12, 20])
 def test_no_row_comes_again_before_all_have_come(n):
-    rows = spectrum.even_rows(jax.random.key(0), 5, n=n)
+    rows = trivial.even_rows(jax.random.key(0), 5, n=n)
     counts = np.bincount(rows, minlength=5)
     assert len(rows) == n and np.ptp(counts) <= 1
-    others = spectrum.even_rows(jax.random.key(1), 5, n=n)
+    others = trivial.even_rows(jax.random.key(1), 5, n=n)
     assert not np.array_equal(rows, others)
     if n > 5:  # Every round has an order of its own.
         assert not np.array_equal(rows[:5], rows[5 : min(n, 10)])
@@ -175,19 +175,19 @@ def test_no_row_comes_again_before_all_have_come(n):
 def test_average_two_is_the_mean_of_two_different_rows():
     powers = 2.0 ** np.arange(5)[:, None]  # Every pair has its own sum.
     pairs = {a + b for a in powers[:, 0] for b in powers[:, 0] if a != b}
-    draws = spectrum.average_two(jax.random.key(0), powers, n=400)
+    draws = trivial.average_two(jax.random.key(0), powers, n=400)
     assert draws.shape == (400, 1)
     assert set(2 * draws[:, 0]) == pairs
-    few = spectrum.average_two(jax.random.key(0), powers, n=5)  # Each row is a first.
+    few = trivial.average_two(jax.random.key(0), powers, n=5)  # Each row is a first.
     assert few.sum() > powers.sum() / 2
 
 
 def test_add_noise_is_rows_plus_noise_of_the_asked_deviation():
     rows = np.array([[0.0, 0.0, 5.0], [1000.0, 2.0, 5.0]])
-    still = spectrum.add_noise(jax.random.key(0), rows, n=50, scale=0.0)
+    still = trivial.add_noise(jax.random.key(0), rows, n=50, scale=0.0)
     for row in rows:
         assert (still == row).all(axis=1).sum() == 25
-    noisy = spectrum.add_noise(jax.random.key(0), rows, n=4000, scale=0.1)
+    noisy = trivial.add_noise(jax.random.key(0), rows, n=4000, scale=0.1)
     noise = noisy - rows[(noisy[:, 0] > 500).astype(int)]
     np.testing.assert_allclose(noise.std(axis=0), [50, 0.1, 0], rtol=0.05)
 
@@ -196,7 +196,7 @@ def test_add_noise_is_rows_plus_noise_of_the_asked_deviation():
 def test_trivial_generators_follow_their_key_and_need_two_rows(name):
     options = {"n": 6, "scale": 0.5} if name == "add_noise" else {"n": 6}
     generate, rows = (
-        getattr(spectrum, name),
+        getattr(trivial, name),
         np.random.default_rng(0).normal(size=(9, 2)),
     )
     first, again, other = (
@@ -210,6 +210,6 @@ def test_trivial_generators_follow_their_key_and_need_two_rows(name):
 
 def test_components_for_names_what_was_wrong():
     with pytest.raises(ValueError, match="got 90"):
-        spectrum.components_for(np.eye(3), share=90)
+        dimension.components_for(np.eye(3), share=90)
     with pytest.raises(ValueError, match=r"got shape \(3,\)"):
-        spectrum.components_for(np.ones(3))
+        dimension.components_for(np.ones(3))

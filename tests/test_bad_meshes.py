@@ -10,7 +10,7 @@ import trimesh
 
 from wsjax.data.mesh_folder import open_meshes
 from wsjax.data.source import BadInstance
-from wsjax.meshes.files import BadMesh, decode, encode
+from wsjax.meshes.formats import BadMesh, decode, encode
 from wsjax.meshes.mesh import Mesh
 
 SPHERE = trimesh.creation.icosphere(2)

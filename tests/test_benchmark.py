@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from configs import patterns, tuning
 from experiments import benchmark, dataset, matmul, parts, reference, sweep
-from wsjax import fit, records
+from wsjax import files, fit
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def study(tmp_path_factory):
 def test_ratios_are_those_of_the_printed_figures(study):
     folder, metrics = study
     path = folder / "benchmark" / "mlora_asym" / "metrics.json"
-    assert records.read_json(path) == metrics
+    assert files.read_json(path) == metrics
     for key in ("fields_per_cpu_second", "fields_per_second", "bytes_per_field"):
         ratio = metrics[key] / metrics[f"plain_{key}"]
         assert metrics[f"{key}_ratio"] == pytest.approx(ratio)

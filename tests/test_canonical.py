@@ -8,7 +8,7 @@ import pytest
 from drawn import FIELD, normal, some_adapter
 
 from wsjax import coords
-from wsjax.fit import render
+from wsjax.fields import render
 from wsjax.symmetry import (
     balanced,
     canonicaliser,

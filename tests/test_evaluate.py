@@ -20,7 +20,7 @@ from experiments import (
     trivial,
 )
 from tests import runs
-from wsjax import records
+from wsjax import costs
 from wsjax.metrics import generation
 
 NAME, RIVAL = "mlora_asym", "twin"
@@ -153,7 +153,7 @@ def test_a_rival_without_baselines_gets_its_own(study, tmp_path):
 
 
 def _lasting(metrics):
-    return {k: v for k, v in metrics.items() if k not in records.COSTS}
+    return {k: v for k, v in metrics.items() if k not in costs.KEYS}
 
 
 def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):

@@ -10,7 +10,7 @@ import safetensors.numpy
 
 from configs import digits
 from experiments import export
-from wsjax import exchange, records, store, tree
+from wsjax import exchange, files, store, tree
 
 N, FAILED = 7, 4
 NAMES = ["cats/é 1.png", "../../01.png", "x" * 300, "", "failed", "a b", "a_b"]
@@ -128,7 +128,7 @@ def test_a_second_run_completes_an_interrupted_one(form, folder, tmp_path, monke
             raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(records.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         with pytest.raises(OSError, match="no space"):
             form(folder, out)
     assert not out.is_file()

@@ -6,7 +6,8 @@ import optax
 import pytest
 
 from wsjax import adapters, coords, fields, tree
-from wsjax.fit import adam, make_fit, over_instances, render
+from wsjax.fields import render
+from wsjax.fit import adam, make_fit, over_instances
 from wsjax.fit.consensus import consensus
 from wsjax.fit.instance import finite
 

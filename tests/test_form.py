@@ -14,8 +14,9 @@ from drawn import FIELD, some_adapter
 from wsjax import coords, fields
 from wsjax.adapters import by_name
 from wsjax.adapters.form import attached_is_cheaper, cheapest, rounded
+from wsjax.fields import render
 from wsjax.fields.linear import linear
-from wsjax.fit import make_fit, render
+from wsjax.fit import make_fit
 
 POINTS = coords.grid((8, 8))
 MIXED = {"rank": 4, "ranks": {"layer_1": 1}}

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from configs import digits
 from experiments import dataset, evaluate, generation, sample, train_diffusion
 from tests import handmade, runs
-from wsjax import records, store
+from wsjax import files, store
 
 OWN, PUPIL, OTHER = "mlora_asym", "one_step", "other_form"
 NAMES = (OWN, PUPIL, OTHER)
@@ -34,7 +34,7 @@ def study(tmp_path_factory):
     """The folder of a finished study, on a base of known cost, and what it returned."""
     folder = runs.with_base(tmp_path_factory.mktemp("runs") / "generation")
     base = {"n": 1, "steps": 1, "seconds": 1.0, "cpu_seconds": 1000.0}
-    records.write_json(folder / "base" / "metrics.json", base)
+    files.write_json(folder / "base" / "metrics.json", base)
     with threadpool_limits(1):
         return folder, generation.run(recipe(), str(folder))
 
@@ -57,7 +57,7 @@ def test_every_generator_has_its_figures_and_what_its_training_cost(study):
         }
         expected = {f"cpu_seconds_{stage}": cost for stage, cost in costs.items()}
         expected["cpu_seconds_training"] = pytest.approx(sum(costs.values()))
-        same = {k: x for k, x in judged.items() if k not in records.COSTS}
+        same = {k: x for k, x in judged.items() if k not in costs.KEYS}
         assert row == same | expected
         assert min(costs.values()) > 0
 

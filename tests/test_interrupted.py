@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from wsjax import records, store
+from wsjax import costs, store
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Each is written in the middle of a stage of the tiny recipe.
@@ -74,7 +74,7 @@ def _metrics(folder) -> dict[str, dict]:
     ):
         metrics = json.loads(path.read_text())
         name = str(path.relative_to(folder))
-        found[name] = {k: v for k, v in metrics.items() if k not in records.COSTS}
+        found[name] = {k: v for k, v in metrics.items() if k not in costs.KEYS}
     return found
 
 

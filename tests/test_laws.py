@@ -8,7 +8,8 @@ import optax
 import pytest
 
 from wsjax import adapters, coords, fields
-from wsjax.fit import make_fit, render
+from wsjax.fields import render
+from wsjax.fit import make_fit
 from wsjax.symmetry import freedom, mix, move_adapter, move_neurons, permutation
 
 pytestmark = pytest.mark.usefixtures("double")

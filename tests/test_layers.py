@@ -12,17 +12,18 @@ ALLOWED = {
     "types": set(),
     "tree": set(),
     "coords": set(),
-    "records": set(),
+    "costs": set(),
+    "files": set(),
     "checkpoint": {"tree"},
-    "store": {"records", "tree"},
-    "exchange": {"records", "store", "tree"},
+    "store": {"costs", "files", "tree"},
+    "exchange": {"files", "store", "tree"},
     "latent": {"types"},
     "merging": {"tree"},
     "fields": {"types"},
     "adapters": {"types"},  # An adapter never sees a field.
     "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
-    "data": {"types", "meshes", "records"},
+    "data": {"types", "meshes", "files"},
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},

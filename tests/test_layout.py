@@ -9,7 +9,7 @@ from tensorboardX.proto.event_pb2 import Event
 from configs import digits
 from experiments import dataset, engine, layout, parts
 from experiments.progress import Progress, table
-from wsjax import adapters, fields, records, store
+from wsjax import adapters, fields, files, store
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,7 @@ def test_the_recipe_may_name_the_layout_and_it_stays(problem, tmp_path):
     first = layout.choose(told, tmp_path, form, data)
     assert first == engine.Layout(3, "bfloat16")
     again = layout.choose(changed(config, chunk=2), tmp_path, form, data)
-    assert (
-        again == first == engine.Layout(**records.read_json(tmp_path / "layout.json"))
-    )
+    assert again == first == engine.Layout(**files.read_json(tmp_path / "layout.json"))
 
 
 def test_the_fastest_chunk_is_taken(problem, tmp_path, monkeypatch):

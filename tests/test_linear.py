@@ -10,8 +10,8 @@ from drawn import FIELD, some_adapter
 from wsjax import coords
 from wsjax.adapters import ADAPTERS
 from wsjax.adapters.mlora import STARTS
+from wsjax.fields import render
 from wsjax.fields.linear import linear
-from wsjax.fit import render
 
 POINTS = coords.grid((3, 4))
 RANKS = {"rank": 3, "ranks": {"layer_2": 0, "output": 1}}

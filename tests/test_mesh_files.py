@@ -6,8 +6,8 @@ import trimesh
 from trimesh.exchange.ply import export_ply
 from trimesh.exchange.stl import export_stl_ascii
 
-from wsjax.meshes import files
-from wsjax.meshes.files import BadMesh, decode, encode
+from wsjax import files
+from wsjax.meshes.formats import BadMesh, decode, encode
 from wsjax.meshes.mesh import Mesh, merged, normalise, restore, used
 
 SUFFIXES = (".glb", ".ply", ".obj", ".off", ".stl")

@@ -8,7 +8,7 @@ import trimesh
 
 from wsjax.data.mesh_folder import open_meshes
 from wsjax.data.source import BadInstance
-from wsjax.meshes.files import encode
+from wsjax.meshes.formats import encode
 from wsjax.meshes.mesh import Mesh
 
 

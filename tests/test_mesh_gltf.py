@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from wsjax.meshes.files import BadMesh, decode
+from wsjax.meshes.formats import BadMesh, decode
 from wsjax.meshes.mesh import Mesh
 
 

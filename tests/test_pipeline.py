@@ -20,7 +20,7 @@ from experiments import (
     sample,
     train_diffusion,
 )
-from wsjax import adapters, fields, latent, records, store, tree
+from wsjax import adapters, costs, fields, latent, store, tree
 
 NAMES = sorted(adapters.ADAPTERS)
 KEYS = {
@@ -187,7 +187,7 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
 
 
 def test_every_cost_is_a_metric_of_the_fit(study):
-    assert set(records.COSTS) <= set(_metrics(study, "fit"))
+    assert set(costs.KEYS) <= set(_metrics(study, "fit"))
 
 
 def test_an_unfinished_stage_is_not_taken_for_a_finished_one(copy):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from configs import digits, images
 from experiments import report
-from wsjax import records
+from wsjax import files
 
 RATE = digits.get_config().fit.learning_rate
 HEADINGS = (
@@ -110,9 +110,9 @@ def test_every_generator_has_a_row_in_its_group(page):
 
 def test_in_a_space_stand_those_that_were_judged_in_it(config, folder):
     path = folder / "evaluate" / OWN / "metrics.json"
-    found = records.read_json(path)
+    found = files.read_json(path)
     again = {k.replace("pixel_pca4", "random_conv"): v for k, v in found.items()}
-    records.write_json(path, found | again)
+    files.write_json(path, found | again)
     report.run(config, str(folder))
     text = handmade.text((folder / "report.html").read_text())
     table = text[text.index("Distances on features of a random") :]
@@ -122,7 +122,7 @@ def test_in_a_space_stand_those_that_were_judged_in_it(config, folder):
 
 def test_a_generator_that_knows_labels_is_set_beside_real_ones(config, folder):
     path = folder / "evaluate" / OWN / "metrics.json"
-    records.write_json(path, records.read_json(path) | handmade.OTHER)
+    files.write_json(path, files.read_json(path) | handmade.OTHER)
     (folder / "generation.json").unlink()
     _, table = _generators(report.run(config, str(folder)).read_text())
     assert table.count("1.2 % 62.5 % – failed") == 2
@@ -175,9 +175,9 @@ def test_an_empty_folder_names_every_stage_in_order(config, tmp_path):
 
 def test_numbers_that_are_absent_or_not_finite_show_as_a_dash(config, folder):
     path = folder / "fit" / OWN / "metrics.json"
-    metrics = records.read_json(path) | {"psnr_db_p05": None, "psnr_db_mean": np.nan}
+    metrics = files.read_json(path) | {"psnr_db_p05": None, "psnr_db_mean": np.nan}
     del metrics["components_90"]
-    records.write_json(path, metrics)
+    files.write_json(path, metrics)
     text = handmade.text(report.run(config, str(folder)).read_text())
     assert f"{OWN} 49 4 8 {RATE[OWN]} – – 30.50 – – 1,263.2 411" in text
 

@@ -13,8 +13,8 @@ from handmade import NOT_RUN, OWN
 from handmade_shapes import FITTED
 
 from experiments import comparison, dataset, figures, report, showcase, viewer
-from wsjax import records
-from wsjax.meshes import files
+from wsjax import files
+from wsjax.meshes import formats
 from wsjax.meshes.sampling import PRESETS, Preset
 
 HEADINGS = (
@@ -137,9 +137,9 @@ def test_representations_compare_by_surfaces_on_what_all_have(page, config):
 
 def test_the_mean_over_the_same_surfaces_has_an_interval(folder):
     path = folder / "fit" / "lora" / "manifest.json"
-    manifest = records.read_json(path)
+    manifest = files.read_json(path)
     manifest["instances"][3]["chamfer_squared"] = 0.008
-    records.write_json(path, manifest)
+    files.write_json(path, manifest)
     rows = comparison.alike(folder, dict.fromkeys(FITTED))
     assert rows["lora"]["n_chamfer_squared"] == 2 and rows["lora"]["n_flat"] == 0
     assert rows[OWN]["chamfer_squared"] == pytest.approx(0.003)
@@ -198,9 +198,9 @@ def test_a_browser_draws_the_shapes_and_nothing_sticks_out(
     changed = handmade_shapes.flawed(dataset.load(config), names)
     monkeypatch.setattr(dataset, "load", lambda config: changed)
     for row in range(10):
-        content = files.encode(handmade_shapes.ball(0.5), ".glb")
+        content = formats.encode(handmade_shapes.ball(0.5), ".glb")
         path = folder / "evaluate" / OWN / "meshes" / f"{row:05d}.glb"
-        records.write_bytes(path, content)
+        files.write_bytes(path, content)
     page = report.run(config, str(folder)).read_text()
     table = section(page, "meshes")
     assert "3 of 10 meshes have" in table

@@ -8,7 +8,7 @@ from handmade import NOT_RUN, OWN
 
 from configs import digits
 from experiments import comparison, report
-from wsjax import records
+from wsjax import files
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def test_structure_shows_what_is_finished_and_dashes_for_what_is_absent(folder):
     shutil.rmtree(folder / "structure" / OWN)
     (folder / "structure" / "structure.png").unlink()
     path = folder / "structure" / "lora" / "metrics.json"
-    metrics = records.read_json(path)
+    metrics = files.read_json(path)
     del metrics["cosine_std_lambda_0.314"], metrics["cosine_moved_lambda_0.314"]
     metrics["barrier_lambda_0.314"] = None
-    records.write_json(path, metrics)
+    files.write_json(path, metrics)
     page = _page(folder)
     text = _section(page, "structure")
     assert "λ = 0.314 lora 0.625 – 0.688 0.250 – 26.25 λ" in text

@@ -21,7 +21,7 @@ from experiments import (
 )
 from wsjax import store, tree
 from wsjax.data.shapes import read, read_mesh
-from wsjax.meshes import files, sampling
+from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise, restore
 from wsjax.metrics.shape_sets import distances
 
@@ -98,7 +98,7 @@ def test_generated_shapes_lie_on_disk_as_the_meshes_of_their_weights(
     assert len(found) == len(instances) - metrics(study, "samples")["n_empty"] > 0
     for path in found[:2]:
         expected = mesh_of(tree.row(weights, int(path.stem)))
-        mesh = files.decode(path.read_bytes(), ".glb")
+        mesh = formats.decode(path.read_bytes(), ".glb")
         assert len(mesh.faces) == len(expected.faces)
         low, high = (np.quantile(expected.vertices, q, axis=0) for q in (0, 1))
         np.testing.assert_allclose(mesh.vertices.min(axis=0), low, atol=1e-6)
@@ -177,7 +177,7 @@ def test_a_folder_with_bad_meshes_is_fitted_but_for_them(config, study, tmp_path
         mesh = read_mesh(data.shapes, row)
         if k == 2:
             mesh = Mesh(mesh.vertices, mesh.faces[1:])
-        (kind / f"{k}.ply").write_bytes(files.encode(mesh, ".ply"))
+        (kind / f"{k}.ply").write_bytes(formats.encode(mesh, ".ply"))
     whole = (folder / "one" / "0.ply").read_bytes()
     (folder / "one" / "cut.ply").write_bytes(whole[:900])
     (folder / "two" / "empty.obj").write_bytes(b"")
@@ -209,7 +209,7 @@ def test_meshes_are_written_where_the_originals_lay(config, study, problem):
     found = sorted(folder.glob("*.ply"))
     assert 0 < len(found) <= 3
     path, row = found[0], int(found[0].stem[:5])
-    mesh, frame = files.decode(path.read_bytes(), ".ply"), data.shapes.frames[row]
+    mesh, frame = formats.decode(path.read_bytes(), ".ply"), data.shapes.frames[row]
     options = config.copy_and_resolve_references()
     options.mesh.resolution = 24
     (k,) = np.flatnonzero(fits.rows == row)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from wsjax import records, store, tree
+from wsjax import files, store, tree
 
 STARTS, N = (0, 3, 6), 8  # Shards of three, three and two instances.
 
@@ -128,7 +128,7 @@ def test_rows_follow_the_starts_of_the_shards(weights, tmp_path):
         store.write_shard(tmp_path, shard(weights, begin)._replace(start=start))
     manifest = store.finish(tmp_path, {})
     manifest["shards"].reverse()
-    records.write_json(tmp_path / "manifest.json", manifest)
+    files.write_json(tmp_path / "manifest.json", manifest)
     found, instances = store.load(tmp_path)
     chex.assert_trees_all_equal(found, weights)
     assert [x["name"] for x in instances] == [f"picture {i}" for i in range(N)]
@@ -225,7 +225,7 @@ def test_a_failed_write_leaves_the_old_shard(weights, folder, monkeypatch):
     def fail(_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(records.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     path = store.path_of(folder, 3)
     before = path.read_bytes()
     with pytest.raises(OSError, match="no space"):

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
 from experiments import analyze, dataset, fit, parts, structure, sweep, train_base
-from wsjax import adapters, records, tree
+from wsjax import adapters, costs, files, tree
 from wsjax.analysis.structure import LAMBDAS
 
 NAMES = list(adapters.ADAPTERS)
@@ -42,7 +42,7 @@ def study(tmp_path_factory):
 
 
 def measured(folder, name):
-    return records.read_json(folder / "structure" / name / "metrics.json")
+    return files.read_json(folder / "structure" / name / "metrics.json")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,14 +110,14 @@ def test_a_second_run_keeps_what_is_finished_and_repeats_the_rest(study, tmp_pat
     untouched = (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns
     again = structure.run(recipe(), str(copy))["mlora_asym"]
     assert (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns == untouched
-    for key in set(before) - set(records.COSTS):
+    for key in set(before) - set(costs.KEYS):
         assert again[key] == pytest.approx(before[key], abs=1e-9), key
 
 
 def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
     config = recipe()
     for name in SWEPT:
-        lines = records.read_lines(study / "sweep" / name / "trials.jsonl")
+        lines = files.read_lines(study / "sweep" / name / "trials.jsonl")
         assert len(lines) == len(sweep.trials(config, name))
         metrics = json.loads((study / "sweep" / name / "metrics.json").read_text())
         best = max(line["psnr_db_mean"] for line in lines)
@@ -150,8 +150,8 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     assert metrics["mlora_asym"]["equal_cpu_steps"] == 2 * steps
 
     folder = copy / "sweep" / "mlp"
-    lines = records.read_lines(folder / "trials.jsonl")
-    records.write_lines(folder / "trials.jsonl", lines[1:])
+    lines = files.read_lines(folder / "trials.jsonl")
+    files.write_lines(folder / "trials.jsonl", lines[1:])
     (folder / "metrics.json").unlink()
     fitted.clear()
     assert sweep.run(config, str(copy)) == metrics

@@ -13,7 +13,7 @@ import pytest
 from configs import digits
 from experiments import dataset, parts, sample, train_diffusion
 from tests import runs
-from wsjax import checkpoint, records, store, tree
+from wsjax import checkpoint, costs, files, store, tree
 
 LATENT = "--config.diffusion.latent=pca"  # Needs no Jacobians.
 COST = {"seconds": 0.0, "cpu_seconds": 0.0}
@@ -85,8 +85,8 @@ def broken(unbroken, fitted, environment, tmp_path_factory):
 
 def outcome(folder):
     """Lines without what they cost, the metrics, and the chosen parameters."""
-    lines = records.read_lines(place(folder) / "train.jsonl")
-    lines = [{k: v for k, v in x.items() if k not in records.COSTS} for x in lines]
+    lines = files.read_lines(place(folder) / "train.jsonl")
+    lines = [{k: v for k, v in x.items() if k not in costs.KEYS} for x in lines]
     shapes = checkpoint.ocp.metadata(place(folder) / "chosen" / "0").metadata
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     chosen = checkpoint.restore(place(folder) / "chosen", 0, like)
@@ -174,7 +174,7 @@ def test_a_training_ends_early_and_again_when_resumed(fresh, monkeypatch):
     assert not left
     steps = metrics["steps"], metrics["steps_chosen"], metrics["decay_chosen"]
     assert steps == (40, 20, 0.9)
-    lines = records.read_lines(place(fresh) / "train.jsonl")
+    lines = files.read_lines(place(fresh) / "train.jsonl")
     assert [line["loss_heldout"] for line in lines] == [3, 1, 2, 2]
     assert [line["decay"] for line in lines] == [0.5, 0.9, 0.9, 0.9]
     chosen = outcome(fresh)[2]
@@ -184,7 +184,7 @@ def test_a_training_ends_early_and_again_when_resumed(fresh, monkeypatch):
         (place(fresh) / "metrics.json").unlink()
         left, _ = scripted(monkeypatch, *rest)
         again = train_diffusion.run(config, str(fresh))
-        assert again | {k: metrics[k] for k in records.COSTS if k in again} == metrics
+        assert again | {k: metrics[k] for k in costs.KEYS if k in again} == metrics
         assert not left, newest
         chex.assert_trees_all_equal(outcome(fresh)[2], chosen)
         shutil.rmtree(place(fresh) / "checkpoints" / "40")

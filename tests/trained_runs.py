@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from configs import digits
 from experiments import conditions, dataset, encoding, parts
-from wsjax import checkpoint, latent, records, store
+from wsjax import checkpoint, costs, latent, store
 
 NAME = "mlora_asym"
 
@@ -32,7 +32,7 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     keys = jax.random.split(jax.random.key(1), len(data.names))
     weights = jax.vmap(form.adapter.init, (0, None))(keys, form.base)
     first = jax.tree.map(lambda x: np.asarray(x[:1]), weights)
-    cost = records.since(records.now())
+    cost = costs.since(costs.now())
     start = store.Shard(0, first, [{"name": "start", "status": store.DONE}], cost)
     store.write_shard(fits / "start", start)
     instances = [{"name": name, "status": store.DONE} for name in data.names]

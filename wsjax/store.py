@@ -16,7 +16,7 @@ import safetensors
 from chex import ArrayTree
 from safetensors.numpy import save as to_bytes
 
-from wsjax import records, tree
+from wsjax import costs, files, tree
 
 VERSION = 1
 DONE = "done"
@@ -42,7 +42,7 @@ def path_of(folder: pathlib.Path, start: int) -> pathlib.Path:
 
 def write_shard(folder: pathlib.Path, shard: Shard) -> None:
     """Writes a shard, whole or not at all."""
-    records.write_bytes(path_of(folder, shard.start), packed(shard))
+    files.write_bytes(path_of(folder, shard.start), packed(shard))
 
 
 def packed(shard: Shard) -> bytes:
@@ -125,7 +125,7 @@ def finish(
     Raises:
       ValueError: if a shard is missing or damaged.
     """
-    shards, instances, costs, leaves = [], [], [], {}
+    shards, instances, spent, leaves = [], [], [], {}
     paths = sorted(folder.glob("weights_*.safetensors"))
     if starts is not None:
         paths = [path_of(folder, start) for start in sorted(starts)]
@@ -136,7 +136,7 @@ def finish(
         entry = {"file": path.name, "start": shard.start, "rows": rows}
         shards.append({**entry, "sha256": digest})
         instances += shard.instances
-        costs.append(shard.cost)
+        spent.append(shard.cost)
         for name, leaf in tree.named(shard.weights).items():
             leaves[name] = {"shape": leaf.shape[1:], "dtype": str(leaf.dtype)}
     manifest = {
@@ -144,11 +144,11 @@ def finish(
         **description,
         "n": len(instances),
         "leaves": leaves,
-        "cost": records.total(costs),
+        "cost": costs.total(spent),
         "shards": shards,
         "instances": instances,
     }
-    records.write_json(folder / "manifest.json", manifest)
+    files.write_json(folder / "manifest.json", manifest)
     return manifest
 
 
@@ -175,7 +175,7 @@ def manifest(folder: pathlib.Path) -> dict:
             f"no finished weight set in {folder}: manifest.json is missing; run the "
             "command that writes it, it resumes"
         )
-    return records.read_json(path)
+    return files.read_json(path)
 
 
 def load(

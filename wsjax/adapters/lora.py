@@ -6,7 +6,7 @@ import chex
 import jax
 from chex import ArrayTree
 
-from wsjax.adapters.mask import factor_shapes, filled, free_factors, shifted
+from wsjax.adapters.factors import factor_shapes, filled, free_factors, shifted
 from wsjax.types import Adapter, Params
 
 

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.adapters.mask import factor_shapes, filled, free_factors, shifted
+from wsjax.adapters.factors import factor_shapes, filled, free_factors, shifted
 from wsjax.types import Adapter, Params
 
 

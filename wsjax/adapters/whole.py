@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.adapters.mask import adapted
+from wsjax.adapters.factors import adapted
 from wsjax.types import Adapter, Params
 
 

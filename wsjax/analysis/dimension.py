@@ -114,3 +114,26 @@ def _log_ratios(rows: np.ndarray) -> np.ndarray:
     distances = [np.linalg.norm(rows - rows[found[:, j]], axis=1) for j in (0, 1)]
     near, far = np.sort(distances, axis=0)
     return np.log(far / near)
+
+
+def components_for(x: np.ndarray, *, share: float = 0.9) -> int:
+    """Number of principal components that hold `share` of the variance of the rows.
+
+    Args:
+      x: `[N, F]` rows.
+      share: in (0, 1].
+
+    Returns:
+      The smallest such number, from the `spectrum`; 0 if all rows are equal.
+
+    Raises:
+      ValueError: if `x` is not a matrix with a row, or `share` is outside (0, 1].
+    """
+    x = population(x, least=1)
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie in (0, 1], got {share}")
+    if np.ptp(x, axis=0).max() == 0:
+        return 0
+    shares = np.cumsum(spectrum(x))
+    # The slack keeps components of pure rounding out when all variance is asked for.
+    return int(np.searchsorted(shares, share - 1e-12)) + 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from wsjax.data.mesh_list import Listed, from_list, is_named
 from wsjax.data.source import BadInstance, check_positive
-from wsjax.meshes.files import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
+from wsjax.meshes.formats import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
 from wsjax.meshes.mesh import Mesh
 
 LIST = "index.csv"

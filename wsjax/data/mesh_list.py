@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from wsjax.meshes.files import SUFFIXES
+from wsjax.meshes.formats import SUFFIXES
 
 FILE_COLUMNS = ("file", "path", "filename", "id")
 CLASS_COLUMNS = ("class", "label", "category", "group")

@@ -9,7 +9,7 @@ import numpy as np
 from trimesh.exchange.ply import load_ply
 
 from wsjax.data.source import BadInstance
-from wsjax.meshes import files
+from wsjax.meshes import formats
 from wsjax.meshes.distance import cloud_areas
 
 SUFFIXES = (".npz", ".npy", ".xyz", ".ply")
@@ -18,7 +18,7 @@ PLY_COLUMNS = ("x", "y", "z", "nx", "ny", "nz")
 
 def has_clouds(path: Path) -> bool:
     """Whether a folder holds point clouds and no meshes; a PLY file can be either."""
-    if _files(path, [suffix for suffix in files.SUFFIXES if suffix != ".ply"]):
+    if _files(path, [suffix for suffix in formats.SUFFIXES if suffix != ".ply"]):
         return False
     ply = sorted(_files(path, [".ply"]))
     if not ply:

@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from wsjax import records
+from wsjax import files
 from wsjax.data.source import BadInstance
 from wsjax.meshes import sampling
 from wsjax.meshes.mesh import Frame
@@ -189,7 +189,7 @@ def _sample(content: Content, path: Path, preset: Preset, size: int, seeds: list
         frame=np.array([*sampled.frame.centre, sampled.frame.scale]),
         quality=np.frombuffer(json.dumps(sampled.quality).encode(), np.uint8),
     )
-    records.write_bytes(path, file.getvalue())
+    files.write_bytes(path, file.getvalue())
     return Stored(str(path), sampled.frame, sampled.quality)
 
 

@@ -12,7 +12,7 @@ from wsjax.data import parametric, point_cloud_folder
 from wsjax.data.mesh_folder import MeshSource, open_meshes
 from wsjax.data.shape_cache import Content, Origin, Sampled
 from wsjax.data.source import BadInstance
-from wsjax.meshes import files, sampling
+from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise
 from wsjax.meshes.quality import inspect, repaired
 from wsjax.meshes.sampling import Preset
@@ -119,8 +119,8 @@ def _sample_file(
     content: bytes, suffix: str, preset: Preset, size: int, seed: list[int]
 ) -> Sampled:
     try:
-        mesh = files.decode(content, suffix)
-    except files.BadMesh as error:
+        mesh = formats.decode(content, suffix)
+    except formats.BadMesh as error:
         raise BadInstance(str(error)) from error
     found = inspect(mesh)
     quality = {**found._asdict(), "flags": list(found.flags)} if found.flags else {}

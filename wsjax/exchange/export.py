@@ -11,8 +11,8 @@ import re
 import numpy as np
 from safetensors.numpy import save as to_bytes
 
-from wsjax import records, store, tree
-from wsjax.exchange.files import UNKNOWN
+from wsjax import files, store, tree
+from wsjax.exchange.readers import UNKNOWN
 
 _COLUMNS = ("names", "labels", "status", "psnr_db")
 _LONGEST = 80  # Characters of an instance's name in the name of its file.
@@ -47,7 +47,7 @@ def to_npz(folder: str | os.PathLike, path: str | os.PathLike) -> None:
         columns["labels"] = np.array(filled)
     file = io.BytesIO()
     np.savez(file, **leaves, **columns)
-    records.write_bytes(pathlib.Path(path), file.getvalue())
+    files.write_bytes(pathlib.Path(path), file.getvalue())
 
 
 def to_safetensors(folder: str | os.PathLike, out_dir: str | os.PathLike) -> int:
@@ -75,7 +75,7 @@ def to_safetensors(folder: str | os.PathLike, out_dir: str | os.PathLike) -> int
                 leaves = tree.named(tree.row(shard.weights, i)).items()
                 arrays = {name: np.asarray(leaf, order="C") for name, leaf in leaves}
                 data = to_bytes(arrays, _header(instance, contents))
-                records.write_bytes(path, data)
+                files.write_bytes(path, data)
                 written.add(path)
         row += len(shard.instances)
     if others := set(out_dir.glob("*.safetensors")) - written:

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from chex import ArrayTree
 
-from wsjax import records, store, tree
-from wsjax.exchange.files import READERS
+from wsjax import costs, store, tree
+from wsjax.exchange.readers import READERS
 
 
 class Foreign(NamedTuple):
@@ -145,7 +145,7 @@ def to_set(
     Raises:
       ValueError: if the folder holds another set.
     """
-    folder, clock = pathlib.Path(folder), records.now()
+    folder, clock = pathlib.Path(folder), costs.now()
     starts = range(0, len(foreign.instances), group)
     ours = {store.path_of(folder, start) for start in starts}
     others = set(folder.glob("weights_*.safetensors")) - ours
@@ -158,7 +158,7 @@ def to_set(
     for start in starts:
         rows = slice(start, start + group)
         weights, instances = tree.row(foreign.weights, rows), foreign.instances[rows]
-        cost, clock = records.since(clock), records.now()
+        cost, clock = costs.since(clock), costs.now()
         store.write_shard(folder, store.Shard(start, weights, instances, cost))
     description = {"representation": representation, "skipped": foreign.skipped}
     return store.finish(folder, description)

@@ -3,6 +3,7 @@
 from wsjax.fields.mlp import mlp
 from wsjax.fields.mlp import wiring as mlp_wiring
 from wsjax.fields.modulated import Modulated, fold, modulated
+from wsjax.fields.render import render
 from wsjax.fields.residual import residual
 from wsjax.fields.residual import wiring as residual_wiring
 
@@ -12,6 +13,7 @@ __all__ = [
     "mlp",
     "mlp_wiring",
     "modulated",
+    "render",
     "residual",
     "residual_wiring",
 ]

@@ -12,8 +12,8 @@ from flax import struct
 
 from wsjax import coords
 from wsjax.fields.modulated import Modulated
+from wsjax.fields.render import render
 from wsjax.fit.accumulate import in_chunks
-from wsjax.fit.instance import render
 from wsjax.fit.losses import squared_error
 from wsjax.types import Params
 

@@ -13,11 +13,6 @@ from wsjax.fit import losses
 from wsjax.types import Adapter, Field, Params, Signal
 
 
-def render(field: Field, params: Params, coords: jax.Array) -> jax.Array:
-    """Evaluates a field at many points, `[P, D] -> [P, C]`."""
-    return jax.vmap(field.apply, in_axes=(None, 0))(params, coords)
-
-
 def make_fit(
     field: Field,
     adapter: Adapter,

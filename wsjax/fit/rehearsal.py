@@ -16,8 +16,8 @@ import optax
 from chex import ArrayTree
 from flax import struct
 
+from wsjax.fields.render import render
 from wsjax.fit.accumulate import in_chunks
-from wsjax.fit.instance import render
 from wsjax.fit.losses import squared_error
 from wsjax.types import Adapter, Field, Params
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from wsjax.analysis import mixture, spectrum
+from wsjax.analysis import trivial
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,8 +24,8 @@ def two_lumps(n, width, *, far=10.0, scale=1.0):
 
 def test_draws_lie_in_the_lumps_and_a_gaussian_s_between_them_too():
     rows, keys = two_lumps(300, 4), jax.random.split(jax.random.key(0))
-    draws = mixture.gaussian_mixture(keys[0], rows, n=3000, components=(1, 2, 5))
-    plain = spectrum.gaussian_samples(keys[1], rows, n=3000)
+    draws = trivial.gaussian_mixture(keys[0], rows, n=3000, components=(1, 2, 5))
+    plain = trivial.gaussian_samples(keys[1], rows, n=3000)
     assert np.mean(np.abs(plain[:, 0]) < 4) > 0.2
     assert np.mean(np.abs(draws[:, 0]) < 4) < 0.01
     assert np.mean(draws[:, 0] > 0) == pytest.approx(2 / 3, abs=0.05)
@@ -37,7 +37,7 @@ def test_one_gaussian_has_the_mean_and_the_covariance_of_the_rows(width):
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(400, width)) @ generator.normal(size=(width, width))
     rows = rows * np.geomspace(0.01, 100, width) + 7
-    draws = mixture.gaussian_mixture(jax.random.key(0), rows, n=20_000, components=(1,))
+    draws = trivial.gaussian_mixture(jax.random.key(0), rows, n=20_000, components=(1,))
     scale = rows.std(axis=0)
     np.testing.assert_allclose(
         (draws.mean(axis=0) - rows.mean(axis=0)) / scale, 0, atol=0.05
@@ -49,17 +49,17 @@ def test_one_gaussian_has_the_mean_and_the_covariance_of_the_rows(width):
 def test_the_number_of_gaussians_is_that_of_unseen_rows():
     rows = two_lumps(200, 3)[:, :2]
     apart, together = rows, two_lumps(200, 3, far=0.0)[:, :2]
-    assert mixture._chosen(apart, (1, 2), 0) == 2
-    assert mixture._chosen(together, (1, 2, 20), 0) == 1
+    assert trivial._chosen(apart, (1, 2), 0) == 2
+    assert trivial._chosen(together, (1, 2, 20), 0) == 1
     # What fits the seen rows best is not what counts.
-    fits = [mixture._fitted(together[40:], count, 0) for count in (1, 20)]
+    fits = [trivial._fitted(together[40:], count, 0) for count in (1, 20)]
     assert fits[1].score(together[40:]) > fits[0].score(together[40:])
 
 
 def test_draws_follow_their_key_and_are_shuffled():
     rows = two_lumps(60, 3)
     first, again, other = (
-        mixture.gaussian_mixture(jax.random.key(seed), rows, n=40, components=(2,))
+        trivial.gaussian_mixture(jax.random.key(seed), rows, n=40, components=(2,))
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
@@ -76,11 +76,11 @@ def test_draws_follow_their_key_and_are_shuffled():
 )
 def test_too_few_rows_are_refused(n, components, wrong):
     with pytest.raises(ValueError, match=wrong):
-        mixture.gaussian_mixture(
+        trivial.gaussian_mixture(
             jax.random.key(0), two_lumps(n, 9), n=3, components=components
         )
 
 
 def test_few_rows_take_fewer_gaussians():
     rows = two_lumps(6, 9)
-    assert mixture.gaussian_mixture(jax.random.key(0), rows, n=3).shape == (3, 9)
+    assert trivial.gaussian_mixture(jax.random.key(0), rows, n=3).shape == (3, 9)

@@ -1,4 +1,4 @@
-"""Small files of a run folder: metrics, traces and what things cost.
+"""Small files of a run folder: JSON, JSON lines and bytes, written whole.
 
 Every file is written under a temporary name and then renamed, so that a killed run
 leaves a whole file or none.
@@ -8,52 +8,6 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
-import time
-from typing import NamedTuple
-
-import jax
-
-COSTS = (
-    "seconds",
-    "cpu_seconds",
-    "compile_seconds",
-    "fields_per_cpu_second",
-    "peak_memory_mib",
-)
-"""Metric keys that depend on the machine's speed; all others repeat exactly."""
-
-
-class Cost(NamedTuple):
-    """Wall-clock and process CPU time, in seconds."""
-
-    seconds: float
-    cpu_seconds: float
-
-
-def now() -> Cost:
-    """Reads both clocks; the difference of two readings is a cost."""
-    return Cost(time.perf_counter(), time.process_time())
-
-
-def since(start: Cost) -> dict[str, float]:
-    """`{"seconds", "cpu_seconds"}` spent since a reading of `now`."""
-    end = now()
-    return {
-        "seconds": round(end.seconds - start.seconds, 3),
-        "cpu_seconds": round(end.cpu_seconds - start.cpu_seconds, 3),
-    }
-
-
-def total(costs: list[dict]) -> dict[str, float]:
-    """Sums `seconds` and `cpu_seconds` over parts of a run, resumed or not."""
-    keys = ("seconds", "cpu_seconds")
-    return {key: round(sum(cost[key] for cost in costs), 3) for key in keys}
-
-
-def peak_memory_mib() -> float:
-    """Largest resident set of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def write_bytes(path: pathlib.Path, data: bytes) -> None:
@@ -122,19 +76,3 @@ def read_lines(path: pathlib.Path) -> list[dict]:
 def write_lines(path: pathlib.Path, lines: list[dict]) -> None:
     """Writes a JSON-lines file whole."""
     write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
-
-
-_COMPILED = [0.0]
-
-
-def _count_compilation(event: str, seconds: float, **_) -> None:
-    if event == "/jax/core/compile/backend_compile_duration":
-        _COMPILED[0] += seconds
-
-
-jax.monitoring.register_event_duration_secs_listener(_count_compilation)
-
-
-def compile_seconds() -> float:
-    """Seconds that this process has spent in the compiler so far."""
-    return _COMPILED[0]
