@@ -10,30 +10,27 @@ structure study, it is run as well (`experiments.structure`).
 
 from ml_collections import ConfigDict
 
-from experiments import (
-    dataset,
-    dimension,
-    encoding,
-    figures,
-    launch,
-    mixing,
-    parts,
-    run_folder,
-    structure,
-)
-from wsjax import costs, files, latent
+from experiments import structure
+from experiments.generator import encoding
+from experiments.judging import dimension
+from experiments.page import figures, mixing
+from experiments.recipe.generator import generator_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of, with_name
+from experiments.running import launch, run_folder
+from wsjax import adapters, costs, files, latent
 from wsjax.analysis import probes
+from wsjax.analysis.dimension import components_for
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Probes the weights of the recipe's representation; returns the scores."""
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
+    data, root = opened(config, workdir)
     folder = root / "analyze" / config.adapter.name
     if (metrics := run_folder.finished(folder, "analyze")) is not None:
         return metrics
     clock = costs.now()
-    form = parts.representation(config, root, data.channels)
+    form = representation_of(config, root, data.channels)
     fits = encoding.fitted(root, form, data)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
     group = latent.groups(form.adapter.free(form.base))
@@ -42,7 +39,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {
         "n": len(weights),
         "n_heldout": int(fits.heldout.sum()),
-        f"{data.view}_components_90": dimension.components_for(pixels),
+        f"{data.domain.view}_components_90": components_for(pixels),
     }
     labels = data.labels
     if labels is not None:
@@ -52,18 +49,25 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         on_pixels = probes.probe(
             pixels, labels, fits.heldout, seed=config.seed, standardise=False
         )
-        metrics |= {f"{data.view}_{name}": score for name, score in on_pixels.items()}
+        metrics |= {
+            f"{data.domain.view}_{name}": score for name, score in on_pixels.items()
+        }
     points = probes.tsne(
         weights, perplexity=config.analyze.perplexity, seed=config.seed
     )
     title = f"t-SNE of {form.name} weights"
-    classes = None if data.shapes is None else data.shapes.classes
-    figure = figures.scatter(points, labels, title, classes=classes)
+    figure = figures.scatter(points, labels, title, classes=data.domain.classes)
     files.write_bytes(folder / "tsne.png", figures.png(figure))
     train = weights[~fits.heldout]
-    dimensions, figure = dimension.measure(config, form, data, fits, train)
+    options = generator_of(config).latent
+    dimensions, figure = dimension.measure(options, form, data, fits, train)
     files.write_bytes(folder / "dimension.png", figures.png(figure))
-    figure = mixing.paths(config, root, data)
+    forms = [
+        representation_of(with_name(config, name), root, data.channels)
+        for name in adapters.ADAPTERS
+        if (root / "fit" / name / "manifest.json").exists()
+    ]
+    figure = mixing.paths(forms, root, data)
     files.write_bytes(folder / "paths.png", figures.png(figure))
     metrics |= dimensions
     studied = structure.run(config, workdir).get(form.name, {})

@@ -15,18 +15,18 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import (
-    dataset,
-    engine,
-    launch,
-    layout,
-    matmul,
-    parts,
-    reference,
-    run_folder,
-    train_base,
-)
-from experiments.smoothness import smoothness
+from experiments import train_base
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation
+from experiments.fitting import engine, layout, matmul, reference
+from experiments.fitting.engine import FitOptions, Layout
+from experiments.fitting.smoothness import smoothness
+from experiments.fitting.start import common_start
+from experiments.recipe.fits import fit_options_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch
+from experiments.running.keys import keys
 from wsjax import costs, files, store, tree
 
 _SHORTEST = 1e-9  # CPU-seconds of a step.
@@ -36,20 +36,21 @@ class Problem(NamedTuple):
     """What is fitted: a representation of some data, and how it lies on the machine."""
 
     config: ConfigDict
-    form: parts.Representation
-    data: dataset.Data
-    spread: engine.Layout
+    options: FitOptions
+    form: Representation
+    data: Data
+    spread: Layout
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Measures the recipe's representation; returns and prints the metrics."""
     base = train_base.run(config, workdir)
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
+    data, root = opened(config, workdir)
     folder = root / "benchmark" / config.adapter.name
-    form = parts.representation(config, root, data.channels)
-    spread = layout.choose(config, folder, form, data)
-    problem = Problem(config, form, data, spread)
+    form = representation_of(config, root, data.channels)
+    options = fit_options_of(config)
+    spread = layout.choose(options, folder, form, data)
+    problem = Problem(config, options, form, data, spread)
     ours = _ours(problem)
     plain = _plain(problem)
     metrics = {
@@ -83,12 +84,14 @@ def _ours(problem: Problem) -> dict[str, float]:
     for steps in options.steps:
         compiled = costs.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
-        quality = many(shared, data.read(rows), np.ones(len(rows), np.float32))[1]
+        quality = many(shared, data.domain.read(rows), np.ones(len(rows), np.float32))[
+            1
+        ]
         if np.mean(quality) >= options.target:
             break
     compiled = costs.compile_seconds() - compiled
     rows = _rows(problem, options.n, heldout=True)
-    arguments = shared, data.read(rows), np.ones(len(rows), np.float32)
+    arguments = shared, data.domain.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
     # What further steps cost is what a step costs: no start, no score in it.
     longer = _lifted(problem, 2 * steps)
@@ -98,11 +101,19 @@ def _ours(problem: Problem) -> dict[str, float]:
     per_step = max((more - cost.cpu_seconds) / n / steps, _SHORTEST)
     matmuls = matmul.step_seconds(
         problem.form.base,
-        points=problem.config.fit.points or len(data.grid),
+        points=problem.options.points or len(data.grid),
         chunk=problem.spread.chunk,
     )
     weights, found, *_ = fits
-    metrics = smoothness(problem.config, problem.form, data, shared[1], weights, rows)
+    metrics = smoothness(
+        keys(problem.options.seed)["trivial"],
+        problem.form,
+        data,
+        shared[1],
+        weights,
+        rows,
+        components=problem.config.evaluate.components,
+    )
     return {
         "steps": steps,
         "psnr_db_mean": float(np.mean(found)),
@@ -131,16 +142,15 @@ def _best(many, arguments: tuple, repeats: int):
 
 
 def _lifted(problem: Problem, steps: int):
-    config = problem.config.copy_and_resolve_references()
-    config.fit.steps = steps
-    return engine.lifted(config, problem.form, problem.data, problem.spread)
+    options = problem.options._replace(steps=steps)
+    return engine.lifted(options, problem.form, problem.data, problem.spread)
 
 
 def _prepared(problem: Problem, steps: int):
     """The compiled fit of so many steps, its start, and the start's CPU-seconds."""
     many, data = _lifted(problem, steps), problem.data
     clock, rows = costs.now(), np.flatnonzero(~data.heldout)
-    shared = engine.common_start(problem.config, problem.form, data, many, rows)
+    shared = common_start(problem.options, problem.form, data, many, rows)
     return many, shared, costs.since(clock)["cpu_seconds"]
 
 
@@ -150,7 +160,7 @@ def _plain(problem: Problem) -> dict[str, float]:
 
     def measure(n: int, *, heldout: bool, steps: int, rate: float):
         values = data.values(_rows(problem, n, heldout=heldout))
-        key = parts.keys(problem.config)["fit"]
+        key = keys(problem.options.seed)["fit"]
         return reference.measure(
             problem.form,
             key,
@@ -169,7 +179,7 @@ def _plain(problem: Problem) -> dict[str, float]:
         if found.psnr_db >= options.target:
             break
     found = measure(options.plain_n, heldout=True, steps=count, rate=rate)
-    start_key = parts.keys(problem.config)["start"]
+    start_key = keys(problem.options.seed)["start"]
     first = problem.form.adapter.init(start_key, problem.form.base)
     return {
         "steps": found.steps,

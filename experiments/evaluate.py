@@ -16,21 +16,20 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import (
-    dataset,
-    encoding,
-    generated,
-    generators,
-    judge,
-    launch,
-    parts,
-    run_folder,
-    sheets,
-    trivial,
-    views,
-)
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, entries, show
+from experiments.domain.views import Views
+from experiments.generator import encoding
+from experiments.generator.encoding import Fitted
+from experiments.judging import baselines, judge
+from experiments.judging.spaces import Judging
+from experiments.page import sheets
+from experiments.recipe.evaluation import judging_of
+from experiments.recipe.generator import OURS, chosen, generator_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch, run_folder
 from wsjax import costs, files, store, tree
-from wsjax.metrics.reconstruction import ssim
 
 # Columns of the closing table: ends of keys, F the feature space of the audit.
 _COLUMNS = {
@@ -47,14 +46,21 @@ _COLUMNS = {
 
 
 class Study(NamedTuple):
-    """What is judged: a generator of one representation, and the fits behind it."""
+    """What is judged: a generator of one representation, and the fits behind it.
 
-    config: ConfigDict
+    `n` samples are asked for; `rivals`: names of the recipe's other generators; `own`:
+    whether the generator judged is the recipe's own.
+    """
+
+    judging: Judging
     root: pathlib.Path
     name: str
-    data: dataset.Data
-    form: parts.Representation
-    fits: encoding.Fitted
+    data: Data
+    form: Representation
+    fits: Fitted
+    n: int
+    rivals: list[str]
+    own: bool
 
     @property
     def folder(self) -> pathlib.Path:
@@ -69,44 +75,54 @@ class Study(NamedTuple):
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Evaluates the samples of the recipe's generator and the baselines."""
-    data = dataset.load(config)
-    root, home = run_folder.open_run(config, workdir, data), config.adapter.name
-    config = generators.chosen(config)
-    name = generators.folder(config)
+    data, root = opened(config, workdir)
+    home, config = config.adapter.name, chosen(config)
+    generator = generator_of(config)
+    name = generator.name
     metrics = run_folder.finished(root / "evaluate" / name, "evaluate")
     if metrics is not None:
         return metrics
     clock = costs.now()
-    form = parts.representation(config, root, data.channels)
-    parts.need(root / "samples" / name / "manifest.json", "sample")
+    form = representation_of(config, root, data.channels)
+    run_folder.need(root / "samples" / name / "manifest.json", "sample")
     fits = encoding.fitted(root, form, data)
-    study = Study(config, root, name, data, form, fits)
-    code = encoding.restore(config, root / "diffusion" / name, form)
+    study = Study(
+        judging_of(config),
+        root,
+        name,
+        data,
+        form,
+        fits,
+        n=config.sample.n,
+        rivals=list(config.generators),
+        own=config.generator == OURS,
+    )
+    code = encoding.restore(generator.latent, root / "diffusion" / name, form)
     codec = encoding.codec(form, fits.first, code)
-    show, encode = parts.show(form, data), jax.jit(jax.vmap(codec.encode))
+    render, encode = show(form, data), jax.jit(jax.vmap(codec.encode))
 
     def seen(n: int, adapters, labels: np.ndarray) -> judge.Made:
         vectors = np.asarray(encode(adapters))
-        return judge.Made(n, adapters, show(adapters), vectors, labels)
+        return judge.Made(n, adapters, render(adapters), vectors, labels)
 
-    jury = judge.of_fits(config, data, form, fits, codec, show)
+    jury = judge.of_fits(study.judging, data, form, fits, codec, render)
     made = seen(*_samples(study))
-    metrics = judge.figures(config, jury, made)
-    view = views.make(config, form, data)
-    baselines = _known(study, jury) or _baselines(study, jury, view, seen, metrics)
-    metrics |= judge.audited(jury, metrics, baselines)
-    metrics |= _others(study, jury, show)
-    _print_table(judge.first_feature(jury), {name: metrics, **baselines})
+    metrics = judge.figures(study.judging, jury, made)
+    view = data.domain.views(form)
+    trivial = _known(study, jury) or _baselines(study, jury, view, seen, metrics)
+    metrics |= judge.audited(jury, metrics, trivial)
+    metrics |= _others(study, jury, render)
+    _print_table(judge.first_feature(jury), {name: metrics, **trivial})
     _draw(study, view, jury, made)
-    _keep_baselines(study, home, metrics, baselines)
+    _keep_baselines(study, home, metrics, trivial)
     metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
 
 
 def _adapters(study: Study, rows: np.ndarray):
     """Stacked adapters of free entries `[n, K]`."""
-    entries = parts.entries(study.form, study.fits.first)
-    return jax.jit(jax.vmap(entries.decode))(rows)
+    codec = entries(study.form, study.fits.first)
+    return jax.jit(jax.vmap(codec.decode))(rows)
 
 
 def _samples(study: Study) -> tuple:
@@ -119,52 +135,44 @@ def _samples(study: Study) -> tuple:
 
 def _known(study: Study, jury: judge.Judge) -> dict[str, dict] | None:
     """For a rival, the baselines of its representation where they were judged."""
-    config, name = study.config, study.config.adapter.name
-    path = study.root / "evaluate" / name / "baselines.json"
-    if config.generator == generators.OURS or not path.exists():
+    path = study.root / "evaluate" / study.form.name / "baselines.json"
+    if study.own or not path.exists():
         return None
     found = files.read_json(path)
     key = f"fd_{judge.first_feature(jury)}_heldout"
-    found = {name: m for name, m in found.items() if name not in config.generators}
+    found = {name: m for name, m in found.items() if name not in study.rivals}
     return found if key in found.get("average_two", {}) else None
 
 
 def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str, dict]:
     """Figures of the trivial generators, which are drawn as well."""
-    config, n = study.config, study.config.sample.n
-    made = {
-        name: _adapters(study, rows)
-        for name, rows in trivial.draws(config, study.fits).items()
-    }
+    judging, n = study.judging, study.n
+    drawn = baselines.draws(study.fits, n, noise=judging.noise, seed=judging.seed)
+    made = {name: _adapters(study, rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, view, made)
     unasked, brief, found = np.full(n, -1), judge.briefly(jury), {}
     for name, adapters in made.items():
         # The other strengths of noise are there for the audit alone.
         by = brief if name.startswith("add_noise_") else jury
-        found[name] = judge.figures(config, by, seen(n, adapters, unasked), like=like)
+        found[name] = judge.figures(judging, by, seen(n, adapters, unasked), like=like)
     return {name: m | judge.audited(jury, m, found) for name, m in found.items()}
 
 
-def _others(study: Study, jury: judge.Judge, show: Callable) -> dict[str, float]:
+def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:
     """Figures that pictures alone have, or shapes alone."""
-    fits, data = study.fits, study.data
-    if data.shapes is not None:
-        folder = study.samples
-        return generated.compare(study.config, data, folder, fits.rows, fits.heldout)
-    if min(data.size) < 11:  # The window of the measure.
-        return {"ssim_heldout_mean": np.nan}
-    rows = np.flatnonzero(fits.heldout)
-    pairs = zip(
-        jury.real[rows], show(_adapters(study, fits.vectors[rows])), strict=True
-    )
-    return {"ssim_heldout_mean": float(np.mean([ssim(a, b) for a, b in pairs]))}
+    fits, heldout = study.fits, np.flatnonzero(study.fits.heldout)
+
+    def pairs():
+        return jury.real[heldout], render(_adapters(study, fits.vectors[heldout]))
+
+    return study.data.domain.compare(study.samples, fits.rows, fits.heldout, pairs)
 
 
 def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> None:
     """Writes baselines.json; that of the recipe's own generator has its rivals too."""
     evaluated, rivals = study.root / "evaluate", {}
-    if study.config.generator == generators.OURS:
-        for name in study.config.generators:
+    if study.own:
+        for name in study.rivals:
             path = evaluated / name / "metrics.json"
             if path.exists():
                 rivals[name] = files.read_json(path)
@@ -195,7 +203,7 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
         print(f"{name:20}{''.join(shown)}", flush=True)
 
 
-def _draw(study: Study, view: views.Views, jury: judge.Judge, made) -> None:
+def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
     """Samples beside their nearest training instances; originals beside their fits."""
     fits, taught = study.fits, np.flatnonzero(~study.data.heldout)
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
@@ -207,8 +215,7 @@ def _draw(study: Study, view: views.Views, jury: judge.Judge, made) -> None:
     fitted = _adapters(study, fits.vectors[chosen])
     described = [instances[row] for row in rows]
     sheets.reconstructions(study.folder, view, fitted, rows, described)
-    if study.data.shapes is not None:
-        generated.write_meshes(study.config, study.form, study.folder, fitted, rows)
+    study.data.domain.examples(study.form, study.folder, fitted, rows)
 
 
 if __name__ == "__main__":

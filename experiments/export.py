@@ -12,7 +12,9 @@ import pathlib
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import dataset, launch, parts, run_folder
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_name
+from experiments.running import launch, run_folder
 from wsjax import exchange, store
 
 _FORMATS = ["npz", "safetensors"]
@@ -34,10 +36,10 @@ def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
     """
     if kind not in _FORMATS:
         raise ValueError(f"unknown format {kind!r}; choose one of {_FORMATS}")
-    root = run_folder.open_run(config, workdir, dataset.load(config))
-    name = parts.representation_name(config)
+    _, root = opened(config, workdir)
+    name = representation_name(config)
     folder, out = root / "fit" / name, root / "export" / name
-    parts.need(folder / "manifest.json", "fit")
+    run_folder.need(folder / "manifest.json", "fit")
     if damaged := store.damaged(folder):
         raise ValueError(
             f"{damaged[0]} is damaged or missing; run `python -m experiments.fit` with"

@@ -15,7 +15,12 @@ from absl import flags
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import dataset, launch, parts, run_folder, surfaces
+from experiments.domain import surfaces
+from experiments.domain.representation import start
+from experiments.recipe.dataset import meshing_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_name, representation_of
+from experiments.running import launch, run_folder
 from wsjax import files, store, tree
 from wsjax.meshes import formats
 from wsjax.meshes.mesh import Frame, Mesh, restore
@@ -51,20 +56,18 @@ def run(
       ValueError: if the data are no shapes, or the set or resolution is none.
       FileNotFoundError: if the set was not made yet.
     """
-    data = dataset.load(config)
-    if data.shapes is None:
+    data, root = opened(config, workdir)
+    if data.domain.shapes is None:
         raise ValueError(f"data.name={config.data.name!r} are pictures, not shapes")
     if of not in _SETS:
         raise ValueError(f"of={of!r}: choose one of {_SETS}")
-    root = run_folder.open_run(config, workdir, data)
-    name = parts.representation_name(config)
+    name = representation_name(config)
     source, out = root / of / name, root / "export" / name / of
-    parts.need(source / "manifest.json", "fit" if of == "fit" else "sample")
-    form = parts.representation(config, root, data.channels)
-    fine = config.copy_and_resolve_references()
-    fine.mesh.resolution = resolution
-    mesh_of = surfaces.mesher(fine, form)
-    first = parts.start(root / "fit" / name, form)
+    run_folder.need(source / "manifest.json", "fit" if of == "fit" else "sample")
+    form = representation_of(config, root, data.channels)
+    meshing = meshing_of(config)._replace(resolution=resolution)
+    mesh_of = surfaces.mesher(meshing, form)
+    first = start(root / "fit" / name, form)
     total = min(filter(None, (n, store.manifest(source)["n"])))
     for begin in tqdm(range(0, total, _GROUP), desc="meshes", unit="group"):
         rows = slice(begin, min(begin + _GROUP, total))

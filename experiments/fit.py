@@ -16,6 +16,7 @@ as the first of two (a TPU pod needs `--distributed` alone):
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -23,17 +24,17 @@ from absl import logging
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
-from experiments import (
-    dataset,
-    engine,
-    launch,
-    layout,
-    parts,
-    processes,
-    run_folder,
-    surfaces,
-)
-from experiments.progress import Progress, table
+from experiments.domain import surfaces
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, entries, start
+from experiments.fitting import engine, groups, layout
+from experiments.fitting.engine import FitOptions
+from experiments.fitting.start import common_start
+from experiments.recipe.fits import fit_options_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch, processes, run_folder
+from experiments.running.progress import table
 from wsjax import costs, files, latent, store, tree
 from wsjax.analysis.dimension import components_for
 from wsjax.analysis.interval import interval
@@ -49,10 +50,10 @@ def run(
       workdir: the run folder.
       limit: fit the first instances only; a later run without it adds the others.
     """
-    data = dataset.load(config)
-    n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
+    options = fit_options_of(config)
     with processes.in_turn():
-        root = run_folder.open_run(config, workdir, data)
+        data, root = opened(config, workdir)
+        n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
         folder = root / "fit" / config.adapter.name
         if processes.first():
             _reopen(folder, n)
@@ -61,15 +62,16 @@ def run(
     if metrics is not None:
         return metrics
     compiled = costs.compile_seconds()
-    form = parts.representation(config, root, data.channels)
-    many, shared = _begin(config, folder, form, data)
-    begins = list(range(0, n, config.fit.group))
-    fit_groups(config, folder, form, data, many, shared, processes.own(begins), n)
+    form = representation_of(config, root, data.channels)
+    many, shared = _begin(options, folder, form, data)
+    begins = list(range(0, n, options.group))
+    work = groups.Work(options, folder, form, data, many, shared)
+    groups.fit_all(work, processes.own(begins), n)
     if not processes.first():
         processes.wait_for(folder / "metrics.json")
         return files.read_json(folder / "metrics.json")
-    for rows in _groups(config, set(begins) - set(processes.own(begins)), n):
-        processes.wait_until(lambda rows=rows: _kept(folder, rows, shared[1]))
+    for rows in groups.rows_of(options, set(begins) - set(processes.own(begins)), n):
+        processes.wait_until(lambda rows=rows: groups.kept(folder, rows, shared[1]))
     description = _description(config, form, data, folder)
     manifest = store.finish(folder, description, starts=begins)
     print(table(manifest["instances"], data.skipped), flush=True)
@@ -96,21 +98,22 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
 
 
 def _begin(
-    config, folder: pathlib.Path, form: parts.Representation, data: dataset.Data
-):
+    options: FitOptions, folder: pathlib.Path, form: Representation, data: Data
+) -> tuple[Callable, tuple]:
     """The compiled fit and the consensus start, made once and then read."""
     paths = [store.path_of(folder / name, 0) for name in ("guess", "start")]
     if not processes.first():
         processes.wait_for(*paths, folder / "layout.json")
-    many = engine.lifted(config, form, data, layout.choose(config, folder, form, data))
+    chosen = layout.choose(options, folder, form, data)
+    many = engine.lifted(options, form, data, chosen)
     if not all(path.exists() for path in paths):
         clock = costs.now()
         rows = np.flatnonzero(~data.heldout)
-        _, start, guess = engine.common_start(config, form, data, many, rows)
+        _, first, guess = common_start(options, form, data, many, rows)
         _write_one(folder / "guess", guess, {})
-        _write_one(folder / "start", start, costs.since(clock))
+        _write_one(folder / "start", first, costs.since(clock))
     guess = store.read_shard(paths[0]).weights
-    return many, (form.base, parts.start(folder, form), tree.row(guess, 0))
+    return many, (form.base, start(folder, form), tree.row(guess, 0))
 
 
 def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
@@ -120,55 +123,7 @@ def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
     store.write_shard(folder, store.Shard(0, stacked, instances, cost))
 
 
-def fit_groups(config, folder, form, data, many, shared, begins, n: int) -> None:
-    """Fits the groups that begin at these rows, below `n`, and are not there yet."""
-    groups = _groups(config, begins, n)
-    measure = surfaces.fidelity(config, form, data) if data.shapes else None
-    with Progress(folder / "events", form.name, sum(map(len, groups))) as progress:
-        for rows in groups:
-            kept = _kept(folder, rows, shared[1])
-            if kept is not None:
-                progress.kept(kept)
-                continue
-            if (path := store.path_of(folder, int(rows[0]))).exists():
-                logging.warning("%s is not whole: fitting its instances again", path)
-            clock = costs.now()
-            stacked = data.read(rows)
-            fits = engine.fit_rows(many, shared, stacked, config.fit)
-            finite = engine.readable(stacked)
-            instances = [
-                engine.instance(config, data, row, fits, i, finite[i])
-                for i, row in enumerate(rows)
-            ]
-            cost = costs.since(clock)
-            if measure is not None:
-                good = np.flatnonzero(fits.good)
-                found = measure(rows[good], tree.row(fits.weights, good))
-                for i, measures in zip(good, found, strict=True):
-                    instances[i] |= measures
-            shard = store.Shard(int(rows[0]), fits.weights, instances, cost)
-            store.write_shard(folder, shard)
-            progress.fitted(instances)
-
-
-def _groups(config: ConfigDict, begins, n: int) -> list[np.ndarray]:
-    """Rows of each group, below `n`."""
-    return [np.arange(b, min(b + config.fit.group, n)) for b in sorted(begins)]
-
-
-def _kept(folder: pathlib.Path, rows: np.ndarray, like) -> list[dict] | None:
-    """The instances of a shard that an earlier run wrote whole, or None."""
-    path = store.path_of(folder, int(rows[0]))
-    if not path.exists():
-        return None
-    try:
-        shard = store.read_shard(path, like=like)
-    except ValueError:
-        return None
-    return shard.instances if len(shard.instances) >= len(rows) else None
-
-
-def _description(config: ConfigDict, form: parts.Representation, data, folder) -> dict:
+def _description(config: ConfigDict, form: Representation, data, folder) -> dict:
     """What made the weights: enough to make them again."""
     options = config.adapter[form.name].to_dict()
     return {
@@ -230,11 +185,11 @@ def _heldout(quality: list[float]) -> dict[str, float]:
     return {"psnr_db_heldout_mean": mean, "psnr_db_heldout_ci95": half}
 
 
-def _vectors(folder: pathlib.Path, form: parts.Representation, first) -> np.ndarray:
+def _vectors(folder: pathlib.Path, form: Representation, first) -> np.ndarray:
     """Free entries of the fitted instances, at most the first 4,096."""
     weights, instances = store.load(folder, like=first, rows=slice(4096))
     weights = tree.row(weights, store.done(instances))
-    encode = jax.jit(jax.vmap(parts.entries(form, first).encode))
+    encode = jax.jit(jax.vmap(entries(form, first).encode))
     return np.asarray(encode(weights))
 
 

@@ -12,18 +12,18 @@ import pathlib
 from ml_collections import ConfigDict
 
 from experiments import (
-    dataset,
     evaluate,
     fit,
-    generators,
-    launch,
-    parts,
     report,
     sample,
     train_base,
     train_diffusion,
 )
-from wsjax import files
+from experiments.recipe import dataset
+from experiments.recipe.generator import OURS, chosen, generator_name, with_generator
+from experiments.recipe.representation import standalone, with_name
+from experiments.running import launch
+from wsjax import costs, files
 
 # Columns of the closing table, by the beginnings of their keys.
 _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_sec")
@@ -32,13 +32,12 @@ _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_
 def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
     """Trains and judges all generators; returns what each cost and reached."""
     rows, unlabelled = {}, dataset.load(config).labels is None
-    for name in (generators.OURS, *config.generators):
-        one = config.copy_and_resolve_references()
-        one.generator = name
-        if unlabelled and generators.chosen(one).diffusion.conditional:
+    for name in (OURS, *config.generators):
+        one = with_generator(config, name)
+        if unlabelled and chosen(one).diffusion.conditional:
             print(f"{name}: left out, the data have no labels", flush=True)
             continue
-        rows[generators.folder(one)] = _judged(one, workdir)
+        rows[generator_name(one)] = _judged(one, workdir)
     files.write_json(pathlib.Path(workdir) / "generation.json", rows)
     report.run(config, workdir)
     _print_table(rows)
@@ -47,16 +46,15 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
 
 def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Every stage of one generator: its verdict, with the cost of its training."""
-    form = config.copy_and_resolve_references()
-    form.adapter.name = generators.chosen(config).adapter.name
-    stages = {} if parts.standalone(form) else {"base": train_base.run(form, workdir)}
+    form = with_name(config, chosen(config).adapter.name)
+    stages = {} if standalone(form) else {"base": train_base.run(form, workdir)}
     stages["fit"] = fit.run(form, workdir)
     stages["denoiser"] = train_diffusion.run(config, workdir)
     sample.run(config, workdir)
     verdict = evaluate.run(config, workdir)
-    costs = {f"cpu_seconds_{stage}": m["cpu_seconds"] for stage, m in stages.items()}
+    spent = {f"cpu_seconds_{stage}": m["cpu_seconds"] for stage, m in stages.items()}
     kept = {key: x for key, x in verdict.items() if key not in costs.KEYS}
-    return kept | costs | {"cpu_seconds_training": sum(costs.values())}
+    return kept | spent | {"cpu_seconds_training": sum(spent.values())}
 
 
 def _print_table(rows: dict[str, dict[str, float]]) -> None:

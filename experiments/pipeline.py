@@ -14,13 +14,13 @@ from experiments import (
     analyze,
     evaluate,
     fit,
-    launch,
-    parts,
     report,
     sample,
     train_base,
     train_diffusion,
 )
+from experiments.recipe.representation import standalone, with_name
+from experiments.running import launch
 from wsjax import adapters
 
 # Metrics of the closing table, by the beginnings of their names.
@@ -41,14 +41,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Runs all binaries; returns the metrics of each stage."""
     begin = time.perf_counter()
     metrics = {}
-    if config.fit.compare or config.structure.n or not parts.standalone(config):
+    if config.fit.compare or config.structure.n or not standalone(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
     for name in adapters.ADAPTERS:
         if config.fit.compare and name != config.adapter.name:
-            other = config.copy_and_resolve_references()
-            other.adapter.name = name
-            fit.run(other, workdir, limit=config.fit.compare)
+            fit.run(with_name(config, name), workdir, limit=config.fit.compare)
     metrics["diffusion"] = train_diffusion.run(config, workdir)
     metrics["sample"] = sample.run(config, workdir)
     metrics["evaluate"] = evaluate.run(config, workdir)

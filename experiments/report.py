@@ -19,15 +19,11 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import (
-    comparison,
-    dataset,
-    embed,
-    launch,
-    parts,
-    run_folder,
-    showcase,
-)
+from experiments.domain.data import Data
+from experiments.page import comparison, embed, showcase
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_name
+from experiments.running import launch
 from wsjax import adapters, costs, files, store
 
 # Folder of a stage: the binary that fills it.
@@ -53,7 +49,7 @@ class Study(NamedTuple):
 
     root: pathlib.Path
     config: ConfigDict
-    data: dataset.Data
+    data: Data
     metrics: dict[str, dict[str, dict]]
 
     @property
@@ -68,9 +64,8 @@ class Study(NamedTuple):
 
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     """Writes the page about the recipe's representation; returns its path."""
-    name = parts.representation_name(config)
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
+    name = representation_name(config)
+    data, root = opened(config, workdir)
     metrics = _metrics(root, name, list(config.generators))
     page = _render(_content(Study(root, config, data, metrics), workdir))
     path = root / "report.html"
@@ -81,7 +76,7 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
 
 def _render(content: dict) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -17,21 +17,21 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import (
-    conditions,
-    dataset,
-    figures,
-    generated,
-    generators,
-    launch,
-    parts,
-    run_folder,
-    trained,
-    views,
-)
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, start
+from experiments.domain.views import Views
+from experiments.generator import conditions, trained
+from experiments.generator.trained import Generator, Sampling, Trained
+from experiments.page import figures
+from experiments.recipe.generator import chosen, generator_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch, run_folder
+from experiments.running.keys import keys
 from wsjax import costs, fit, store, tree
 from wsjax.diffusion.sample import call_times
 
@@ -41,34 +41,32 @@ _PER_CLASS = 10  # Pictures of a class on the sheet.
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Draws the recipe's number of samples; returns the metrics."""
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
-    config = generators.chosen(config)
-    folder = root / "samples" / folder_name(config)
+    data, root = opened(config, workdir)
+    config = chosen(config)
+    generator = generator_of(config)
+    folder = root / "samples" / folder_name(generator)
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
-    name = generators.folder(config)
-    parts.need(root / "diffusion" / name / "chosen", "train_diffusion")
-    form = parts.representation(config, root, data.channels)
-    generator = trained.load(config, root, form, data)
-    check(config, generator.shares)
-    draw, labels = _drawing(config, root, form, data, generator)
-    classes = conditions.classes(config, labels)
-    _draw_all(config, folder, draw, generator.params, labels, classes)
-    description = {"representation": form.name, "generator": name}
-    manifest = store.finish(folder, description | _asked(config))
+    run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
+    form = representation_of(config, root, data.channels)
+    known = trained.load(generator, root, form, data)
+    check(generator, known.shares)
+    draw, labels = _drawing(generator, root, form, data, known)
+    classes = conditions.classes(generator.conditional, labels)
+    _draw_all(generator, folder, draw, known.params, labels, classes)
+    description = {"representation": form.name, "generator": generator.name}
+    manifest = store.finish(folder, description | _asked(generator.sampling))
 
-    first = parts.start(root / "fit" / form.name, form)
-    weights, instances = store.load(folder, like=first)
+    weights, instances = store.load(folder, like=start(root / "fit" / form.name, form))
     done = store.done(instances)
-    good, view = tree.row(weights, done), views.make(config, form, data)
+    good, view = tree.row(weights, done), data.domain.views(form)
     _save_sheet(folder / "samples.png", view, good, classes[done])
     clock = costs.now()
-    made = {} if data.shapes is None else generated.mesh_all(config, form, folder, good)
+    made = data.domain.finish(form, folder, good)
     metrics = {
         "n": manifest["n"],
         "n_failed": int((~done).sum()),
-        "denoiser_calls": _calls(config),
+        "denoiser_calls": _calls(generator.sampling),
         **made,
         **costs.total([manifest["cost"], costs.since(clock)]),
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
@@ -76,13 +74,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     return run_folder.close(folder, f"sample {folder.name}", metrics)
 
 
-def folder_name(config: ConfigDict) -> str:
-    """Name of the folder of a chosen generator's samples, by what they are drawn to be.
+def folder_name(generator: Generator) -> str:
+    """Name of the folder of a generator's samples, by what they are drawn to be.
 
     Samples of one class, or near one instance, are no fair draw of the generator, and
     lie beside those that are.
     """
-    options, name = config.sample, generators.folder(config)
+    options, name = generator.sampling, generator.name
     if options.label is not None:
         name += f"-label-{options.label}"
     if options.near is not None:
@@ -91,21 +89,21 @@ def folder_name(config: ConfigDict) -> str:
     return name
 
 
-def check(config: ConfigDict, shares: np.ndarray) -> None:
+def check(generator: Generator, shares: np.ndarray) -> None:
     """Refuses what a generator told labels of these shares, or none, cannot draw.
 
     Raises:
       ValueError: naming the option, and the way out.
     """
-    options, classes = config.sample, len(shares)
+    options, classes = generator.sampling, len(shares)
     wanting = {
-        "label": options.label is not None and not config.diffusion.conditional,
+        "label": options.label is not None and not generator.conditional,
         "guidance": options.guidance != 1.0 and not classes,
     }
     for name in [name for name, wants in wanting.items() if wants]:
         raise ValueError(
-            f"sample.{name}={options[name]} needs a generator that was told labels, "
-            f"found diffusion.conditional=False; train one with "
+            f"sample.{name}={getattr(options, name)} needs a generator that was told "
+            "labels, found diffusion.conditional=False; train one with "
             f"diffusion.conditional=True, or leave sample.{name} out"
         )
     if options.label is not None and not 0 <= options.label < classes:
@@ -126,9 +124,9 @@ def check(config: ConfigDict, shares: np.ndarray) -> None:
         )
 
 
-def _asked(config: ConfigDict) -> dict:
+def _asked(options: Sampling) -> dict:
     """What the manifest says of samples that were drawn to be something."""
-    options, asked = config.sample, {}
+    asked: dict = {}
     if options.guidance != 1.0:
         asked |= {"guidance": options.guidance, "interval": tuple(options.interval)}
     if options.near is not None:
@@ -136,9 +134,8 @@ def _asked(config: ConfigDict) -> dict:
     return asked
 
 
-def _calls(config: ConfigDict) -> int:
+def _calls(options: Sampling) -> int:
     """Calls of the denoiser per sample, those without the label among them."""
-    options = config.sample
     begin = 1.0 if options.near is None else options.strength
     times = call_times(
         options.sampler, steps=options.steps, begin=begin, spacing=options.spacing
@@ -150,22 +147,26 @@ def _calls(config: ConfigDict) -> int:
 
 
 def _drawing(
-    config: ConfigDict, root: pathlib.Path, form, data, generator: trained.Trained
+    generator: Generator,
+    root: pathlib.Path,
+    form: Representation,
+    data: Data,
+    known: Trained,
 ) -> tuple[Callable, np.ndarray]:
     """`draw(params, key, label) -> (adapter, whether finite)` and the labels `[n]`."""
-    options, near, begin = config.sample, None, 1.0
-    labels = conditions.spread(generator.shares, options.n, seed=config.seed)
+    options, near, begin = generator.sampling, None, 1.0
+    labels = conditions.spread(known.shares, options.n, seed=generator.seed)
     if options.near is not None:
         begin = options.strength
         row, adapter = _instance(root / "fit" / form.name, options.near, form)
-        near = generator.codec.encode(adapter), begin
+        near = known.codec.encode(adapter), begin
         # What it is, unless the recipe wants something else.
-        labels[:] = _told(config, generator, data, row, near[0])
+        labels[:] = _told(generator, known, data, row, near[0])
     if options.label is not None:
         labels[:] = options.label
     draw = trained.drawer(
-        generator,
-        trained.sampler(config, generator.process, begin=begin),
+        known,
+        trained.sampler(options, known.process, begin=begin),
         weight=options.guidance,
         interval=tuple(options.interval),
         near=near,
@@ -173,14 +174,16 @@ def _drawing(
     return draw, labels
 
 
-def _told(config: ConfigDict, generator, data, row: int, vector: jax.Array) -> int:
+def _told(
+    generator: Generator, known: Trained, data: Data, row: int, vector: jax.Array
+) -> int:
     """What the generator was told of an encoded instance."""
-    if generator.centres is not None:
-        return int(conditions.cluster(vector[None], generator.centres)[0])
-    return data.labels[row] if config.diffusion.conditional else conditions.NONE
+    if known.centres is not None:
+        return int(conditions.cluster(vector[None], known.centres)[0])
+    return data.labels[row] if generator.conditional else conditions.NONE
 
 
-def _instance(folder: pathlib.Path, name: str, form: parts.Representation):
+def _instance(folder: pathlib.Path, name: str, form: Representation):
     """Row and adapter of a fitted instance by its name."""
     instances = store.manifest(folder)["instances"]
     names = [instance["name"] for instance in instances]
@@ -195,21 +198,27 @@ def _instance(folder: pathlib.Path, name: str, form: parts.Representation):
             f"sample.near={name!r} has no fit ({instances[row]['status']}); choose "
             "another instance"
         )
-    adapter, _ = store.load_row(folder, row, like=parts.start(folder, form))
+    adapter, _ = store.load_row(folder, row, like=start(folder, form))
     return row, jax.tree.map(jnp.asarray, adapter)
 
 
 def _draw_all(
-    config: ConfigDict, folder: pathlib.Path, draw, params, labels, classes
+    generator: Generator,
+    folder: pathlib.Path,
+    draw: Callable,
+    params: ArrayTree,
+    labels: np.ndarray,
+    classes: np.ndarray,
 ) -> None:
-    draw_many = fit.over_instances(draw, chunk=config.sample.chunk, group=_GROUP)
-    keys = jax.random.split(parts.keys(config)["sample"], config.sample.n)
-    bar = tqdm(total=len(keys), desc="sample", unit="field")
-    for begin in range(0, len(keys), _GROUP):
+    options = generator.sampling
+    draw_many = fit.over_instances(draw, chunk=options.chunk, group=_GROUP)
+    own = jax.random.split(keys(generator.seed)["sample"], options.n)
+    bar = tqdm(total=len(own), desc="sample", unit="field")
+    for begin in range(0, len(own), _GROUP):
         part = slice(begin, begin + _GROUP)
         if not store.path_of(folder, begin).exists():
             clock = costs.now()
-            weights, good = draw_many(params, keys[part], labels[part])
+            weights, good = draw_many(params, own[part], labels[part])
             instances = [
                 {
                     "name": f"sample {begin + i}",
@@ -220,11 +229,11 @@ def _draw_all(
             ]
             cost = costs.since(clock)
             store.write_shard(folder, store.Shard(begin, weights, instances, cost))
-        bar.update(len(keys[part]))
+        bar.update(len(own[part]))
     bar.close()
 
 
-def _save_sheet(path: pathlib.Path, view: views.Views, adapters, labels) -> None:
+def _save_sheet(path: pathlib.Path, view: Views, adapters, labels) -> None:
     """The first samples, or a row of each class."""
     classes = np.unique(labels[labels >= 0])
     rows = [np.flatnonzero(labels == label)[:_PER_CLASS] for label in classes]

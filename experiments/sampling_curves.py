@@ -9,7 +9,7 @@ number of steps.
 """
 
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -18,20 +18,20 @@ from ml_collections import ConfigDict
 from scipy.spatial.distance import pdist
 from tqdm import tqdm
 
-from experiments import (
-    conditions,
-    dataset,
-    encoding,
-    figures,
-    generators,
-    judge,
-    launch,
-    parts,
-    run_folder,
-    sample,
-    trained,
-    views,
-)
+from experiments import sample
+from experiments.domain.data import Data
+from experiments.domain.representation import show
+from experiments.domain.views import Views
+from experiments.generator import conditions, encoding, trained
+from experiments.generator.trained import Generator, Sampling
+from experiments.judging import judge
+from experiments.page import figures
+from experiments.recipe.evaluation import judging_of
+from experiments.recipe.generator import chosen, generator_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch, run_folder
+from experiments.running.keys import keys
 from wsjax import costs, files, fit, tree
 from wsjax.diffusion import SAMPLERS
 from wsjax.diffusion.sample import call_times, steps_within
@@ -42,79 +42,80 @@ _PAIRED = 200  # Instances of a class whose distances are averaged, at most.
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Draws from the recipe's generator in many ways; returns the metrics."""
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
-    config = generators.chosen(config)
-    folder = root / "curves" / generators.folder(config)
+    data, root = opened(config, workdir)
+    config = chosen(config)
+    generator, judging = generator_of(config), judging_of(config)
+    folder = root / "curves" / generator.name
     if (metrics := run_folder.finished(folder, "sampling curves")) is not None:
         return metrics
-    clock, form = costs.now(), parts.representation(config, root, data.channels)
-    generator = trained.load(config, root, form, data)
-    sample.check(config, generator.shares)
-    fits, view = encoding.fitted(root, form, data), views.make(config, form, data)
-    show = parts.show(form, data)
-    jury = judge.of_fits(config, data, form, fits, generator.codec, show)
-    jury, known = judge.briefly(jury), None
+    clock, form = costs.now(), representation_of(config, root, data.channels)
+    known = trained.load(generator, root, form, data)
+    sample.check(generator, known.shares)
+    fits, view = encoding.fitted(root, form, data), data.domain.views(form)
+    render = show(form, data)
+    jury = judge.of_fits(judging, data, form, fits, known.codec, render)
+    jury, found = judge.briefly(jury), None
     feature = judge.first_feature(jury)
-    draw = _drawing(config, data, generator, show)
+    draw = _drawing(generator, known, render)
 
     calls, weights = {}, {}
-    for name, n, make in tqdm(list(_by_calls(config, draw)), desc="calls"):
+    for name, n, make in tqdm(
+        list(_by_calls(generator.sampling, config.sample.calls, draw)), desc="calls"
+    ):
         made, shown = make()
-        known = judge.figures(config, jury, made, like=known)
-        calls.setdefault(name, {})[n] = _kept(feature, known)
+        found = judge.figures(judging, jury, made, like=found)
+        calls.setdefault(name, {})[n] = _kept(feature, found)
         if name == config.sample.sampler:
             _save(folder / f"calls_{n:04d}.png", view, shown)
     own = config.sample.sampler, config.sample.steps
     told = config.diffusion.conditional
     for weight in tqdm(config.sample.weights if told else (), desc="told"):
         made, shown = draw(*own, weight)
-        known = judge.figures(config, jury, made, like=known)
-        found = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
-        weights[weight] = _kept(feature, known) | found
+        found = judge.figures(judging, jury, made, like=found)
+        extra = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
+        weights[weight] = _kept(feature, found) | extra
         _save(folder / f"weight_{weight:g}.png", view, shown)
-    picture = _picture(feature, known, calls, weights)
+    picture = _picture(feature, found, calls, weights)
     files.write_bytes(folder / "curves.png", figures.png(picture))
     reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # By real things.
-    ends = {k: v for k, v in known.items() if k.startswith(reached)}
+    ends = {k: v for k, v in found.items() if k.startswith(reached)}
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
     metrics |= costs.since(clock)
     return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
 
 
-def _drawing(config, data: dataset.Data, generator, show) -> Callable:
+def _drawing(
+    generator: Generator, known: trained.Trained, render: Callable
+) -> Callable:
     """`draw(sampler's name, steps, weight) -> (made, adapters)`, always of one noise.
 
     The second are the adapters of all samples, also of those that are not finite.
     """
-    options = config.sample
-    keys = jax.random.split(parts.keys(config)["sample"], options.n)
-    labels = conditions.spread(generator.shares, options.n, seed=config.seed)
-    classes = conditions.classes(config, labels)
-    encode = jax.jit(jax.vmap(generator.codec.encode))
+    options = generator.sampling
+    own = jax.random.split(keys(generator.seed)["sample"], options.n)
+    labels = conditions.spread(known.shares, options.n, seed=generator.seed)
+    classes = conditions.classes(generator.conditional, labels)
+    encode = jax.jit(jax.vmap(known.codec.encode))
 
     def draw(name: str, steps: int, weight: float):
-        sampler = SAMPLERS[name](
-            generator.process, steps=steps, spacing=options.spacing
-        )
+        sampler = SAMPLERS[name](known.process, steps=steps, spacing=options.spacing)
         one = trained.drawer(
-            generator, sampler, weight=weight, interval=tuple(options.interval)
+            known, sampler, weight=weight, interval=tuple(options.interval)
         )
         many = fit.over_instances(one, chunk=options.chunk)
-        adapters, good = many(generator.params, keys, labels)
+        adapters, good = many(known.params, own, labels)
         fine = tree.row(adapters, good)
         vectors = np.asarray(encode(fine))
-        made = judge.Made(options.n, fine, show(fine), vectors, classes[good])
+        made = judge.Made(options.n, fine, render(fine), vectors, classes[good])
         return made, adapters
 
     return draw
 
 
-def _by_calls(config: ConfigDict, draw: Callable) -> Iterator:
+def _by_calls(options: Sampling, most: Sequence[int], draw: Callable) -> Iterator:
     """Name, calls and a function that draws, of every sampler as often as it can."""
-    options = config.sample
     for name in SAMPLERS:
-        for steps in sorted({steps_within(name, calls=c) for c in options.calls}):
+        for steps in sorted({steps_within(name, calls=c) for c in most}):
             calls = len(call_times(name, steps=steps, spacing=options.spacing))
             ask = name, steps, options.guidance
             yield name, calls, lambda ask=ask: draw(*ask)
@@ -126,7 +127,7 @@ def _kept(feature: str, found: dict[str, float]) -> dict[str, float]:
     return {name: found[name] for name in names if name in found}
 
 
-def _labelled(jury: judge.Judge, data: dataset.Data, fits) -> tuple:
+def _labelled(jury: judge.Judge, data: Data, fits) -> tuple:
     """Values and labels of the training instances."""
     return jury.real[~jury.heldout], data.labels[fits.rows][~jury.heldout]
 
@@ -163,7 +164,7 @@ def _flat(calls: dict, weights: dict) -> dict[str, float]:
     }
 
 
-def _save(path: pathlib.Path, view: views.Views, adapters) -> None:
+def _save(path: pathlib.Path, view: Views, adapters) -> None:
     """The first samples, whatever became of them: places stay comparable."""
     shown = view.of_adapters(tree.row(adapters, slice(_SHOWN)))
     figures.save_sheet(path, np.nan_to_num(shown), zoom=view.zoom)
@@ -181,8 +182,8 @@ def _picture(feature: str, known: dict, calls: dict, weights: dict) -> Figure:
     panels[0].set_xscale("log", base=2)
     panels[0].xaxis.set_major_formatter("{x:g}")
     lines = (fd,), ("class_accuracy", "diversity", "novelty_function")
-    for panel, keys in zip(panels[1:], lines, strict=False):
-        for key in keys:
+    for panel, names in zip(panels[1:], lines, strict=False):
+        for key in names:
             values = [point[key] for point in weights.values() if key in point]
             label = "samples" if key == fd else key.replace("_", " ")
             panel.plot(list(weights), values, marker=".", label=label)

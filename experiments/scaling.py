@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import dataset, launch, parts, run_folder
+from experiments.recipe.opening import opened
+from experiments.running import launch, run_folder
 from wsjax import files, store, tree
 
 _GROUPS = 4  # Of each device; the first one compiles and is not counted.
@@ -62,9 +63,8 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
       ValueError: if a fit fails, or weights depend on the devices by more than the
         last bits.
     """
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
-    parts.need(root / "base" / "folded", "train_base")
+    data, root = opened(config, workdir)
+    run_folder.need(root / "base" / "folded", "train_base")
     n = min(filter(None, (config.fit.n, len(data.heldout))))
     share = n // max(case.total for case in CASES) // _GROUPS  # Of a device and group.
     if not share:

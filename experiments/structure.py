@@ -15,15 +15,16 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import (
-    dataset,
-    figures,
-    launch,
-    layout,
-    parts,
-    run_folder,
-    surfaces,
-)
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, quality
+from experiments.fitting import engine, layout
+from experiments.fitting.engine import FitOptions
+from experiments.page import figures
+from experiments.recipe.fits import fit_options_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of, with_name
+from experiments.running import launch, run_folder
+from experiments.running.keys import keys, keys_of
 from wsjax import adapters, costs, files, merging, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
@@ -41,14 +42,13 @@ _ENDS = 3  # and at which the surface of a shape is: both ends and the middle.
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Studies every representation; returns the metrics of each, `{}` if n is 0."""
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
+    data, root = opened(config, workdir)
     if not config.structure.n:
         return {}
     metrics = {}
     for name in adapters.ADAPTERS:
         metrics[name] = _study(_with(config, name), root, data)
-    panels = _PANELS | ({} if data.shapes is None else _SURFACE)
+    panels = _PANELS | ({} if data.domain.nearness is None else _SURFACE)
     drawn = {name: curves(m, panels) for name, m in metrics.items()}
     figure = figures.bands(drawn, panels)
     files.write_bytes(root / "structure" / "structure.png", figures.png(figure))
@@ -57,8 +57,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
 
 def _with(config: ConfigDict, name: str) -> ConfigDict:
     """The recipe of one representation, with the study's own values in place."""
-    own = config.copy_and_resolve_references()
-    own.adapter.name = name
+    own = with_name(config, name)
     own.fit.points = config.structure.points
     if name.startswith("mlora"):
         own.fit.learning_rate[name] = config.structure.learning_rate
@@ -79,28 +78,29 @@ def curves(metrics: dict, panels: dict[str, str] = _PANELS) -> dict[str, np.ndar
     return found
 
 
-def _study(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> dict:
+def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
     name = config.adapter.name
     folder = root / "structure" / name
     if (metrics := run_folder.finished(folder, f"structure {name}")) is not None:
         return metrics
     clock = costs.now()
-    form = parts.representation(config, root, data.channels)
+    form = representation_of(config, root, data.channels)
     chosen = np.flatnonzero(data.heldout)[: config.structure.n]
     # Row by row: the unperturbed fit of every instance, then one per strength.
     strengths = (0.0, *structure.LAMBDAS)
-    chunk = layout.choose(config, folder, form, data).chunk
-    starts, weights = _fits(config, form, data, chosen, strengths, chunk)
+    options = fit_options_of(config)
+    spread = layout.choose(options, folder, form, data)
+    starts, weights = _fits(options, form, data, chosen, strengths, spread.chunk)
     shape = (len(chosen), len(strengths))
-    score = _scorer(config, form, data, chunk)
+    score = _scorer(form, data, chunk=spread.chunk, group=options.group)
     qualities = _segments(score, chosen, weights, shape)
     measured = _measured(form, starts, weights, shape)
     measured |= {
         "barrier": structure.barrier(qualities),
         "worst_drop": structure.worst_drop(qualities),
     }
-    if data.shapes is not None:
-        near = _nearness(config, form, data)
+    if data.domain.nearness is not None:
+        near = data.domain.nearness(form)
         nearness = _segments(near, chosen, weights, shape, places=_ENDS)
         measured["barrier_chamfer"] = structure.barrier(nearness)
     metrics = {
@@ -119,7 +119,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: dataset.Data) -> dict:
     )
 
 
-def draw(form: parts.Representation, key: jax.Array):
+def draw(form: Representation, key: jax.Array):
     """One random start; a standalone field draws its own weights."""
     if not form.standalone:
         return form.adapter.init(key, form.base)
@@ -127,10 +127,12 @@ def draw(form: parts.Representation, key: jax.Array):
     return form.adapter.init(key, base)
 
 
-def _fits(config, form, data, chosen, strengths, chunk: int):
+def _fits(
+    options: FitOptions, form: Representation, data: Data, chosen, strengths, chunk: int
+):
     """Starts and fits, `[n * S, ...]`, instance by instance."""
-    first = draw(form, parts.keys(config)["start"])
-    fit_one = parts.fit_one(config, form, data, precision="float32")
+    first = draw(form, keys(options.seed)["start"])
+    fit_one = engine.make_fit_one(options, form, data, precision="float32")
 
     def from_perturbed(shared, key, signal, strength):
         base, first = shared
@@ -140,29 +142,23 @@ def _fits(config, form, data, chosen, strengths, chunk: int):
         return start, fit_one((base, start), fit_key, signal)[0]
 
     rows = np.repeat(chosen, len(strengths))
-    many = over_instances(from_perturbed, chunk=chunk, group=config.fit.group)
+    many = over_instances(from_perturbed, chunk=chunk, group=options.group)
     return many(
         (form.base, first),
-        parts.keys_of(config, "structure", rows),
+        keys_of(options.seed, "structure", rows),
         data.signals(rows),
         np.tile(np.float32(strengths), len(chosen)),
     )
 
 
-def _scorer(config, form: parts.Representation, data: dataset.Data, chunk: int):
+def _scorer(form: Representation, data: Data, *, chunk: int, group: int):
     """`score(stacked [N, ...], rows [N]) -> PSNR [N]`, compiled once."""
     many = over_instances(
-        lambda base, adapter, signal: parts.quality(form, base)(adapter, signal),
+        lambda base, adapter, signal: quality(form, base)(adapter, signal),
         chunk=chunk,
-        group=config.fit.group,
+        group=group,
     )
     return lambda stacked, rows: many(form.base, stacked, data.signals(rows))
-
-
-def _nearness(config, form: parts.Representation, data: dataset.Data):
-    """`near(stacked [N, ...], rows [N]) -> [N]`: minus the squared Chamfer distance."""
-    chamfer = surfaces.chamfer(config, form, data)
-    return lambda stacked, rows: -np.array(chamfer(rows, stacked))
 
 
 def _segments(score, chosen, weights, shape, *, places=_SEGMENT) -> np.ndarray:
@@ -207,7 +203,7 @@ def _measured(form, starts, weights, shape) -> dict[str, np.ndarray]:
     return found
 
 
-def _canonical(form: parts.Representation, weights, shape):
+def _canonical(form: Representation, weights, shape):
     """Fits in the form that no symmetry of their representation can change.
 
     Neurons of a standalone field have no such form: those of every other fit are

@@ -17,19 +17,25 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import dataset, engine, launch, layout, parts, run_folder
-from experiments.smoothness import smoothness
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation
+from experiments.fitting import engine, layout
+from experiments.fitting.engine import FitOptions, Layout
+from experiments.fitting.smoothness import smoothness
+from experiments.fitting.start import common_start
+from experiments.recipe.fits import BY_NAME, fit_options_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of, with_name
+from experiments.running import launch, run_folder
+from experiments.running.keys import keys
 from wsjax import costs, files, latent, tree
 from wsjax.analysis.interval import interval
 from wsjax.fit.consensus import Diverged
 
-_BY_NAME = ("learning_rate", "pull")  # One value per representation in the recipe.
-
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Sweeps the representations of the recipe; returns the metrics of each."""
-    data = dataset.load(config)
-    root = run_folder.open_run(config, workdir, data)
+    data, root = opened(config, workdir)
     chosen = {
         name: best(name, _sweep(config, root, data, name), config.sweep.target)
         for name in config.sweep.variants
@@ -110,11 +116,10 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     Raises:
       ValueError: if the recipe's `fit` has no such key.
     """
-    own = config.copy_and_resolve_references()
-    own.adapter.name = name
+    own = with_name(config, name)
     own.fit.update(consensus=config.sweep.consensus, rounds=config.sweep.rounds)
     for key, value in trial.items():
-        if key in _BY_NAME:
+        if key in BY_NAME:
             own.fit[key][name] = value
         elif key in own.fit:
             own.fit[key] = value
@@ -131,7 +136,7 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
 def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
     """Fits one trial to instances `rows`; returns it with its quality and its cost."""
     config = with_trial(config, name, trial)
-    form = parts.representation(config, root, data.channels)
+    form = representation_of(config, root, data.channels)
     found = {
         "trial": trial,
         "learning_rate": trial["learning_rate"],
@@ -141,22 +146,34 @@ def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict
         "n": len(rows),
         "steps": config.fit.steps,
     }
-    spread = layout.choose(config, root / config.sweep.folder / name, form, data)
+    options = fit_options_of(config)
+    folder = root / config.sweep.folder / name
+    spread = layout.choose(options, folder, form, data)
+    components = config.evaluate.components
     try:
-        return found | _measured(config, form, data, spread, rows)
+        measured = _measured(options, form, data, spread, rows, components=components)
     except Diverged:
         return found
+    return found | measured
 
 
-def _measured(config, form: parts.Representation, data, spread, rows) -> dict:
+def _measured(
+    options: FitOptions,
+    form: Representation,
+    data: Data,
+    spread: Layout,
+    rows: np.ndarray,
+    *,
+    components: int,
+) -> dict:
     """Quality, cost and smoothness of the fits of instances `rows`."""
-    many = engine.lifted(config, form, data, spread)
+    many = engine.lifted(options, form, data, spread)
     clock = costs.now()
     common = np.flatnonzero(~data.heldout)
-    shared = engine.common_start(config, form, data, many, common)
+    shared = common_start(options, form, data, many, common)
     found = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
-    stacked, rate = data.read(rows), np.ones(len(rows), np.float32)
-    first = slice(0, config.fit.group)
+    stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
+    first = slice(0, options.group)
     many(shared, *tree.row((stacked, rate), first))  # Compiles.
     clock = costs.now()
     fits = engine.Fits(*many(shared, stacked, rate), rate)
@@ -165,7 +182,10 @@ def _measured(config, form: parts.Representation, data, spread, rows) -> dict:
     if np.all(np.isfinite(fits.quality)):
         found["psnr_db_mean"], found["psnr_db_ci95"] = interval(fits.quality)
         found["steps_mean"] = float(np.mean(fits.steps))
-        found |= smoothness(config, form, data, shared[1], fits.weights, rows)
+        key = keys(options.seed)["trivial"]
+        found |= smoothness(
+            key, form, data, shared[1], fits.weights, rows, components=components
+        )
     return found
 
 

@@ -17,7 +17,12 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import dataset, launch, parts, rehearse, run_folder
+from experiments.fitting import rehearse
+from experiments.recipe.fits import rehearsal_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import network
+from experiments.running import launch, run_folder
+from experiments.running.keys import keys
 from wsjax import checkpoint, coords, costs, files
 from wsjax.fields import render
 from wsjax.fit import autodecoder
@@ -51,22 +56,23 @@ def schedule(config: ConfigDict) -> list[Block]:
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Trains the autodecoder through all resolutions; returns the metrics."""
-    data = dataset.load(config)
-    folder = run_folder.open_run(config, workdir, data) / "base"
+    data, root = opened(config, workdir)
+    folder = root / "base"
     if (metrics := run_folder.finished(folder, "base")) is not None:
         return metrics
-    network = parts.network(config, data.channels)
+    modulated = network(config, data.channels)
     rows = np.flatnonzero(~data.heldout)
     few = rows[: config.base.n]
-    state = _train(config, folder, network, data, few)
-    base = autodecoder.mean_base(network, state.average)
+    state = _train(config, folder, modulated, data, few)
+    base = autodecoder.mean_base(modulated, state.average)
     if config.base.rehearsal.episodes:
-        base = rehearse.run(config, folder, network.field, base, data, rows)
+        options = rehearsal_of(config)
+        base = rehearse.run(options, folder, modulated.field, base, data, rows)
     clock = costs.now()
     grid, target = coords.grid(data.size), jnp.asarray(data.values(rows))
-    decoded = autodecoder.reconstruct(network, state.average, grid)
+    decoded = autodecoder.reconstruct(modulated, state.average, grid)
     quality = jax.vmap(psnr)(decoded, target[: len(few)])
-    folded = jnp.broadcast_to(render(network.field, base, grid), target.shape)
+    folded = jnp.broadcast_to(render(modulated.field, base, grid), target.shape)
     checkpoint.save(folder / "folded", 0, base)
     lines = files.read_lines(folder / "train.jsonl")
     rehearsed = files.read_lines(folder / "rehearsal.jsonl")
@@ -82,26 +88,26 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     return run_folder.close(folder, "base", metrics)
 
 
-def _prepare(config: ConfigDict, network, loss, n: int, total: int):
+def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
     """State before the first step, and the compiled steps."""
     tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
     advance = autodecoder.make_advance(
-        network,
+        modulated,
         tx,
         penalty=config.base.penalty,
         decay=config.base.decay,
         chunk=config.base.chunk,
         loss=loss,
     )
-    key, dim = parts.keys(config)["base"], config.base.field.latent_dim
-    return autodecoder.start(key, network, tx, n=n, latent_dim=dim), advance
+    key, dim = keys(config.seed)["base"], config.base.field.latent_dim
+    return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
 
 
-def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.State:
-    key = parts.keys(config)["batches"]
+def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.State:
+    key = keys(config.seed)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
-    state, advance = _prepare(config, network, data.loss, len(rows), total)
+    state, advance = _prepare(config, modulated, data.domain.loss, len(rows), total)
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
@@ -118,7 +124,7 @@ def _train(config, folder: pathlib.Path, network, data, rows) -> autodecoder.Sta
         state, losses = advance(
             key,
             state,
-            *data.train_on(rows, factor),
+            *data.domain.train_on(rows, factor),
             batch=batch,
             points=points or None,
             steps=steps,

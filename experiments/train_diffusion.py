@@ -20,75 +20,85 @@ import optax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from experiments import (
-    conditions,
-    dataset,
-    distil,
-    encoding,
-    generators,
-    launch,
-    parts,
-    processes,
-    run_folder,
-)
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation
+from experiments.generator import conditions, distil, encoding, trained
+from experiments.generator.distil import Lesson
+from experiments.generator.trained import Generator
+from experiments.recipe.generator import chosen, generator_of, teacher_of
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of
+from experiments.running import launch, processes, run_folder
+from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, latent, tree
 from wsjax.diffusion import train
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Trains the recipe's generator, on encoded weights or on what another draws."""
-    data = dataset.load(config)
     with processes.in_turn():
-        root = run_folder.open_run(config, workdir, data)
-    recipe, config = config, generators.chosen(config)
-    name = generators.folder(config)
-    folder = root / "diffusion" / name
-    if (metrics := run_folder.finished(folder, f"diffusion {name}")) is not None:
+        data, root = opened(config, workdir)
+    recipe, config = config, chosen(config)
+    generator = generator_of(config)
+    folder = root / "diffusion" / generator.name
+    stage = f"diffusion {generator.name}"
+    if (metrics := run_folder.finished(folder, stage)) is not None:
         return metrics
-    form = parts.representation(config, root, data.channels)
+    form = representation_of(config, root, data.channels)
     clock = costs.now()
     if config.diffusion.teacher:
-        lesson = distil.lesson(recipe, root, folder, form, data)
+        teacher, pairs = teacher_of(recipe), config.diffusion.pairs
+        lesson = distil.lesson(
+            generator, teacher, root, folder, form, data, pairs=pairs
+        )
     else:
-        lesson = _lesson(config, root, folder, form, data)
+        lesson = _lesson(generator, root, folder, form, data)
     prepared = costs.since(clock)
-    lines = _train(config, folder, lesson)
-    chosen = [line for line in lines if line["chosen"]][-1]
+    lines = _train(config, generator, folder, lesson)
+    best = [line for line in lines if line["chosen"]][-1]
     metrics = {
         "steps": lines[-1]["step"],
-        "steps_chosen": chosen["step"],
-        "decay_chosen": chosen["decay"],
-        "loss_train": chosen["loss_train"],
-        "loss_heldout": chosen["loss_heldout"],
+        "steps_chosen": best["step"],
+        "decay_chosen": best["decay"],
+        "loss_train": best["loss_train"],
+        "loss_heldout": best["loss_heldout"],
         "parameters": tree.count(lesson.params),
         "numbers_diffused": lesson.examples.vectors.shape[1],
         "n_train": int((~lesson.heldout).sum()),
         **costs.total([prepared, *lines]),
     }
     if processes.first():
-        run_folder.close(folder, f"diffusion {name}", metrics)
+        run_folder.close(folder, stage, metrics)
     return metrics
 
 
-def _lesson(config: ConfigDict, root, folder, form, data) -> distil.Lesson:
+def _lesson(
+    generator: Generator,
+    root: pathlib.Path,
+    folder: pathlib.Path,
+    form: Representation,
+    data: Data,
+) -> Lesson:
     """Encoded weights of all fits, and fresh parameters."""
     fits = encoding.fitted(root, form, data, copies=True)
     if _newest(folder / "encoding") is None:
-        encoding.save(folder, encoding.make(config, form, fits, data))
-    code = encoding.restore(config, folder, form)
+        latent_options, seed = generator.latent, generator.seed
+        made = encoding.make(latent_options, form, fits, data, seed=seed)
+        encoding.save(folder, made)
+    code = encoding.restore(generator.latent, folder, form)
     vectors = np.asarray(encoding.project(fits.vectors, code))
-    labels = conditions.labels(config, data, code, vectors, fits.rows)
+    told = generator.conditional, data, code
+    labels = conditions.labels(*told, vectors, fits.rows)
     examples = train.Examples(vectors, labels)
-    count = len(conditions.shares(config, data, code))
-    module, apply = parts.denoiser(config, form, count)
+    module = generator.denoiser(form, len(conditions.shares(*told)))
     params = module.init(
-        parts.keys(config)["denoiser"],
+        keys(generator.seed)["denoiser"],
         jnp.zeros(latent.size(code)),
         jnp.zeros(()),
         jnp.asarray(-1),
         train=False,
     )
-    return distil.Lesson(apply, params, examples, fits.heldout)
+    return Lesson(trained.applied(module), params, examples, fits.heldout)
 
 
 def _newest(folder: pathlib.Path) -> int | None:
@@ -106,11 +116,13 @@ def _optimiser(config: ConfigDict) -> optax.GradientTransformation:
     return optax.adamw(schedule, weight_decay=0.0)
 
 
-def _train(config: ConfigDict, folder, lesson: distil.Lesson) -> list[dict]:
+def _train(
+    config: ConfigDict, generator: Generator, folder: pathlib.Path, lesson: Lesson
+) -> list[dict]:
     apply, params, examples, heldout = lesson
-    settings, key = config.diffusion, parts.keys(config)["training"]
+    settings, key = config.diffusion, keys(config.seed)["training"]
     mesh = processes.mesh(settings.devices, settings.batch // settings.accumulate)
-    tx, noise = _optimiser(config), parts.process(config)
+    tx, noise = _optimiser(config), generator.process
     options = ("batch", "decays", "jitter", "drop_label", "accumulate")
     advance = train.make_advance(
         noise, apply, tx, mesh=mesh, **{name: settings[name] for name in options}

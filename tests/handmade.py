@@ -6,7 +6,9 @@ import re
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import dataset, figures, run_folder
+from experiments.page import figures
+from experiments.recipe import dataset
+from experiments.running import run_folder
 from wsjax import files
 
 OWN, RIVAL = "mlora_asym", "one_step"

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from configs import digits
-from experiments import parts, run_folder
+from experiments.recipe import representation
+from experiments.running import run_folder
 from wsjax import checkpoint, costs, store, tree
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -77,7 +78,7 @@ def ended(processes: list[subprocess.Popen]) -> list[str]:
 def with_base(folder: pathlib.Path) -> pathlib.Path:
     """A run folder with a base that never was trained: here any will do."""
     config = digits.get_config("tiny")
-    base = parts.network(config, 1).field.init(jax.random.key(0))
+    base = representation.network(config, 1).field.init(jax.random.key(0))
     checkpoint.save(folder / "base" / "folded", 0, base)
     return folder
 

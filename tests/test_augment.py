@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from configs import digits, shapes
-from experiments import dataset, encoding, parts
+from experiments.generator import encoding
+from experiments.recipe import dataset, representation
 from tests import trained_runs
 from wsjax import data
 from wsjax.data import images
@@ -152,7 +153,7 @@ def test_generators_learn_from_copies_and_are_judged_without(tmp_path):
     config.data.augment = {"copies": 1, "flip": True}
     root = trained_runs.folder(tmp_path / "run", config)
     found = dataset.load(config)
-    form = parts.representation(config, root, found.channels)
+    form = representation.representation(config, root, found.channels)
     judged = encoding.fitted(root, form, found)
     learnt = encoding.fitted(root, form, found, copies=True)
     rows = np.delete(np.arange(len(found.names)), 1)  # Its fit failed.

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from experiments import conditions, dataset, parts, sample, trained
+from experiments import sample
+from experiments.generator import conditions, trained
+from experiments.recipe import dataset, representation
 from tests import trained_runs
 from wsjax import store
 
@@ -116,7 +118,7 @@ def run(tmp_path_factory):
 def drawing(run):
     """`drawing(**options of sample) -> (generator, labels)`."""
     data = dataset.load(recipe())
-    form = parts.representation(recipe(), run, data.channels)
+    form = representation.representation(recipe(), run, data.channels)
     generator = trained.load(recipe(), run, form, data)
 
     def drawing(**options):
@@ -141,7 +143,7 @@ def test_the_denoiser_is_told_the_cluster(run, drawing):
     one = trained.drawer(generator, trained.sampler(recipe(), generator.process))
 
     def drawn(labels):
-        keys = jax.random.split(parts.keys(recipe())["sample"], 12)
+        keys = jax.random.split(representation.keys(recipe())["sample"], 12)
         return jax.jit(jax.vmap(one, (None, 0, 0)))(generator.params, keys, labels)[0]
 
     weights, _ = store.load(run / "samples" / trained_runs.NAME)

@@ -6,7 +6,9 @@ import chex
 import pytest
 
 from configs import digits
-from experiments import engine, fit, run_folder
+from experiments import fit
+from experiments.fitting import engine
+from experiments.running import run_folder
 from tests import runs
 from wsjax import store
 

@@ -6,16 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import (
-    conditions,
-    dataset,
-    distil,
-    generators,
-    parts,
-    sample,
-    train_diffusion,
-    trained,
-)
+from experiments import sample, train_diffusion
+from experiments.generator import conditions, distil, trained
+from experiments.recipe import dataset, generator, representation
 from tests import trained_runs
 from tests.known_flows import MEAN, SPREAD, K, end_point
 from wsjax import diffusion
@@ -38,7 +31,7 @@ def named(config, name):
     """The same recipe, resolved for another generator."""
     config = config.copy_and_resolve_references()
     config.generator = name
-    return generators.chosen(config)
+    return generator.chosen(config)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +48,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def form(root):
-    return parts.representation(trained_runs.recipe(), root, 1)
+    return representation.representation(trained_runs.recipe(), root, 1)
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,10 @@ from ml_collections import config_dict
 from threadpoolctl import threadpool_limits
 
 from configs import digits
-from experiments import (
-    dataset,
-    evaluate,
-    fit,
-    run_folder,
-    sample,
-    train_diffusion,
-    trivial,
-)
+from experiments import evaluate, fit, sample, train_diffusion
+from experiments.judging import baselines
+from experiments.recipe import dataset
+from experiments.running import run_folder
 from tests import runs
 from wsjax import costs
 from wsjax.metrics import generation
@@ -177,7 +172,7 @@ def test_trivial_generators_share_rows_and_noise_across_scales(study, data):
     form = evaluate.parts.representation(config, study, 1)
     fits = evaluate.encoding.fitted(study, form, data)
     config.evaluate.noise = (0.0, 1.0)
-    drawn = trivial.draws(config, fits)
+    drawn = baselines.draws(config, fits)
     assert list(drawn) == TRIVIAL
     assert {x.shape for x in drawn.values()} == {(20, fits.vectors.shape[1])}
     copies, half, full = (

@@ -7,7 +7,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits
-from experiments import dataset, evaluate, generation, sample, train_diffusion
+from experiments import evaluate, generation, sample, train_diffusion
+from experiments.recipe import dataset
 from tests import handmade, runs
 from wsjax import files, store
 

@@ -5,7 +5,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits
-from experiments import dataset, judge, spaces
+from experiments.judging import judge, spaces
+from experiments.recipe import dataset
 from tests.test_onnx import pooled
 from wsjax.metrics import equal_count, features, generation
 

@@ -7,8 +7,9 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from configs import digits
-from experiments import dataset, engine, layout, parts
-from experiments.progress import Progress, table
+from experiments.fitting import engine, layout
+from experiments.recipe import dataset, representation
+from experiments.running.progress import Progress, table
 from wsjax import adapters, fields, files, store
 
 
@@ -17,13 +18,15 @@ def problem():
     """Recipe, representation on a base that nothing trained, and data."""
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    network = parts.network(config, data.channels)
-    keys = parts.keys(config)
+    network = representation.network(config, data.channels)
+    keys = representation.keys(config)
     base = network.field.init(keys["base"])
     adapter = adapters.mlora(rank=2)
     wiring = fields.residual_wiring(base)
     name = "mlora"
-    form = parts.Representation(name, network.field, adapter, base, wiring, False)
+    form = representation.Representation(
+        name, network.field, adapter, base, wiring, False
+    )
     return config, form, data
 
 

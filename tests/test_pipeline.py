@@ -10,16 +10,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
-from experiments import (
-    dataset,
-    engine,
-    fit,
-    parts,
-    pipeline,
-    run_folder,
-    sample,
-    train_diffusion,
-)
+from experiments import fit, pipeline, sample, train_diffusion
+from experiments.fitting import engine
+from experiments.recipe import dataset, representation
+from experiments.running import run_folder
 from wsjax import adapters, costs, fields, latent, store, tree
 
 NAMES = sorted(adapters.ADAPTERS)
@@ -71,11 +65,13 @@ def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
     data = dataset.load(config)
     for name in NAMES:
         config.adapter.name = name
-        form = parts.representation(config, study, data.channels)
+        form = representation.representation(config, study, data.channels)
         folder = study / "fit" / name
-        first = parts.start(folder, form)
+        first = representation.start(folder, form)
         weights, instances = store.load(folder, like=first, rows=slice(0, 8))
-        render = jax.jit(jax.vmap(parts.renderer(form, data.signals([0])[0][0])))
+        render = jax.jit(
+            jax.vmap(representation.renderer(form, data.signals([0])[0][0]))
+        )
         error = np.asarray(render(weights)).clip(-1, 1) - data.signals(range(8))[1]
         psnr = -10 * np.log10(np.square(error / 2).mean(axis=(1, 2)))
         done, found = store.done(instances), [i["psnr_db"] for i in instances]
@@ -88,7 +84,7 @@ def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
 def test_a_full_recipe_compares_at_equal_trainable_numbers(recipe):
     config = recipe.get_config()
     channels = config.data.get("channels", 1)
-    base = parts.network(config, channels).field.init(jax.random.key(0))
+    base = representation.network(config, channels).field.init(jax.random.key(0))
     counts = {}
     for name in NAMES:
         options = config.adapter[name].to_dict()
@@ -143,7 +139,7 @@ def test_a_base_of_another_shape_is_refused_by_leaf(study):
     config = digits.get_config("tiny")
     config.base.field.width = 9
     with pytest.raises(ValueError, match=r"fourier/frequencies .*9.*found .*8"):
-        parts.representation(config, study, 1)
+        representation.representation(config, study, 1)
 
 
 def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
@@ -167,10 +163,10 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     data = dataset.load(config)
     poisoned = data.values(np.arange(len(data.names)))
     poisoned[3] = np.inf
-    form = parts.representation(config, copy, data.channels)
+    form = representation.representation(config, copy, data.channels)
     folder = copy / "fit" / "again"
     shutil.copytree(copy / "fit" / "mlora_asym" / "start", folder / "start")
-    first = parts.start(folder, form)
+    first = representation.start(folder, form)
     guess = store.read_shard(store.path_of(copy / "fit" / "mlora_asym" / "guess", 0))
     shared = form.base, first, tree.row(guess.weights, 0)
     lifted = engine.lifted(config, form, data, engine.Layout(config.fit.chunk))

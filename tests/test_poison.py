@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from configs import digits, images
-from experiments import dataset, engine, fit, parts
+from experiments import fit
+from experiments.fitting import engine
+from experiments.recipe import dataset, representation
 from tests import runs
 from wsjax import store, tree
 
@@ -205,10 +207,10 @@ def test_a_perfect_fit_has_a_finite_quality():
 def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = parts.representation(config, unbroken, data.channels)
+    form = representation.representation(config, unbroken, data.channels)
     folder = unbroken / "fit" / runs.NAME
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
-    shared = form.base, parts.start(folder, form), tree.row(guess, 0)
+    shared = form.base, representation.start(folder, form), tree.row(guess, 0)
     many = engine.lifted(config, form, data, engine.Layout(config.fit.chunk))
     values = data.values(np.arange(19))
     poisoned, bad = values.copy(), np.array([0, 5, 8, 18])

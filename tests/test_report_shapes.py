@@ -12,7 +12,9 @@ import pytest
 from handmade import NOT_RUN, OWN
 from handmade_shapes import FITTED
 
-from experiments import comparison, dataset, figures, report, showcase, viewer
+from experiments import report
+from experiments.page import comparison, figures, showcase, viewer
+from experiments.recipe import dataset
 from wsjax import files
 from wsjax.meshes import formats
 from wsjax.meshes.sampling import PRESETS, Preset

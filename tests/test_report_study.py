@@ -7,7 +7,8 @@ import pytest
 from handmade import NOT_RUN, OWN
 
 from configs import digits
-from experiments import comparison, report
+from experiments import report
+from experiments.page import comparison
 from wsjax import files
 
 

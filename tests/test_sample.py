@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import conditions, dataset, sample, sampling_curves, trained
+from experiments import sample, sampling_curves
+from experiments.generator import conditions, trained
+from experiments.recipe import dataset
 from tests import trained_runs
 from tests.known_flows import MEAN, K, denoiser
 from wsjax import diffusion, store

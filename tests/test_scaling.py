@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from configs import digits
-from experiments import dataset, engine, parts, scaling
+from experiments import scaling
+from experiments.fitting import engine
+from experiments.recipe import dataset, representation
 from experiments.scaling import Case
 from tests import runs
 from wsjax import store, tree
@@ -48,10 +50,10 @@ def test_fits_do_not_depend_on_devices_or_processes(
 def test_fits_do_not_depend_on_the_chunk(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = parts.representation(config, unbroken, data.channels)
+    form = representation.representation(config, unbroken, data.channels)
     folder, ones = unbroken / "fit" / runs.NAME, np.ones(7, np.float32)
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
-    shared = form.base, parts.start(folder, form), tree.row(guess, 0)
+    shared = form.base, representation.start(folder, form), tree.row(guess, 0)
     found = [
         engine.lifted(config, form, data, engine.Layout(chunk))(
             shared, data.read(np.arange(7)), ones

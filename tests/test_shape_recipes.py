@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from configs import meshes, shapenet10, shapenet_airplane, shapes
-from experiments import parts
+from experiments.recipe import representation
 from wsjax import adapters, fields
 from wsjax.diffusion import PROCESSES
 
@@ -14,7 +14,7 @@ def numbers(config, name):
     """Free numbers per shape of one representation of a recipe."""
     options = config.adapter[name].to_dict()
     own = options.pop("field", None)
-    field = parts.network(config, 1).field
+    field = representation.network(config, 1).field
     if own is not None:
         field = fields.mlp(**own, channels=1)
     base = jax.eval_shape(field.init, jax.random.key(0))
@@ -37,12 +37,14 @@ def test_the_rival_has_the_field_of_hyperdiffusion():
     """Erkoç et al. 2023: three hidden layers of 128, 36,737 parameters, 500 steps."""
     config = shapes.get_config("hyperdiffusion")
     assert numbers(config, "mlp") == pytest.approx(36737, rel=0.01)
-    assert parts.standalone(config) and not parts.standalone(shapes.get_config())
+    assert representation.standalone(config) and not representation.standalone(
+        shapes.get_config()
+    )
     process = PROCESSES["ddpm"](**config.diffusion.ddpm.to_dict())
     clean, draw, t = np.ones(3), np.zeros(3), np.array(0.5)
     assert process.loss(clean, clean, draw, t) == 0
-    form = parts.representation(config, None, 1)
-    module, _ = parts.denoiser(config, form)
+    form = representation.representation(config, None, 1)
+    module, _ = representation.denoiser(config, form)
     assert len(module.tensors) == 8  # Its tokens.
 
 

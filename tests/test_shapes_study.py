@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 from configs import digits, meshes, shapes
-from experiments import (
-    dataset,
-    encoding,
-    export_meshes,
-    fit,
-    generated,
-    parts,
-    pipeline,
-    structure,
-    surfaces,
-)
+from experiments import export_meshes, fit, pipeline, structure
+from experiments.domain import clouds, surfaces
+from experiments.generator import encoding
+from experiments.recipe import dataset, representation
 from wsjax import store, tree
 from wsjax.data.shapes import read, read_mesh
 from wsjax.meshes import formats, sampling
@@ -48,7 +41,7 @@ def study(config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def problem(config, study):
     data = dataset.load(config)
-    form = parts.representation(config, study, data.channels)
+    form = representation.representation(config, study, data.channels)
     return data, form, encoding.fitted(study, form, data)
 
 
@@ -72,7 +65,7 @@ def test_every_stage_says_what_a_study_of_shapes_is_read_for(study):
 def test_the_manifest_says_how_near_each_fit_is_and_where_its_mesh_lay(study, problem):
     data, form, fits = problem
     instances = store.manifest(study / "fit" / NAME)["instances"]
-    entries = parts.entries(form, fits.first)
+    entries = representation.entries(form, fits.first)
     for k, row in enumerate(fits.rows[:4]):
         params = form.adapter.merge(form.base, entries.decode(fits.vectors[k]))
         values = surfaces.value_of(form)(params, sampling.common_points())
@@ -118,8 +111,8 @@ def test_the_floor_of_the_set_measures_is_that_of_training_shapes(
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "clouds.npy", clouds[:, :k, :3])
     split = fits.rows, fits.heldout
-    alike = generated.compare(config, data, tmp_path / "train", *split)
-    same = generated.compare(config, data, tmp_path / "out", *split)
+    alike = clouds.compare(config, data, tmp_path / "train", *split)
+    same = clouds.compare(config, data, tmp_path / "out", *split)
     for key in ("mmd_cd", "cov_cd", "one_nna_cd"):
         assert alike[key] == alike[f"{key}_floor"] == same[f"{key}_floor"]
     assert same["mmd_cd"] == 0 and same["cov_cd"] == 1
@@ -133,7 +126,7 @@ def test_the_floor_of_the_set_measures_is_that_of_training_shapes(
 def test_without_two_surfaces_there_is_nothing_to_compare(config, problem, tmp_path):
     data, _, fits = problem
     np.save(tmp_path / "clouds.npy", np.zeros((1, config.evaluate.points, 3)))
-    found = generated.compare(config, data, tmp_path, fits.rows, fits.heldout)
+    found = clouds.compare(config, data, tmp_path, fits.rows, fits.heldout)
     assert found == {"n_references": 1}
 
 
@@ -147,7 +140,7 @@ def test_the_chamfer_barrier_is_that_of_the_surface_at_the_midpoint(
     assert found["barrier_chamfer_lambda_0"] == pytest.approx(0, abs=1e-6)
     assert "barrier_chamfer_std_lambda_0.707" in found
     near = structure._nearness(config, form, data)
-    fitted = jax.vmap(parts.entries(form, fits.first).decode)(fits.vectors[:2])
+    fitted = jax.vmap(representation.entries(form, fits.first).decode)(fits.vectors[:2])
     chamfer = surfaces.chamfer(config, form, data)(fits.rows[:2], fitted)
     np.testing.assert_array_equal(near(fitted, fits.rows[:2]), -np.array(chamfer))
 
@@ -213,7 +206,7 @@ def test_meshes_are_written_where_the_originals_lay(config, study, problem):
     options = config.copy_and_resolve_references()
     options.mesh.resolution = 24
     (k,) = np.flatnonzero(fits.rows == row)
-    adapter = parts.entries(form, fits.first).decode(fits.vectors[k])
+    adapter = representation.entries(form, fits.first).decode(fits.vectors[k])
     expected = restore(surfaces.mesher(options, form)(adapter), frame)
     assert len(mesh.faces) == len(expected.faces)
     for end in (np.min, np.max):

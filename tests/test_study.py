@@ -11,7 +11,8 @@ from flax.traverse_util import flatten_dict
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
-from experiments import analyze, dataset, fit, parts, structure, sweep, train_base
+from experiments import analyze, fit, structure, sweep, train_base
+from experiments.recipe import dataset, representation
 from wsjax import adapters, costs, files, tree
 from wsjax.analysis.structure import LAMBDAS
 
@@ -72,8 +73,8 @@ def test_starts_part_from_one_draw_towards_another(study, name):
     """Both draws are the same at every strength, and at 0 only the first is left."""
     config = structure._with(recipe(), name)
     data = dataset.load(config)
-    form = parts.representation(config, study, data.channels)
-    first = structure.draw(form, parts.keys(config)["start"])
+    form = representation.representation(config, study, data.channels)
+    first = structure.draw(form, representation.keys(config)["start"])
     found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8), 2)[0]
     centre = form.adapter.centre(form.base)
     at_zero, low, high = (tree.row(found, i) for i in range(3))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from configs import digits
-from experiments import dataset, parts, sample, train_diffusion
+from experiments import sample, train_diffusion
+from experiments.recipe import dataset, representation
 from tests import runs
 from wsjax import checkpoint, costs, files, store, tree
 
@@ -31,7 +32,7 @@ def with_fits(folder):
     config = recipe()
     runs.with_base(folder)
     data = dataset.load(config)
-    form = parts.representation(config, folder, data.channels)
+    form = representation.representation(config, folder, data.channels)
     keys = jax.random.split(jax.random.key(0), len(data.names))
     weights = jax.jit(jax.vmap(form.adapter.init, (0, None)))(keys, form.base)
     place = folder / "fit" / runs.NAME

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from experiments import viewer
+from experiments.page import viewer
 from wsjax.meshes import picture
 from wsjax.meshes.mesh import Mesh
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from experiments import viewer
+from experiments.page import viewer
 from wsjax.meshes.mesh import Mesh
 
 

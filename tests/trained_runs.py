@@ -8,7 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import digits
-from experiments import conditions, dataset, encoding, parts
+from experiments.generator import conditions, encoding
+from experiments.recipe import dataset, representation
 from wsjax import checkpoint, costs, latent, store
 
 NAME = "mlora_asym"
@@ -25,9 +26,9 @@ def recipe(*, conditional: bool = False, clusters: int = 0, **options) -> Config
 def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     """Writes base, fits and a denoiser of random numbers, as binaries would."""
     data = dataset.load(config)
-    base = parts.network(config, data.channels).field.init(jax.random.key(0))
+    base = representation.network(config, data.channels).field.init(jax.random.key(0))
     checkpoint.save(path / "base" / "folded", 0, base)
-    form = parts.representation(config, path, data.channels)
+    form = representation.representation(config, path, data.channels)
     fits = path / "fit" / NAME
     keys = jax.random.split(jax.random.key(1), len(data.names))
     weights = jax.vmap(form.adapter.init, (0, None))(keys, form.base)
@@ -45,7 +46,7 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     home = path / "diffusion" / NAME
     encoding.save(home, code)
     count = len(conditions.shares(config, data, code))
-    module, _ = parts.denoiser(config, form, count)
+    module, _ = representation.denoiser(config, form, count)
     shapes = jax.eval_shape(
         lambda key: module.init(
             key, jnp.zeros(latent.size(code)), jnp.zeros(()), -1, train=False

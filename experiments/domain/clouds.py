@@ -1,0 +1,119 @@
+"""Generated shapes: their surfaces on disk, and how near the set comes to real ones."""
+
+import io
+import pathlib
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from chex import ArrayTree
+
+from experiments.domain import surfaces
+from experiments.domain.representation import Representation
+from experiments.domain.surfaces import Meshing
+from wsjax import files, tree
+from wsjax.data import shapes
+from wsjax.data.shapes import Shapes
+from wsjax.meshes import formats
+from wsjax.meshes.mesh import Mesh
+from wsjax.meshes.picture import gif, turntable
+from wsjax.metrics import shape_sets
+
+_TURNED = 6  # Samples in the turntable.
+
+
+def write_meshes(
+    meshing: Meshing,
+    form: Representation,
+    folder: pathlib.Path,
+    weights: ArrayTree,
+    numbers: Sequence[int] | np.ndarray,
+) -> list[Mesh]:
+    """Writes a mesh per instance of `weights` into meshes/, named by its number.
+
+    Returns:
+      The meshes, also those without any surface, for which no file is written.
+    """
+    mesh_of, suffix = surfaces.mesher(meshing, form), meshing.suffix
+
+    def one(i: int) -> Mesh:
+        mesh = mesh_of(tree.row(weights, i))
+        if len(mesh.faces):
+            path = folder / "meshes" / f"{numbers[i]:05d}{suffix}"
+            files.write_bytes(path, formats.encode(mesh, suffix))
+        return mesh
+
+    return surfaces.in_parallel(one, range(len(numbers)))
+
+
+def mesh_all(
+    meshing: Meshing,
+    form: Representation,
+    folder: pathlib.Path,
+    weights: ArrayTree,
+) -> dict[str, float]:
+    """Writes the surfaces of samples: meshes/, clouds.npy for `compare`, turntable.gif.
+
+    Returns:
+      `n_empty`, samples without any surface, and `faces_mean` of the others.
+    """
+    n = len(jax.tree.leaves(weights)[0])
+    meshes = write_meshes(meshing, form, folder, weights, range(n))
+    full = [mesh for mesh in meshes if len(mesh.faces)]
+    points = meshing.points
+    clouds = surfaces.in_parallel(lambda mesh: surfaces.cloud(mesh, points)[0], full)
+    clouds = np.reshape(clouds, (-1, points, 3)).astype(np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, clouds)
+    files.write_bytes(folder / "clouds.npy", buffer.getvalue())
+    if full:
+        files.write_bytes(folder / "turntable.gif", _turntable(full[:_TURNED]))
+    faces = [len(mesh.faces) for mesh in full]
+    return {
+        "n_empty": n - len(full),
+        "faces_mean": float(np.sum(faces) / max(1, len(full))),
+    }
+
+
+def _turntable(meshes: list[Mesh]) -> bytes:
+    """A GIF of meshes that turn side by side."""
+    turned = surfaces.in_parallel(lambda mesh: turntable(mesh, size=112), meshes)
+    return gif(np.concatenate(turned, axis=2))
+
+
+def compare(
+    meshing: Meshing, source: Shapes, folder: pathlib.Path, rows, heldout
+) -> dict[str, float]:
+    """MMD, COV and 1-NNA of the samples in `folder` against held-out shapes.
+
+    The floor of each is that of as many training shapes against the same ones.
+
+    Args:
+      meshing: whose `points` and `references` are taken.
+      source: the data set.
+      folder: of the samples.
+      rows: `[N]` of the instances that were fitted.
+      heldout: `[N]` booleans, which of them are held out.
+    """
+    train, heldout = rows[~heldout], rows[heldout]
+    samples = np.load(folder / "clouds.npy")
+    # At equal count: an empty surface is no sample.
+    n = min(meshing.references, len(heldout), len(train), len(samples))
+    metrics = {"n_references": n}
+    if n < 2:
+        return metrics
+    references = _true(source, heldout[:n], meshing.points)
+    within = shape_sets.distances(references, references)
+    for ending, clouds in {
+        "": samples,
+        "_floor": _true(source, train[:n], meshing.points),
+    }.items():
+        found = shape_sets.compare(clouds[:n], references, within_references=within)
+        metrics |= {f"{name}{ending}": value for name, value in found.items()}
+    return metrics
+
+
+def _true(source: Shapes, rows: np.ndarray, points: int) -> np.ndarray:
+    """Points `[n, P, 3]` on the surfaces of real instances."""
+    (surface,) = shapes.read(source, rows, "surface")
+    return surface[:, :points, :3]

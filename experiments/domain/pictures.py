@@ -1,0 +1,84 @@
+"""Pictures as a domain: what a field is fitted to are the pixels."""
+
+import pathlib
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from chex import ArrayTree
+
+from experiments.domain.data import Domain, Rows
+from experiments.domain.representation import Representation, renderer
+from experiments.domain.views import Views
+from wsjax import coords
+from wsjax.data import images
+from wsjax.fit import autodecoder, losses
+from wsjax.metrics.reconstruction import ssim
+
+_WINDOW = 11  # Pixels per side of the window that SSIM compares.
+
+
+def domain(source: images.Images) -> Domain:
+    """The domain of a set of pictures."""
+    size = source.pixels.shape[1:3]
+
+    def read(rows: Rows) -> dict[str, np.ndarray]:
+        return {"values": images.to_values(source.pixels[rows])}
+
+    def train_on(rows: Rows, factor: int) -> tuple[jax.Array, jax.Array]:
+        pixels = source.pixels[rows]
+        if pixels.dtype == np.uint8:
+            pixels = pixels / np.float32(255)
+        return autodecoder.at_resolution(pixels, factor)
+
+    def shown(values: np.ndarray) -> np.ndarray:
+        return images.to_pixels(values, size)
+
+    def views(form: Representation) -> Views:
+        render = jax.jit(jax.vmap(renderer(form, coords.grid(size))))
+
+        def of_adapters(stacked: ArrayTree) -> np.ndarray:
+            return shown(np.asarray(render(stacked)))
+
+        return Views(of_adapters, lambda rows: shown(read(rows)["values"]), zoom=2)
+
+    return Domain(
+        kind="pictures",
+        view="pixels",
+        classes=None,
+        loss=losses.squared_error,
+        read=read,
+        train_on=train_on,
+        shown=shown,
+        notes=lambda row: {},
+        shapes=None,
+        views=views,
+        fidelity=lambda form: lambda rows, stacked: [{} for _ in rows],
+        nearness=None,
+        few=lambda instances: instances,
+        places=lambda rows, points, shrink: _places(size, len(rows), shrink),
+        whole=lambda values: np.ones(len(values), bool),
+        finish=lambda form, folder, adapters: {},
+        compare=_similarity,
+        examples=lambda form, folder, adapters, rows: None,
+    )
+
+
+def _places(size: tuple[int, ...], n: int, shrink: int) -> np.ndarray:
+    grid = np.asarray(coords.grid(tuple(side // shrink for side in size)))
+    return np.broadcast_to(grid, (n, *grid.shape))
+
+
+def _similarity(
+    folder: pathlib.Path,
+    rows: np.ndarray,
+    heldout: np.ndarray,
+    pairs: Callable[[], tuple[np.ndarray, np.ndarray]],
+) -> dict[str, float]:
+    """Mean SSIM of held-out pictures and their fits; none of smaller pictures."""
+    del folder, rows, heldout
+    real, fitted = pairs()
+    if min(real.shape[1:3]) < _WINDOW:
+        return {"ssim_heldout_mean": np.nan}
+    similar = [ssim(a, b) for a, b in zip(real, fitted, strict=True)]
+    return {"ssim_heldout_mean": float(np.mean(similar))}

@@ -1,0 +1,107 @@
+"""Shapes as a domain: distances or occupancy at points, read from samples on disk."""
+
+import jax
+import numpy as np
+from chex import ArrayTree
+
+from experiments.domain import clouds, surfaces
+from experiments.domain.data import Domain, Rows
+from experiments.domain.representation import Representation
+from experiments.domain.surfaces import Meshing
+from experiments.domain.views import Views
+from wsjax import tree
+from wsjax.data import shapes
+from wsjax.data.shapes import Shapes
+from wsjax.fit import losses
+from wsjax.meshes.picture import picture
+
+_SIDE = 112  # Pixels of a shape's picture.
+_POINTS = 2048  # Of a shape, that are enough to judge a fit.
+_LOSSES = {"sdf": losses.clamped_error, "occupancy": losses.cross_entropy}
+
+
+def domain(source: Shapes, meshing: Meshing) -> Domain:
+    """The domain of a set of shapes, whose surfaces are taken as `meshing` says."""
+
+    def read(rows: Rows) -> dict[str, np.ndarray]:
+        names = ("grid", "points", "values")
+        values, points, targets = shapes.read(source, rows, *names)
+        return {"values": values, "points": points, "targets": targets}
+
+    def train_on(rows: Rows, factor: int) -> tuple[np.ndarray, ...]:
+        del factor  # Points have no resolution.
+        return shapes.read(source, rows, "points", "values")
+
+    def shown(values: np.ndarray) -> np.ndarray:
+        cut = np.clip(np.asarray(values, np.float32), -1.0, 1.0)
+        return cut.reshape(len(cut), *[source.size] * 3, 1)
+
+    return Domain(
+        kind=source.kind,
+        view="grid",
+        classes=source.classes or None,
+        loss=_LOSSES[source.kind],
+        read=read,
+        train_on=train_on,
+        shown=shown,
+        notes=lambda row: _notes(source, row),
+        shapes=source,
+        views=lambda form: _views(source, meshing, form),
+        fidelity=lambda form: surfaces.fidelity(meshing, form, source),
+        nearness=lambda form: _nearness(source, meshing, form),
+        # Points lie in random order: the first are as good as any.
+        few=lambda found: {name: x[:, :_POINTS] for name, x in found.items()},
+        places=lambda rows, points, shrink: read(rows)["points"][:, :points],
+        whole=_whole,
+        finish=lambda form, folder, adapters: clouds.mesh_all(
+            meshing, form, folder, adapters
+        ),
+        compare=lambda folder, rows, heldout, pairs: clouds.compare(
+            meshing, source, folder, rows, heldout
+        ),
+        examples=lambda form, folder, adapters, rows: clouds.write_meshes(
+            meshing, form, folder, adapters, rows
+        ),
+    )
+
+
+def _notes(source: Shapes, row: int) -> dict:
+    """What was wrong with a mesh, and where it lay.
+
+    It lay at `scale` times the normalised one, plus `centre`.
+    """
+    frame = source.frames[row]
+    return {
+        "quality": source.quality[row],
+        "centre": [float(x) for x in frame.centre],
+        "scale": float(frame.scale),
+    }
+
+
+def _views(source: Shapes, meshing: Meshing, form: Representation) -> Views:
+    mesh_of = surfaces.mesher(meshing, form)
+
+    def shaded(mesh_of, items) -> np.ndarray:
+        one = surfaces.in_parallel(lambda x: picture(mesh_of(x), size=_SIDE), items)
+        return np.stack(one)
+
+    def of_adapters(stacked: ArrayTree) -> np.ndarray:
+        n = len(jax.tree.leaves(stacked)[0])
+        return shaded(lambda i: mesh_of(tree.row(stacked, i)), range(n))
+
+    def of_rows(rows: Rows) -> np.ndarray:
+        return shaded(lambda row: shapes.read_mesh(source, row), rows)
+
+    return Views(of_adapters, of_rows, zoom=1)
+
+
+def _nearness(source: Shapes, meshing: Meshing, form: Representation):
+    """`near(stacked [n, ...], rows [n]) -> [n]`: minus the squared Chamfer distance."""
+    chamfer = surfaces.chamfer(meshing, form, source)
+    return lambda stacked, rows: -np.array(chamfer(rows, stacked))
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Whether there is a surface: it parts the cells inside from those outside."""
+    inside = values.reshape(len(values), -1) < 0
+    return inside.any(axis=1) & ~inside.all(axis=1)

@@ -1,0 +1,1 @@
+"""How many instances are fitted, how fast, and how the base rehearses it."""

@@ -1,0 +1,77 @@
+"""Groups of instances: each is fitted as one, and becomes one shard of weights."""
+
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation
+from experiments.fitting import engine
+from experiments.fitting.engine import FitOptions
+from experiments.running.progress import Progress
+from wsjax import costs, store, tree
+
+
+class Work(NamedTuple):
+    """The fits of one representation: how, where, of what, compiled, from which start.
+
+    `many` is what `engine.lifted` returns, `shared` what all its instances share.
+    """
+
+    options: FitOptions
+    folder: pathlib.Path
+    form: Representation
+    data: Data
+    many: Callable
+    shared: tuple
+
+
+def fit_all(work: Work, begins: list[int], n: int) -> None:
+    """Fits the groups that begin at these rows, below `n`, and are not there yet."""
+    options, folder, form, data, many, shared = work
+    groups = rows_of(options, begins, n)
+    measure = data.domain.fidelity(form)
+    with Progress(folder / "events", form.name, sum(map(len, groups))) as progress:
+        for rows in groups:
+            before = kept(folder, rows, shared[1])
+            if before is not None:
+                progress.kept(before)
+                continue
+            if (path := store.path_of(folder, int(rows[0]))).exists():
+                logging.warning("%s is not whole: fitting its instances again", path)
+            clock = costs.now()
+            stacked = data.domain.read(rows)
+            fits = engine.fit_rows(many, shared, stacked, options)
+            finite, floor = engine.readable(stacked), options.floor
+            instances = [
+                engine.instance(data, row, fits, i, finite=finite[i], floor=floor)
+                for i, row in enumerate(rows)
+            ]
+            cost = costs.since(clock)
+            good = np.flatnonzero(fits.good)
+            measured = measure(rows[good], tree.row(fits.weights, good))
+            for i, measures in zip(good, measured, strict=True):
+                instances[i] |= measures
+            shard = store.Shard(int(rows[0]), fits.weights, instances, cost)
+            store.write_shard(folder, shard)
+            progress.fitted(instances)
+
+
+def rows_of(options: FitOptions, begins, n: int) -> list[np.ndarray]:
+    """Rows of each group, below `n`."""
+    return [np.arange(b, min(b + options.group, n)) for b in sorted(begins)]
+
+
+def kept(folder: pathlib.Path, rows: np.ndarray, like) -> list[dict] | None:
+    """The instances of a shard that an earlier run wrote whole, or None."""
+    path = store.path_of(folder, int(rows[0]))
+    if not path.exists():
+        return None
+    try:
+        shard = store.read_shard(path, like=like)
+    except ValueError:
+        return None
+    return shard.instances if len(shard.instances) >= len(rows) else None

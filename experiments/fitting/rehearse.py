@@ -1,0 +1,105 @@
+"""The second half of `train_base`: rehearses fits, and the base learns along them."""
+
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from experiments.domain.data import Data
+from experiments.running.keys import keys
+from wsjax import checkpoint, costs, files, fit
+from wsjax.fit import autodecoder, rehearsal
+from wsjax.types import Adapter, Field, Params
+
+
+class Rehearsal(NamedTuple):
+    """How fits are rehearsed, as a recipe's `base.rehearsal` says.
+
+    `seed` of the run; `adapter`: whose fits are rehearsed; `episodes`: batches of fits;
+    `batch`: instances of an episode; `steps` of every fit, and of the base along with
+    it; `points`: random points of an instance per step; `chunk`: instances whose
+    gradients are computed at once; `fit_learning_rate` and `b2`: of the fits' Adam;
+    `learning_rate`: of the base; `every`: episodes between checkpoints.
+    """
+
+    seed: int
+    adapter: Adapter
+    episodes: int
+    batch: int
+    steps: int
+    points: int
+    chunk: int
+    fit_learning_rate: float
+    b2: float
+    learning_rate: float
+    every: int
+
+
+def run(
+    options: Rehearsal,
+    folder: pathlib.Path,
+    field: Field,
+    base: Params,
+    data: Data,
+    rows: np.ndarray,
+) -> Params:
+    """Rehearses on the training instances `rows`; returns the base.
+
+    Writes rehearsal/ and rehearsal.jsonl into `folder` and goes on from there.
+    """
+    run_keys = keys(options.seed)
+    state, episode = _prepare(options, field, base, data.domain.loss)
+    places, values = data.domain.train_on(rows, 1)
+    newest = checkpoint.latest(folder / "rehearsal")
+    if newest is not None:
+        state = checkpoint.restore(folder / "rehearsal", newest, state)
+    done = int(state.episode)
+    lines = files.read_lines(folder / "rehearsal.jsonl")[:done]
+    bar = tqdm(range(done, options.episodes), desc="rehearsal", unit="episode")
+    for number in bar:
+        clock = costs.now()
+        key = jax.random.fold_in(run_keys["rehearsal"], number)
+        chosen = jax.random.choice(key, len(values), (options.batch,), replace=False)
+        own = places if places.ndim == 2 else places[chosen]
+        state, losses = episode(run_keys["episodes"], state, own, values[chosen])
+        loss = float(losses[-1])
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"rehearsal diverged in episode {number}; lower --config.base."
+                f"rehearsal.learning_rate={options.learning_rate}"
+            )
+        lines.append({"step": number + 1, "loss_train": loss, **costs.since(clock)})
+        bar.set_postfix(loss=f"{loss:.4f}")
+        if (number + 1) % options.every == 0 or number + 1 == options.episodes:
+            # Lines first: a resumed run drops those behind its newest checkpoint.
+            files.write_lines(folder / "rehearsal.jsonl", lines)
+            checkpoint.save(folder / "rehearsal", number + 1, state)
+    return state.base
+
+
+def _prepare(options: Rehearsal, field: Field, base: Params, loss: Callable):
+    """State before the first episode, and the compiled episode."""
+    inner = fit.adam(
+        learning_rate=options.fit_learning_rate,
+        steps=options.steps,
+        b2=options.b2,
+        final=0.1,
+    )
+    outer = autodecoder.adam(
+        learning_rate=options.learning_rate, steps=options.steps * options.episodes
+    )
+    episode = rehearsal.make_episode(
+        field,
+        options.adapter,
+        inner,
+        outer,
+        steps=options.steps,
+        points=options.points,
+        chunk=options.chunk,
+        loss=loss,
+    )
+    start = options.adapter.init(keys(options.seed)["start"], base)
+    return rehearsal.begin(base, start, outer), episode

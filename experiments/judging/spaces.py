@@ -1,0 +1,78 @@
+"""The feature spaces that a recipe has sets compared in."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.domain.data import Data
+from wsjax.metrics import features
+from wsjax.metrics.onnx_features import onnx_features
+from wsjax.metrics.random_conv import random_conv
+
+
+class Judging(NamedTuple):
+    """How samples are judged; every field but `seed` is a key of a recipe's `evaluate`.
+
+    `features`: spaces that sets are compared in, `components` of a pixel PCA, `onnx`: a
+    file with one more and the `onnx_mean` and `onnx_std` of its pixels, `unit`: whether
+    features get length 1; `neighbours` that make the manifold of precision and recall;
+    `noise` on training weights, in deviations; `confident`: probability that counts as
+    recognised; `repeats`: random halvings behind every distance; `seed` of the run.
+    """
+
+    features: Sequence[str]
+    components: int
+    onnx: str | None
+    onnx_mean: Sequence[float]
+    onnx_std: Sequence[float]
+    unit: bool
+    neighbours: int
+    noise: Sequence[float]
+    confident: float
+    repeats: int
+    seed: int
+
+
+def by_name(
+    judging: Judging,
+    data: Data,
+    real: np.ndarray,
+    reader: features.Classifier | None,
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Feature functions by their names in metrics; without a reader, no `classifier`.
+
+    Args:
+      judging: which features, and their judging.
+      data: the data set.
+      real: `[N, *size, C]` its values on the grid.
+      reader: a classifier of them, None without labels.
+
+    Raises:
+      ValueError: if a name is unknown, or nothing is left; as the features themselves.
+      FileNotFoundError: if the ONNX file is missing.
+    """
+    k, spaces = judging.components, {}
+    for name in judging.features:
+        if name == "pixel_pca":
+            view = f"{data.domain.view.removesuffix('s')}_pca{k}"
+            spaces[view] = features.pixel_pca(real, components=k)
+        elif name == "random_conv":
+            spaces[name] = random_conv(real.shape[1:])
+        elif name != "classifier":
+            raise ValueError(
+                f"evaluate.features has {name!r}; choose from pixel_pca, classifier, "
+                "random_conv, and name an ONNX file in evaluate.onnx"
+            )
+        elif reader is not None:
+            spaces[name] = reader.features
+    if judging.onnx:
+        spaces[pathlib.Path(judging.onnx).stem] = onnx_features(
+            judging.onnx, mean=judging.onnx_mean, std=judging.onnx_std
+        )
+    if not spaces:
+        raise ValueError("evaluate.features names nothing that these data have")
+    if judging.unit:
+        spaces = {f"{name}_unit": features.unit(s) for name, s in spaces.items()}
+    return spaces

@@ -1,0 +1,62 @@
+"""Pictures between and across instances: a part of `analyze`."""
+
+import pathlib
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, start
+from wsjax import merging, store, symmetry, tree
+
+_STEPS = 7  # Places of a path, both instances among them.
+_SOUP = 32  # Instances that are averaged.
+
+
+def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure:
+    """Straight lines between two instances, a row for every representation.
+
+    The last two columns are the mean of many instances, as they are and with each
+    aligned to the first.
+    """
+    rows = {form.name: _row(form, root, data) for form in forms}
+    captions = [f"{t:.2g}" for t in np.linspace(0, 1, _STEPS)] + ["mean", "aligned"]
+    figure = Figure(figsize=(0.8 * len(captions), 0.85 * len(rows) + 0.3))
+    panels = figure.subplots(len(rows), len(captions), squeeze=False)
+    for axes, (name, pictures) in zip(panels, rows.items(), strict=True):
+        for panel, picture in zip(axes, pictures, strict=True):
+            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
+            panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            panel.set(xticks=[], yticks=[])
+        axes[0].set_ylabel(name, fontsize=6)
+    for panel, caption in zip(panels[0], captions, strict=True):
+        panel.set_title(caption, fontsize=7)
+    return figure
+
+
+def _row(form: Representation, root: pathlib.Path, data: Data) -> np.ndarray:
+    """Pictures `[steps + 2, H, W, C]` of one representation."""
+    folder = root / "fit" / form.name
+    first = start(folder, form)
+    weights, instances = store.load(folder, like=first, rows=slice(_SOUP))
+    weights = tree.row(weights, np.flatnonzero(store.done(instances)))
+    pair = tree.row(weights, 0), tree.row(weights, 1)
+    between = jax.device_get(merging.path(*pair, _STEPS))
+    means = [merging.mean(weights), merging.soup(weights, align=aligner(form))]
+    stacked = tree.concatenate(
+        [between, *(jax.tree.map(lambda x: x[None], mean) for mean in means)]
+    )
+    return data.domain.views(form).of_adapters(stacked)
+
+
+def aligner(form: Representation):
+    """`align(adapter, reference)` by what the mask leaves: neurons or components.
+
+    With frozen entries there is nothing to align: None.
+    """
+    if form.masked:
+        return None
+    if form.standalone:
+        return lambda x, reference: symmetry.neurons_to(x, reference, form.wiring)
+    return symmetry.permuted_to

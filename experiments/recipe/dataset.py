@@ -1,0 +1,101 @@
+"""The data set that a recipe names, and its split."""
+
+import functools
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.domain import pictures, shapes
+from experiments.domain.data import Data
+from experiments.domain.surfaces import Meshing
+from wsjax import data
+from wsjax.data import augment, images, split
+from wsjax.data.shapes import Shapes, fingerprint
+
+_CHANGES = ("copies", "flip", "shift", "colour")  # What `data.augment` may hold.
+
+# Drawn again by every stage of a pipeline, they take longer than some of these do.
+_drawn = functools.lru_cache(maxsize=1)(functools.partial(data.load, "shapes"))
+
+
+def load(config: ConfigDict) -> Data:
+    """Loads the recipe's data set and splits it."""
+    options = config.data.to_dict()
+    fraction, name = options.pop("heldout"), options.pop("name")
+    changes = options.pop("augment", None)
+    source = _drawn(**options) if name == "shapes" else data.load(name, **options)
+    mask = split.heldout(len(source.names), fraction=fraction, seed=config.seed)
+    if isinstance(source, images.Images):
+        n, changes = len(mask), _checked(changes or {})
+        source, mask = _with_copies(source, mask, seed=config.seed, **changes)
+        return of_pictures(source, mask)._replace(n_originals=n)
+    if changes:
+        raise ValueError("data.augment changes pictures; leave it out for shapes")
+    return of_shapes(source, mask, meshing_of(config))
+
+
+def meshing_of(config: ConfigDict) -> Meshing:
+    """How the recipe takes surfaces from fields, and compares them."""
+    options, judged = config.mesh, config.evaluate
+    return Meshing(**options, points=judged.points, references=judged.references)
+
+
+def _checked(changes: dict) -> dict:
+    """The section `data.augment`, refused if it has what pictures do not know."""
+    for name in changes:
+        if name not in _CHANGES:
+            raise ValueError(f"data.augment has {name!r}; choose from {_CHANGES}")
+    if changes.get("copies", 0) < 0:
+        raise ValueError(
+            f"data.augment.copies={changes['copies']} should not be negative; 0 is none"
+        )
+    return changes
+
+
+def _with_copies(
+    source: images.Images, heldout: np.ndarray, *, copies: int = 0, **changes
+) -> tuple[images.Images, np.ndarray]:
+    """Pictures, then changed copies of the training part; and what is held out."""
+    if not copies:
+        return source, heldout
+    rows = np.flatnonzero(~heldout)
+    pixels = [source.pixels] + [
+        augment.augmented(source.pixels[rows], copy, **changes)
+        for copy in range(copies)
+    ]
+    names = [f"{source.names[i]}, copy {k + 1}" for k in range(copies) for i in rows]
+    labels = source.labels
+    if labels is not None:
+        labels = np.concatenate([labels, *[labels[rows]] * copies])
+    grown = images.Images(
+        np.concatenate(pixels), labels, source.names + names, source.skipped
+    )
+    return grown, np.concatenate([heldout, np.zeros(copies * len(rows), bool)])
+
+
+def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
+    """A data set of pictures, of which some `[N]` are held out."""
+    return Data(
+        size=source.pixels.shape[1:3],
+        channels=source.pixels.shape[3],
+        labels=source.labels,
+        heldout=heldout,
+        names=source.names,
+        skipped=source.skipped,
+        fingerprint=images.fingerprint(source),
+        domain=pictures.domain(source),
+    )
+
+
+def of_shapes(source: Shapes, heldout: np.ndarray, meshing: Meshing) -> Data:
+    """A data set of shapes, of which some `[N]` are held out."""
+    return Data(
+        size=(source.size,) * 3,
+        channels=1,
+        labels=source.labels,
+        heldout=heldout,
+        names=source.names,
+        skipped=source.skipped,
+        fingerprint=fingerprint(source),
+        domain=shapes.domain(source, meshing),
+    )

@@ -1,0 +1,11 @@
+"""How a recipe judges what was generated."""
+
+from ml_collections import ConfigDict
+
+from experiments.judging.spaces import Judging
+
+
+def judging_of(config: ConfigDict) -> Judging:
+    """The section `evaluate`."""
+    options = {key: config.evaluate[key] for key in Judging._fields if key != "seed"}
+    return Judging(seed=config.seed, **options)

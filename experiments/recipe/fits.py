@@ -1,0 +1,30 @@
+"""How a recipe fits its instances, and how its base rehearses that."""
+
+from ml_collections import ConfigDict
+
+from experiments.fitting.engine import FitOptions
+from experiments.fitting.rehearse import Rehearsal
+from experiments.recipe.representation import representation_name
+from wsjax import adapters
+
+BY_NAME = ("learning_rate", "pull")
+"""Keys of `fit` that hold one value per representation."""
+
+
+def fit_options_of(config: ConfigDict) -> FitOptions:
+    """The section `fit`, with the values of the recipe's representation."""
+    name = representation_name(config)
+    options = {
+        key: config.fit[key][name] if key in BY_NAME else config.fit[key]
+        for key in FitOptions._fields
+        if key != "seed"
+    }
+    return FitOptions(seed=config.seed, **options)
+
+
+def rehearsal_of(config: ConfigDict) -> Rehearsal:
+    """The section `base.rehearsal`, with the adapter that it names."""
+    options = config.base.rehearsal.to_dict()
+    name = options.pop("adapter")
+    adapter = adapters.by_name(name, **config.adapter[name].to_dict())
+    return Rehearsal(seed=config.seed, adapter=adapter, **options)

@@ -1,0 +1,146 @@
+"""Which generator a recipe trains: its own, or a rival that it names.
+
+`config.generators` holds what each rival changes of the recipe, section by section;
+`--config.generator=paper_ddpm` makes every binary work for that one, in folders named
+after it. The recipe's own is called after its representation.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.domain.representation import Representation
+from experiments.generator.encoding import LATENTS, Latent
+from experiments.generator.trained import Denoiser, Generator, Sampling
+from wsjax import models
+from wsjax.diffusion import PROCESSES
+
+OURS = "ours"
+
+
+def chosen(config: ConfigDict) -> ConfigDict:
+    """The recipe with the changes of its generator.
+
+    Raises:
+      ValueError: if the recipe names no such generator.
+    """
+    if config.generator == OURS:
+        return config
+    if config.generator not in config.generators:
+        known = [OURS, *sorted(config.generators)]
+        raise ValueError(f"generator={config.generator!r}; choose one of {known}")
+    resolved = config.copy_and_resolve_references()
+    resolved.update(config.generators[config.generator].to_dict())
+    return resolved
+
+
+def with_generator(config: ConfigDict, name: str) -> ConfigDict:
+    """The recipe with another generator chosen."""
+    own = config.copy_and_resolve_references()
+    own.generator = name
+    return own
+
+
+def generator_name(config: ConfigDict) -> str:
+    """Name of the folders that belong to the recipe's generator."""
+    return config.adapter.name if config.generator == OURS else config.generator
+
+
+def generator_of(config: ConfigDict) -> Generator:
+    """The generator that a recipe has `chosen`.
+
+    Raises:
+      ValueError: if the recipe names a process, a denoiser or a latent that is none.
+    """
+    settings = config.diffusion
+    name = settings.process
+    if name not in PROCESSES:
+        raise ValueError(
+            f"diffusion.process={name!r}; choose one of {sorted(PROCESSES)}"
+        )
+    return Generator(
+        name=generator_name(config),
+        process=PROCESSES[name](**settings[name].to_dict()),
+        denoiser=_denoiser(config),
+        latent=_latent(config),
+        conditional=settings.conditional,
+        sampling=_sampling(config),
+        seed=config.seed,
+    )
+
+
+def _denoiser(config: ConfigDict) -> Denoiser:
+    name = config.diffusion.denoiser
+    if name not in models.DENOISERS:
+        raise ValueError(
+            f"diffusion.denoiser={name!r}; choose one of {sorted(models.DENOISERS)}"
+        )
+    options = config.diffusion[name].to_dict()
+
+    def build(form: Representation, classes: int):
+        free = form.adapter.free(form.base)
+        return models.by_name(name, free, classes=classes, **options)
+
+    return build
+
+
+def _latent(config: ConfigDict) -> Latent:
+    settings = config.diffusion
+    if settings.latent not in LATENTS:
+        raise ValueError(
+            f"diffusion.latent={settings.latent!r}; choose one of {LATENTS}"
+        )
+    if settings.clusters and settings.conditional:
+        raise ValueError(
+            f"diffusion.clusters={settings.clusters} and diffusion.conditional=True "
+            "exclude each other; leave one of them out"
+        )
+    return Latent(
+        kind=settings.latent,
+        components=settings.components,
+        clusters=settings.clusters,
+        instances=settings.gram.instances,
+        points=settings.gram.get("points"),
+        shrink=settings.gram.get("shrink"),
+    )
+
+
+def _sampling(config: ConfigDict) -> Sampling:
+    return Sampling(**{key: config.sample[key] for key in Sampling._fields})
+
+
+def teacher_of(recipe: ConfigDict) -> Generator:
+    """The generator that the chosen one learns from, as `diffusion.teacher` names it.
+
+    Args:
+      recipe: with `generator` the one that learns.
+
+    Raises:
+      ValueError: if the recipe has no such teacher, or one of another representation,
+        latent or denoiser.
+    """
+    learner = chosen(recipe)
+    try:
+        taught = chosen(with_generator(recipe, learner.diffusion.teacher))
+    except ValueError as error:
+        raise ValueError(f"in diffusion.teacher: {error}") from None
+    _check_alike(learner, taught)
+    return generator_of(taught)
+
+
+def _check_alike(learner: ConfigDict, teacher: ConfigDict) -> None:
+    """Both are one network on one latent, and the teacher is another generator."""
+    name = learner.diffusion.teacher
+    if teacher.generator == learner.generator:
+        raise ValueError(f"generator={name!r} cannot teach itself; name another one")
+    for section, key in [
+        ("adapter", "name"),
+        ("diffusion", "denoiser"),
+        ("diffusion", "latent"),
+        ("diffusion", "conditional"),
+        ("diffusion", "clusters"),
+    ]:
+        ours, theirs = learner[section][key], teacher[section][key]
+        if ours != theirs:
+            raise ValueError(
+                f"diffusion.teacher={name!r} has {section}.{key}={theirs!r}, the one "
+                f"that learns from it {ours!r}; give both the same"
+            )
