@@ -21,7 +21,7 @@ from experiments.domain.representation import Representation, entries, show
 from experiments.domain.views import Views
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
-from experiments.judging import baselines, judge
+from experiments.judging import baselines, judge, scores
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
 from experiments.recipe.evaluation import judging_of
@@ -107,10 +107,10 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 
     jury = judge.of_fits(study.judging, data, form, fits, codec, render)
     made = seen(*_samples(study))
-    metrics = judge.figures(study.judging, jury, made)
+    metrics = scores.figures(study.judging, jury, made)
     view = data.domain.views(form)
     trivial = _known(study, jury) or _baselines(study, jury, view, seen, metrics)
-    metrics |= judge.audited(jury, metrics, trivial)
+    metrics |= scores.audited(jury, metrics, trivial)
     metrics |= _others(study, jury, render)
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
     _draw(study, view, jury, made)
@@ -154,8 +154,8 @@ def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str
     for name, adapters in made.items():
         # The other strengths of noise are there for the audit alone.
         by = brief if name.startswith("add_noise_") else jury
-        found[name] = judge.figures(judging, by, seen(n, adapters, unasked), like=like)
-    return {name: m | judge.audited(jury, m, found) for name, m in found.items()}
+        found[name] = scores.figures(judging, by, seen(n, adapters, unasked), like=like)
+    return {name: m | scores.audited(jury, m, found) for name, m in found.items()}
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:

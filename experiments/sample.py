@@ -11,7 +11,6 @@ after the generator and these.
 """
 
 import pathlib
-import re
 from collections.abc import Callable
 
 import jax
@@ -24,8 +23,8 @@ from tqdm import tqdm
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, start
 from experiments.domain.views import Views
-from experiments.generator import conditions, trained
-from experiments.generator.trained import Generator, Sampling, Trained
+from experiments.generator import conditions, request, trained
+from experiments.generator.trained import Generator, Trained
 from experiments.page import figures
 from experiments.recipe.generator import chosen, generator_of
 from experiments.recipe.opening import opened
@@ -33,7 +32,6 @@ from experiments.recipe.representation import representation_of
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, fit, store, tree
-from wsjax.diffusion.sample import call_times
 
 _GROUP = 250  # Samples per shard.
 _PER_CLASS = 10  # Pictures of a class on the sheet.
@@ -44,18 +42,18 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     data, root = opened(config, workdir)
     config = chosen(config)
     generator = generator_of(config)
-    folder = root / "samples" / folder_name(generator)
+    folder = root / "samples" / request.folder_name(generator)
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
     run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
     form = representation_of(config, root, data.channels)
     known = trained.load(generator, root, form, data)
-    check(generator, known.shares)
+    request.check(generator, known.shares)
     draw, labels = _drawing(generator, root, form, data, known)
     classes = conditions.classes(generator.conditional, labels)
     _draw_all(generator, folder, draw, known.params, labels, classes)
     description = {"representation": form.name, "generator": generator.name}
-    manifest = store.finish(folder, description | _asked(generator.sampling))
+    manifest = store.finish(folder, description | request.described(generator.sampling))
 
     weights, instances = store.load(folder, like=start(root / "fit" / form.name, form))
     done = store.done(instances)
@@ -66,84 +64,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {
         "n": manifest["n"],
         "n_failed": int((~done).sum()),
-        "denoiser_calls": _calls(generator.sampling),
+        "denoiser_calls": request.calls(generator.sampling),
         **made,
         **costs.total([manifest["cost"], costs.since(clock)]),
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
     return run_folder.close(folder, f"sample {folder.name}", metrics)
-
-
-def folder_name(generator: Generator) -> str:
-    """Name of the folder of a generator's samples, by what they are drawn to be.
-
-    Samples of one class, or near one instance, are no fair draw of the generator, and
-    lie beside those that are.
-    """
-    options, name = generator.sampling, generator.name
-    if options.label is not None:
-        name += f"-label-{options.label}"
-    if options.near is not None:
-        plain = re.sub(r"\W+", "_", options.near).strip("_")
-        name += f"-near-{plain}-{options.strength:g}"
-    return name
-
-
-def check(generator: Generator, shares: np.ndarray) -> None:
-    """Refuses what a generator told labels of these shares, or none, cannot draw.
-
-    Raises:
-      ValueError: naming the option, and the way out.
-    """
-    options, classes = generator.sampling, len(shares)
-    wanting = {
-        "label": options.label is not None and not generator.conditional,
-        "guidance": options.guidance != 1.0 and not classes,
-    }
-    for name in [name for name, wants in wanting.items() if wants]:
-        raise ValueError(
-            f"sample.{name}={getattr(options, name)} needs a generator that was told "
-            "labels, found diffusion.conditional=False; train one with "
-            f"diffusion.conditional=True, or leave sample.{name} out"
-        )
-    if options.label is not None and not 0 <= options.label < classes:
-        raise ValueError(
-            f"sample.label={options.label} is no label of the data; choose one of 0 to "
-            f"{classes - 1}"
-        )
-    low, high = options.interval
-    if not 0.0 <= low <= high <= 1.0:
-        raise ValueError(
-            f"sample.interval={tuple(options.interval)} should be two times, "
-            "0 <= first <= last <= 1"
-        )
-    if options.near is not None and not 0.0 < options.strength <= 1.0:
-        raise ValueError(
-            f"sample.strength={options.strength} is the time at which samples near an "
-            "instance begin; choose it above 0, and at most 1"
-        )
-
-
-def _asked(options: Sampling) -> dict:
-    """What the manifest says of samples that were drawn to be something."""
-    asked: dict = {}
-    if options.guidance != 1.0:
-        asked |= {"guidance": options.guidance, "interval": tuple(options.interval)}
-    if options.near is not None:
-        asked |= {"near": options.near, "strength": options.strength}
-    return asked
-
-
-def _calls(options: Sampling) -> int:
-    """Calls of the denoiser per sample, those without the label among them."""
-    begin = 1.0 if options.near is None else options.strength
-    times = call_times(
-        options.sampler, steps=options.steps, begin=begin, spacing=options.spacing
-    )
-    if options.guidance == 1.0:
-        return len(times)
-    low, high = options.interval
-    return len(times) + int(((low <= times) & (times <= high)).sum())
 
 
 def _drawing(

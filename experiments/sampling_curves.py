@@ -18,13 +18,12 @@ from ml_collections import ConfigDict
 from scipy.spatial.distance import pdist
 from tqdm import tqdm
 
-from experiments import sample
 from experiments.domain.data import Data
 from experiments.domain.representation import show
 from experiments.domain.views import Views
-from experiments.generator import conditions, encoding, trained
+from experiments.generator import conditions, encoding, request, trained
 from experiments.generator.trained import Generator, Sampling
-from experiments.judging import judge
+from experiments.judging import judge, scores
 from experiments.page import figures
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import chosen, generator_of
@@ -50,7 +49,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return metrics
     clock, form = costs.now(), representation_of(config, root, data.channels)
     known = trained.load(generator, root, form, data)
-    sample.check(generator, known.shares)
+    request.check(generator, known.shares)
     fits, view = encoding.fitted(root, form, data), data.domain.views(form)
     render = show(form, data)
     jury = judge.of_fits(judging, data, form, fits, known.codec, render)
@@ -63,7 +62,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         list(_by_calls(generator.sampling, config.sample.calls, draw)), desc="calls"
     ):
         made, shown = make()
-        found = judge.figures(judging, jury, made, like=found)
+        found = scores.figures(judging, jury, made, like=found)
         calls.setdefault(name, {})[n] = _kept(feature, found)
         if name == config.sample.sampler:
             _save(folder / f"calls_{n:04d}.png", view, shown)
@@ -71,7 +70,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     told = config.diffusion.conditional
     for weight in tqdm(config.sample.weights if told else (), desc="told"):
         made, shown = draw(*own, weight)
-        found = judge.figures(judging, jury, made, like=found)
+        found = scores.figures(judging, jury, made, like=found)
         extra = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
         weights[weight] = _kept(feature, found) | extra
         _save(folder / f"weight_{weight:g}.png", view, shown)

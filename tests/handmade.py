@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.page import figures
-from experiments.recipe import dataset
-from experiments.running import run_folder
+from experiments.recipe.opening import opened
 from wsjax import files
 
 OWN, RIVAL = "mlora_asym", "one_step"
@@ -143,7 +142,7 @@ def _write_rival(folder):
 
 def write(folder, config):
     """A finished run folder, by hand."""
-    run_folder.open_run(config, str(folder), dataset.load(config))
+    opened(config, str(folder))
     _write_fit(folder, OWN, [None, 30.0, 31.0, 33.0])
     _write_fit(folder, "lora", [27.0, 28.0, 32.0])
     for stage, metrics in METRICS.items():

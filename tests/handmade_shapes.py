@@ -114,4 +114,5 @@ def flawed(found, names):
     quality[1] = {"flags": ["open", "inverted"], "faces": 12}
     quality[2] = {"flags": ["open"], "faces": 12}
     quality[4] = {"turned": "distances were positive inside"}
-    return found._replace(names=names, shapes=found.shapes._replace(quality=quality))
+    source = found.domain.shapes._replace(quality=quality)
+    return found._replace(names=names, domain=found.domain._replace(shapes=source))

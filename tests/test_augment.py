@@ -153,7 +153,7 @@ def test_generators_learn_from_copies_and_are_judged_without(tmp_path):
     config.data.augment = {"copies": 1, "flip": True}
     root = trained_runs.folder(tmp_path / "run", config)
     found = dataset.load(config)
-    form = representation.representation(config, root, found.channels)
+    form = representation.representation_of(config, root, found.channels)
     judged = encoding.fitted(root, form, found)
     learnt = encoding.fitted(root, form, found, copies=True)
     rows = np.delete(np.arange(len(found.names)), 1)  # Its fit failed.

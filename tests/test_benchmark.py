@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from configs import patterns, tuning
 from experiments import benchmark, sweep
+from experiments.domain import representation as forms
 from experiments.fitting import matmul, reference
 from experiments.recipe import dataset, representation
 from wsjax import files, fit
@@ -48,7 +49,7 @@ def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, tmp_path)
 def test_the_reference_is_a_plain_fit_of_each_instance(study):
     config, (folder, _) = patterns.get_config("tiny"), study
     data = dataset.load(config)
-    form = representation.representation(config, folder, data.channels)
+    form = representation.representation_of(config, folder, data.channels)
     values = data.values([0, 1])
     options = {"steps": 3, "learning_rate": 0.02}
     found = reference.measure(form, jax.random.key(5), values, data.grid, **options)
@@ -59,7 +60,7 @@ def test_the_reference_is_a_plain_fit_of_each_instance(study):
         start = form.adapter.init(start_key, form.base)
         signal = data.grid, row
         weights, _ = one((form.base, start), fit_key, signal)
-        quality.append(representation.quality(form, form.base)(weights, signal))
+        quality.append(forms.quality(form, form.base)(weights, signal))
     assert found.psnr_db == pytest.approx(np.mean(quality), abs=1e-3)
 
 

@@ -8,6 +8,8 @@ from sklearn.metrics import adjusted_rand_score
 from experiments import sample
 from experiments.generator import conditions, trained
 from experiments.recipe import dataset, representation
+from experiments.recipe.generator import generator_of
+from experiments.running.keys import keys
 from tests import trained_runs
 from wsjax import store
 
@@ -30,12 +32,12 @@ def blobs():
 
 @pytest.fixture(scope="module")
 def found(blobs):
-    return conditions.clusters(recipe(), blobs[0])
+    return conditions.clusters(G, blobs[0], seed=0)
 
 
 def test_clusters_are_the_places_that_instances_lie_around(blobs, found):
     vectors, place = blobs
-    labels = conditions.labels(recipe(), None, found, vectors, np.arange(N))
+    labels = conditions.labels(False, None, found, vectors, np.arange(N))
     assert labels.dtype == np.int32
     assert adjusted_rand_score(place, labels) == 1.0
     np.testing.assert_allclose(
@@ -75,19 +77,17 @@ def test_without_shares_nothing_is_told():
 
 
 def test_labels_are_the_classes_of_the_data_or_none():
-    config = trained_runs.recipe()
-    data = dataset.load(config)
+    data = dataset.load(trained_runs.recipe())
     rows = np.asarray([3, 1, 14])
-    told = conditions.labels(config, data, {}, np.zeros((3, 2)), rows)
-    assert list(told) == [-1] * 3 and not len(conditions.shares(config, data, {}))
-    config.diffusion.conditional = True
-    told = conditions.labels(config, data, {}, np.zeros((3, 2)), rows)
+    told = conditions.labels(False, data, {}, np.zeros((3, 2)), rows)
+    assert list(told) == [-1] * 3 and not len(conditions.shares(False, data, {}))
+    told = conditions.labels(True, data, {}, np.zeros((3, 2)), rows)
     np.testing.assert_array_equal(told, data.labels[rows])
     expected = np.bincount(data.labels[~data.heldout], minlength=10)
-    shares = conditions.shares(config, data, {})
+    shares = conditions.shares(True, data, {})
     np.testing.assert_allclose(shares, expected / expected.sum())
-    with pytest.raises(ValueError, match=r"conditional=True needs labels, .*'digits'"):
-        conditions.shares(config, data._replace(labels=None), {})
+    with pytest.raises(ValueError, match="conditional=True needs labels, .*has none"):
+        conditions.shares(True, data._replace(labels=None), {})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,8 @@ def test_clusters_that_cannot_be_are_refused_in_one_line(blobs, changes, line):
     config = recipe()
     config.diffusion.update(changes)
     with pytest.raises(ValueError, match=line) as refused:
-        conditions.clusters(config, blobs[0])
+        latent = generator_of(config).latent
+        conditions.clusters(latent.clusters, blobs[0], seed=0)
     assert "\n" not in str(refused.value)
 
 
@@ -118,11 +119,12 @@ def run(tmp_path_factory):
 def drawing(run):
     """`drawing(**options of sample) -> (generator, labels)`."""
     data = dataset.load(recipe())
-    form = representation.representation(recipe(), run, data.channels)
-    generator = trained.load(recipe(), run, form, data)
+    form = representation.representation_of(recipe(), run, data.channels)
+    generator = trained.load(generator_of(recipe()), run, form, data)
 
     def drawing(**options):
-        _, labels = sample._drawing(recipe(**options), run, form, data, generator)
+        own = generator_of(recipe(**options))
+        _, labels = sample._drawing(own, run, form, data, generator)
         return generator, labels
 
     return drawing
@@ -140,11 +142,13 @@ def test_samples_lie_in_clusters_as_often_as_instances_and_have_no_class(run, dr
 def test_the_denoiser_is_told_the_cluster(run, drawing):
     """Another cluster and the same noise: another sample."""
     generator, labels = drawing()
-    one = trained.drawer(generator, trained.sampler(recipe(), generator.process))
+    one = trained.drawer(
+        generator, trained.sampler(generator_of(recipe()).sampling, generator.process)
+    )
 
     def drawn(labels):
-        keys = jax.random.split(representation.keys(recipe())["sample"], 12)
-        return jax.jit(jax.vmap(one, (None, 0, 0)))(generator.params, keys, labels)[0]
+        own = jax.random.split(keys(recipe().seed)["sample"], 12)
+        return jax.jit(jax.vmap(one, (None, 0, 0)))(generator.params, own, labels)[0]
 
     weights, _ = store.load(run / "samples" / trained_runs.NAME)
     told, moved = (

@@ -8,7 +8,13 @@ import pytest
 
 from experiments import sample, train_diffusion
 from experiments.generator import conditions, distil, trained
-from experiments.recipe import dataset, generator, representation
+from experiments.recipe import dataset, representation
+from experiments.recipe.generator import (
+    chosen,
+    generator_of,
+    teacher_of,
+    with_generator,
+)
 from tests import trained_runs
 from tests.known_flows import MEAN, SPREAD, K, end_point
 from wsjax import diffusion
@@ -29,9 +35,13 @@ def recipe(**changes):
 
 def named(config, name):
     """The same recipe, resolved for another generator."""
-    config = config.copy_and_resolve_references()
-    config.generator = name
-    return generator.chosen(config)
+    return chosen(with_generator(config, name))
+
+
+def taught(config, root, folder, form, data):
+    """The lesson of a recipe's generator, in a folder of its own."""
+    learner, teacher = generator_of(chosen(config)), teacher_of(config)
+    return distil.lesson(learner, teacher, root, folder, form, data, pairs=20)
 
 
 @pytest.fixture(scope="module")
@@ -48,25 +58,25 @@ def data():
 
 @pytest.fixture(scope="module")
 def form(root):
-    return representation.representation(trained_runs.recipe(), root, 1)
+    return representation.representation_of(trained_runs.recipe(), root, 1)
 
 
 @pytest.fixture(scope="module")
 def teacher(root, form, data):
-    return trained.load(named(recipe(), "ours"), root, form, data)
+    return trained.load(generator_of(named(recipe(), "ours")), root, form, data)
 
 
 @pytest.fixture(scope="module")
 def lesson(root, form, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pupil")
-    return distil.lesson(recipe(), root, folder, form, data)
+    return taught(recipe(), root, folder, form, data)
 
 
 def test_pairs_are_noise_and_what_sampling_makes_of_it(
     root, form, data, teacher, lesson, monkeypatch
 ):
     config = named(recipe(), "ours")
-    draw, _ = sample._drawing(config, root, form, data, teacher)
+    draw, _ = sample._drawing(generator_of(config), root, form, data, teacher)
     monkeypatch.setattr(jax.random, "normal", lambda noise, shape: noise)
     vectors, seen, noise = lesson.examples
     adapters, good = jax.jit(jax.vmap(draw, (None, 0, 0)))(teacher.params, noise, seen)
@@ -91,7 +101,7 @@ def test_before_it_learns_the_pupil_is_its_teacher(root, form, data, teacher, le
     metrics = train_diffusion.run(config, str(root))
     assert metrics["n_train"] == 18
     assert metrics["numbers_diffused"] == teacher.size
-    pupil = trained.load(named(config, PUPIL), root, form, data)
+    pupil = trained.load(generator_of(named(config, PUPIL)), root, form, data)
     jax.tree.map(
         lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=1e-5),
         pupil.params,
@@ -195,6 +205,6 @@ def test_a_teacher_that_cannot_teach_is_refused_in_one_line(
     config = recipe(teacher=teacher)
     config.generators.twin = other
     with pytest.raises(error, match=line) as refused:
-        distil.lesson(config, root, tmp_path / "pupil", form, data)
+        taught(config, root, tmp_path / "pupil", form, data)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "pupil").exists()

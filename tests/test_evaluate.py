@@ -11,8 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from configs import digits
 from experiments import evaluate, fit, sample, train_diffusion
+from experiments.generator import encoding
 from experiments.judging import baselines
 from experiments.recipe import dataset
+from experiments.recipe.evaluation import judging_of
+from experiments.recipe.representation import representation_of
 from experiments.running import run_folder
 from tests import runs
 from wsjax import costs
@@ -153,15 +156,18 @@ def _lasting(metrics):
 
 def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     folder = shutil.copytree(study, tmp_path / "copy")
-    config, form = recipe(), evaluate.parts.representation(recipe(), folder, 1)
-    fits = evaluate.encoding.fitted(folder, form, data)
+    form = representation_of(recipe(), folder, 1)
+    fits = encoding.fitted(folder, form, data)
     path = folder / "samples" / NAME / "weights_00000000.safetensors"
     shard = evaluate.store.read_shard(path)
     instances = [i | {"label": k % 3} for k, i in enumerate(shard.instances)]
     instances[1]["status"] = "failed: weights not finite"
     evaluate.store.write_shard(path.parent, shard._replace(instances=instances))
     evaluate.store.finish(path.parent, {})
-    case = evaluate.Study(config, folder, NAME, data, form, fits)
+    judging = judging_of(recipe())
+    case = evaluate.Study(
+        judging, folder, NAME, data, form, fits, n=20, rivals=[], own=True
+    )
     n, weights, labels = evaluate._samples(case)
     assert n == 20 and len(jax.tree.leaves(weights)[0]) == 19
     np.testing.assert_array_equal(labels, np.delete(np.arange(20) % 3, 1))
@@ -169,10 +175,9 @@ def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
 
 def test_trivial_generators_share_rows_and_noise_across_scales(study, data):
     config = recipe()
-    form = evaluate.parts.representation(config, study, 1)
-    fits = evaluate.encoding.fitted(study, form, data)
-    config.evaluate.noise = (0.0, 1.0)
-    drawn = baselines.draws(config, fits)
+    form = representation_of(config, study, 1)
+    fits = encoding.fitted(study, form, data)
+    drawn = baselines.draws(fits, 20, noise=(0.0, 1.0), seed=config.seed)
     assert list(drawn) == TRIVIAL
     assert {x.shape for x in drawn.values()} == {(20, fits.vectors.shape[1])}
     copies, half, full = (

@@ -5,8 +5,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits
-from experiments.judging import judge, spaces
+from experiments.domain import shapes
+from experiments.judging import judge, scores, spaces
 from experiments.recipe import dataset
+from experiments.recipe.evaluation import judging_of
 from tests.test_onnx import pooled
 from wsjax.metrics import equal_count, features, generation
 
@@ -31,9 +33,9 @@ def data():
 def jury(data):
     """A judge of the pictures themselves: nothing was lost in fitting them."""
     rows = np.arange(len(data.names))
-    real = data.shown(data.values(rows))
+    real = data.domain.shown(data.values(rows))
     vectors = real.reshape(len(real), -1)
-    return judge.make(recipe(), data, rows, data.heldout, vectors, real)
+    return judge.make(judging_of(recipe()), data, rows, data.heldout, vectors, real)
 
 
 def made(pictures, n=None, labels=None):
@@ -45,7 +47,7 @@ def made(pictures, n=None, labels=None):
 
 def test_figures_are_those_of_the_library(jury):
     config, pictures = recipe(), jury.real[:20][:, ::-1]
-    found = judge.figures(config, jury, made(pictures))
+    found = scores.figures(judging_of(config), jury, made(pictures))
     space, out = jury.features["pixel_pca4"], jury.heldout
     real, ours = space(jury.real), space(pictures)
     options = {"repeats": 2, "seed": config.seed, "rebuilt": real}
@@ -65,28 +67,32 @@ def test_figures_are_those_of_the_library(jury):
 
 def test_floors_are_taken_over_for_as_many_samples_only(jury):
     config, pictures = recipe(), jury.real[:12]
-    first = judge.figures(config, jury, made(pictures))
+    first = scores.figures(judging_of(config), jury, made(pictures))
     planted = {**first, "fd_pixel_pca4_floor": 123.0, "fd_pixel_pca4": 456.0}
-    again = judge.figures(config, jury, made(pictures), like=planted)
+    again = scores.figures(judging_of(config), jury, made(pictures), like=planted)
     assert again == {**first, "fd_pixel_pca4_floor": 123.0}
-    fewer = judge.figures(config, jury, made(pictures[:9]), like=planted)
+    fewer = scores.figures(judging_of(config), jury, made(pictures[:9]), like=planted)
     assert fewer["fd_pixel_pca4_floor"] < 123.0
 
 
 def test_samples_that_are_not_finite_failed_and_are_left_out(jury):
     pictures = jury.real[:12].copy()
     pictures[3, 0, 0] = np.nan
-    found = judge.figures(recipe(), jury, made(pictures, n=16))
+    found = scores.figures(judging_of(recipe()), jury, made(pictures, n=16))
     assert found["n_sampled"] == 11 and found["n_real"] == len(jury.real)
     assert found["failed_fraction"] == pytest.approx(5 / 16)
-    good = judge.figures(recipe(), jury, made(np.delete(pictures, 3, axis=0)))
+    good = scores.figures(
+        judging_of(recipe()), jury, made(np.delete(pictures, 3, axis=0))
+    )
     assert found == {**good, "failed_fraction": found["failed_fraction"]}
 
 
 def test_a_shape_without_a_surface_failed(jury):
     pictures = jury.real[:12].copy() - 0.5
     pictures[1], pictures[2] = 1.0, -1.0  # All outside, all inside.
-    found = judge.figures(recipe(), jury._replace(surface=True), made(pictures))
+    found = scores.figures(
+        judging_of(recipe()), jury._replace(whole=shapes._whole), made(pictures)
+    )
     assert found["failed_fraction"] == pytest.approx(2 / 12)
     assert found["n_sampled"] == 12
 
@@ -96,7 +102,7 @@ def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     train = np.flatnonzero(~data.heldout)[:20]
     pictures, labels = jury.real[train], data.labels[train]
     right, wrong, some = (
-        judge.figures(recipe(), jury, made(pictures, labels=asked))
+        scores.figures(judging_of(recipe()), jury, made(pictures, labels=asked))
         for asked in (
             labels,
             (labels + 1) % 10,
@@ -105,30 +111,34 @@ def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     )
     assert right["class_accuracy"] > 0.9
     assert max(wrong["class_accuracy"], some["class_accuracy"]) < 0.2
-    assert "class_accuracy" not in judge.figures(recipe(), jury, made(pictures))
+    assert "class_accuracy" not in scores.figures(
+        judging_of(recipe()), jury, made(pictures)
+    )
     seen = jury.reader.probabilities(jury.real[data.heldout]).argmax(axis=1)
     accuracy = np.mean(jury.reader.classes[seen] == data.labels[data.heldout])
     assert right["class_accuracy_heldout"] == pytest.approx(accuracy)
 
 
 def test_spaces_go_by_their_names(data, tmp_path):
-    config, real = recipe(), data.shown(data.values(np.arange(12)))
+    config, real = recipe(), data.domain.shown(data.values(np.arange(12)))
     config.evaluate.features = ("random_conv", "classifier")
     config.evaluate.onnx = str(pooled(tmp_path / "mine.onnx", ["n", 3, "h", "w"]))
     config.evaluate.update(onnx_mean=(0.25,), unit=True)
-    found = spaces.by_name(config, data, real, None)
+    found = spaces.by_name(judging_of(config), data, real, None)
     assert list(found) == ["random_conv_unit", "mine_unit"]
     rows = found["mine_unit"](real)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
     config.evaluate.unit = False
-    plain = spaces.by_name(config, data, real, None)["mine"](real)
+    plain = spaces.by_name(judging_of(config), data, real, None)["mine"](real)
     expected = (real.mean(axis=(1, 2)) - 0.25) * [1.5, 1.0]  # Grey in each channel.
     np.testing.assert_allclose(plain, expected, rtol=1e-4, atol=1e-6)
     config.evaluate.features = ("pixel_pca", "inception")
     with pytest.raises(ValueError, match="'inception'; choose from .* evaluate.onnx"):
-        spaces.by_name(config, data, real, None)
+        spaces.by_name(judging_of(config), data, real, None)
     config.evaluate.update(features=("classifier",), onnx=None)
     with pytest.raises(ValueError, match="names nothing that these data have"):
-        spaces.by_name(config, data, real, None)
+        spaces.by_name(judging_of(config), data, real, None)
     reader = features.classifier(real, data.labels[:12])
-    assert list(spaces.by_name(config, data, real, reader)) == ["classifier"]
+    assert list(spaces.by_name(judging_of(config), data, real, reader)) == [
+        "classifier"
+    ]

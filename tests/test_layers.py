@@ -16,7 +16,7 @@ ALLOWED = {
     "files": set(),
     "checkpoint": {"tree"},
     "store": {"costs", "files", "tree"},
-    "exchange": {"files", "store", "tree"},
+    "exchange": {"costs", "files", "store", "tree"},
     "latent": {"types"},
     "merging": {"tree"},
     "fields": {"types"},
@@ -37,7 +37,7 @@ ONLY_IN = {
     "onnxruntime": ["wsjax/metrics/onnx_features.py"],
     "manifold3d": ["wsjax/data/parametric/solids.py"],
     "pyarrow": ["wsjax/data/sdf_parquet.py"],
-    "orbax": ["wsjax/checkpoint.py", "experiments/processes.py"],
+    "orbax": ["wsjax/checkpoint.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],
 }
 # Names of others that hold the word: JAX's, and a dataset of fit-a-nef's.

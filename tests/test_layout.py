@@ -7,8 +7,11 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from configs import digits
+from experiments.domain import representation as forms
 from experiments.fitting import engine, layout
 from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
+from experiments.running.keys import keys
 from experiments.running.progress import Progress, table
 from wsjax import adapters, fields, files, store
 
@@ -19,45 +22,36 @@ def problem():
     config = digits.get_config("tiny")
     data = dataset.load(config)
     network = representation.network(config, data.channels)
-    keys = representation.keys(config)
-    base = network.field.init(keys["base"])
+    base = network.field.init(keys(config.seed)["base"])
     adapter = adapters.mlora(rank=2)
     wiring = fields.residual_wiring(base)
     name = "mlora"
-    form = representation.Representation(
-        name, network.field, adapter, base, wiring, False
-    )
-    return config, form, data
-
-
-def changed(config, **options):
-    config = config.copy_and_resolve_references()
-    config.fit.update(options)
-    return config
+    form = forms.Representation(name, network.field, adapter, base, wiring, False)
+    return fit_options_of(config), form, data
 
 
 def test_the_recipe_may_name_the_layout_and_it_stays(problem, tmp_path):
-    config, form, data = problem
-    told = changed(config, chunk=3, precision="bfloat16")
+    options, form, data = problem
+    told = options._replace(chunk=3, precision="bfloat16")
     first = layout.choose(told, tmp_path, form, data)
     assert first == engine.Layout(3, "bfloat16")
-    again = layout.choose(changed(config, chunk=2), tmp_path, form, data)
+    again = layout.choose(options._replace(chunk=2), tmp_path, form, data)
     assert again == first == engine.Layout(**files.read_json(tmp_path / "layout.json"))
 
 
 def test_the_fastest_chunk_is_taken(problem, tmp_path, monkeypatch):
-    config, form, data = problem
+    options, form, data = problem
     speeds = {2: 1.0, 4: 3.0, 8: 2.0}
     monkeypatch.setattr(layout, "_speed", lambda *args: speeds[args[-1].chunk])
-    found = layout.choose(changed(config, chunk=0), tmp_path, form, data)
+    found = layout.choose(options._replace(chunk=0), tmp_path, form, data)
     assert found == engine.Layout(4, "float32")
 
 
 def test_a_chunk_is_chosen_by_fitting(problem, tmp_path, monkeypatch):
-    config, form, data = problem
+    options, form, data = problem
     monkeypatch.setattr(layout, "_CHUNKS", {"cpu": (1, 2)})
     monkeypatch.setattr(layout, "_SECONDS", 0.0)
-    found = layout.choose(changed(config, chunk=0), tmp_path, form, data)
+    found = layout.choose(options._replace(chunk=0), tmp_path, form, data)
     assert found.chunk in (1, 2)
 
 
@@ -71,12 +65,12 @@ def test_lower_precision_is_taken_if_it_costs_little(
 
 def test_lower_precision_is_really_lower(problem):
     """And the chunk is not: it moves the last bits at most."""
-    config, form, data = problem
-    shared = layout._shared(config, form, data)
-    arguments = shared, data.read(np.arange(8)), np.ones(8, np.float32)
+    options, form, data = problem
+    shared = layout._shared(options, form, data)
+    arguments = shared, data.domain.read(np.arange(8)), np.ones(8, np.float32)
 
     def quality(*spread):
-        many = engine.lifted(config, form, data, engine.Layout(*spread))
+        many = engine.lifted(options, form, data, engine.Layout(*spread))
         return many(*arguments)[1]
 
     exact, other, low = quality(2), quality(1), quality(2, "bfloat16")

@@ -11,8 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
 from experiments import fit, pipeline, sample, train_diffusion
-from experiments.fitting import engine
+from experiments.domain import representation as forms
+from experiments.fitting import engine, groups
 from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
 from experiments.running import run_folder
 from wsjax import adapters, costs, fields, latent, store, tree
 
@@ -65,13 +67,11 @@ def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
     data = dataset.load(config)
     for name in NAMES:
         config.adapter.name = name
-        form = representation.representation(config, study, data.channels)
+        form = representation.representation_of(config, study, data.channels)
         folder = study / "fit" / name
-        first = representation.start(folder, form)
+        first = forms.start(folder, form)
         weights, instances = store.load(folder, like=first, rows=slice(0, 8))
-        render = jax.jit(
-            jax.vmap(representation.renderer(form, data.signals([0])[0][0]))
-        )
+        render = jax.jit(jax.vmap(forms.renderer(form, data.signals([0])[0][0])))
         error = np.asarray(render(weights)).clip(-1, 1) - data.signals(range(8))[1]
         psnr = -10 * np.log10(np.square(error / 2).mean(axis=(1, 2)))
         done, found = store.done(instances), [i["psnr_db"] for i in instances]
@@ -139,7 +139,7 @@ def test_a_base_of_another_shape_is_refused_by_leaf(study):
     config = digits.get_config("tiny")
     config.base.field.width = 9
     with pytest.raises(ValueError, match=r"fourier/frequencies .*9.*found .*8"):
-        representation.representation(config, study, 1)
+        representation.representation_of(config, study, 1)
 
 
 def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
@@ -163,15 +163,19 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     data = dataset.load(config)
     poisoned = data.values(np.arange(len(data.names)))
     poisoned[3] = np.inf
-    form = representation.representation(config, copy, data.channels)
+    form = representation.representation_of(config, copy, data.channels)
     folder = copy / "fit" / "again"
     shutil.copytree(copy / "fit" / "mlora_asym" / "start", folder / "start")
-    first = representation.start(folder, form)
+    first = forms.start(folder, form)
     guess = store.read_shard(store.path_of(copy / "fit" / "mlora_asym" / "guess", 0))
     shared = form.base, first, tree.row(guess.weights, 0)
-    lifted = engine.lifted(config, form, data, engine.Layout(config.fit.chunk))
-    data = data._replace(read=lambda rows: {"values": poisoned[rows]})
-    fit.fit_groups(config, folder, form, data, lifted, shared, [0], 8)
+    lifted = engine.lifted(
+        fit_options_of(config), form, data, engine.Layout(config.fit.chunk)
+    )
+    domain = data.domain._replace(read=lambda rows: {"values": poisoned[rows]})
+    data = data._replace(domain=domain)
+    work = groups.Work(fit_options_of(config), folder, form, data, lifted, shared)
+    groups.fit_all(work, [0], 8)
     shard = store.read_shard(store.path_of(folder, 0))
     good = store.done(shard.instances)
     assert list(np.flatnonzero(~good)) == [3]

@@ -10,8 +10,10 @@ from PIL import Image
 
 from configs import digits, images
 from experiments import fit
+from experiments.domain import representation as forms
 from experiments.fitting import engine
 from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
 from tests import runs
 from wsjax import store, tree
 
@@ -25,7 +27,7 @@ def pictures():
     config = digits.get_config("tiny")
     config.data.n = N
     data = dataset.load(config)
-    pixels = np.round(data.shown(data.values(np.arange(N)))[..., 0] * 255)
+    pixels = np.round(data.domain.shown(data.values(np.arange(N)))[..., 0] * 255)
     pixels[5] = 0
     noise = np.random.default_rng(0).integers(0, 2, (12, 12))
     pixels[6] = 255 * ((np.indices((12, 12)).sum(axis=0) + noise) % 2)
@@ -37,10 +39,10 @@ def compiled():
     """Fits by learning rate: all runs of this file compile them once."""
     made, lifted = {}, engine.lifted
 
-    def once(config, form, data, layout):
-        rate = config.fit.learning_rate[form.name]
+    def once(options, form, data, layout):
+        rate = options.learning_rate
         if rate not in made:
-            made[rate] = lifted(config, form, data, layout)
+            made[rate] = lifted(options, form, data, layout)
         return made[rate]
 
     return once
@@ -162,10 +164,11 @@ def fit_by_hand(limits, **options):
     config = digits.get_config("tiny")
     config.fit.update(options)
     many, stacked = Hand(), {"values": np.array(limits, np.float32).reshape(-1, 1, 1)}
-    fits = engine.fit_rows(many, None, stacked, config.fit)
+    fits = engine.fit_rows(many, None, stacked, fit_options_of(config))
     data, finite = dataset.load(config), engine.readable(stacked)
     found = [
-        engine.instance(config, data, i, fits, i, finite[i]) for i in range(len(limits))
+        engine.instance(data, i, fits, i, finite=finite[i], floor=config.fit.floor)
+        for i in range(len(limits))
     ]
     return fits, found, many.calls
 
@@ -200,18 +203,19 @@ def test_a_perfect_fit_has_a_finite_quality():
     fits, found, _ = fit_by_hand([2.0])
     fits = fits._replace(quality=np.array([np.inf]))
     config = digits.get_config("tiny")
-    entry = engine.instance(config, dataset.load(config), 0, fits, 0, True)
+    entry = engine.instance(dataset.load(config), 0, fits, 0, finite=True, floor=None)
     assert entry["status"] == store.DONE and 100 < entry["psnr_db"] < 1000
 
 
 def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = representation.representation(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.channels)
     folder = unbroken / "fit" / runs.NAME
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
-    shared = form.base, representation.start(folder, form), tree.row(guess, 0)
-    many = engine.lifted(config, form, data, engine.Layout(config.fit.chunk))
+    shared = form.base, forms.start(folder, form), tree.row(guess, 0)
+    options = fit_options_of(config)
+    many = engine.lifted(options, form, data, engine.Layout(options.chunk))
     values = data.values(np.arange(19))
     poisoned, bad = values.copy(), np.array([0, 5, 8, 18])
     poisoned[0], poisoned[5, 7], poisoned[8, :, :], poisoned[18] = (
@@ -220,8 +224,8 @@ def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
         3e38,
         -np.inf,
     )
-    clean = engine.fit_rows(many, shared, {"values": values}, config.fit)
-    found = engine.fit_rows(many, shared, {"values": poisoned}, config.fit)
+    clean = engine.fit_rows(many, shared, {"values": values}, options)
+    found = engine.fit_rows(many, shared, {"values": poisoned}, options)
     others = np.setdiff1d(np.arange(19), bad)
     assert clean.good.all()
     chex.assert_trees_all_equal(tree.row(found, others), tree.row(clean, others))

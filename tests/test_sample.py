@@ -64,7 +64,7 @@ def test_samples_with_labels_say_so_and_stand_in_rows_of_their_class(draw):
     weights, instances = read(root)
     labels = [instance["label"] for instance in instances]
     config = trained_runs.recipe(conditional=True)
-    shares = conditions.shares(config, dataset.load(config), {})
+    shares = conditions.shares(True, dataset.load(config), {})
     assert labels == list(conditions.spread(shares, 12, seed=config.seed))
     sheet = np.asarray(Image.open(root / "samples" / trained_runs.NAME / "samples.png"))
     classes, counts = np.unique(labels, return_counts=True)

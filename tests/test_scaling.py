@@ -7,8 +7,10 @@ import pytest
 
 from configs import digits
 from experiments import scaling
+from experiments.domain import representation as forms
 from experiments.fitting import engine
 from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
 from experiments.scaling import Case
 from tests import runs
 from wsjax import store, tree
@@ -50,13 +52,13 @@ def test_fits_do_not_depend_on_devices_or_processes(
 def test_fits_do_not_depend_on_the_chunk(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = representation.representation(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.channels)
     folder, ones = unbroken / "fit" / runs.NAME, np.ones(7, np.float32)
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
-    shared = form.base, representation.start(folder, form), tree.row(guess, 0)
+    shared = form.base, forms.start(folder, form), tree.row(guess, 0)
     found = [
-        engine.lifted(config, form, data, engine.Layout(chunk))(
-            shared, data.read(np.arange(7)), ones
+        engine.lifted(fit_options_of(config), form, data, engine.Layout(chunk))(
+            shared, data.domain.read(np.arange(7)), ones
         )
         for chunk in (2, 5)
     ]

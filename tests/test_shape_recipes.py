@@ -6,6 +6,7 @@ import pytest
 
 from configs import meshes, shapenet10, shapenet_airplane, shapes
 from experiments.recipe import representation
+from experiments.recipe.generator import generator_of
 from wsjax import adapters, fields
 from wsjax.diffusion import PROCESSES
 
@@ -43,8 +44,8 @@ def test_the_rival_has_the_field_of_hyperdiffusion():
     process = PROCESSES["ddpm"](**config.diffusion.ddpm.to_dict())
     clean, draw, t = np.ones(3), np.zeros(3), np.array(0.5)
     assert process.loss(clean, clean, draw, t) == 0
-    form = representation.representation(config, None, 1)
-    module, _ = representation.denoiser(config, form)
+    form = representation.representation_of(config, None, 1)
+    module = generator_of(config).denoiser(form, 0)
     assert len(module.tensors) == 8  # Its tokens.
 
 

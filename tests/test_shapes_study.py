@@ -6,14 +6,16 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from wsjax.data.domain.shapes import read, read_mesh
 
 from configs import digits, meshes, shapes
 from experiments import export_meshes, fit, pipeline, structure
 from experiments.domain import clouds, surfaces
+from experiments.domain import representation as forms
 from experiments.generator import encoding
 from experiments.recipe import dataset, representation
+from experiments.recipe.dataset import meshing_of
 from wsjax import store, tree
-from wsjax.data.shapes import read, read_mesh
 from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise, restore
 from wsjax.metrics.shape_sets import distances
@@ -41,7 +43,7 @@ def study(config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def problem(config, study):
     data = dataset.load(config)
-    form = representation.representation(config, study, data.channels)
+    form = representation.representation_of(config, study, data.channels)
     return data, form, encoding.fitted(study, form, data)
 
 
@@ -65,18 +67,19 @@ def test_every_stage_says_what_a_study_of_shapes_is_read_for(study):
 def test_the_manifest_says_how_near_each_fit_is_and_where_its_mesh_lay(study, problem):
     data, form, fits = problem
     instances = store.manifest(study / "fit" / NAME)["instances"]
-    entries = representation.entries(form, fits.first)
+    entries = forms.entries(form, fits.first)
     for k, row in enumerate(fits.rows[:4]):
         params = form.adapter.merge(form.base, entries.decode(fits.vectors[k]))
         values = surfaces.value_of(form)(params, sampling.common_points())
-        (bits,) = read(data.shapes, [row], "inside")
+        (bits,) = read(data.domain.shapes, [row], "inside")
         inside = np.unpackbits(bits[0]).astype(bool)
         found = (inside & (values < 0)).sum() / (inside | (values < 0)).sum()
         assert instances[row]["iou"] == pytest.approx(found, rel=1e-4)
         centre, scale = instances[row]["centre"], instances[row]["scale"]
-        np.testing.assert_allclose(centre, data.shapes.frames[row].centre)
+        np.testing.assert_allclose(centre, data.domain.shapes.frames[row].centre)
         assert (
-            scale == data.shapes.frames[row].scale and instances[row]["quality"] == {}
+            scale == data.domain.shapes.frames[row].scale
+            and instances[row]["quality"] == {}
         )
 
 
@@ -86,7 +89,7 @@ def test_generated_shapes_lie_on_disk_as_the_meshes_of_their_weights(
     _, form, fits = problem
     folder = study / "samples" / NAME
     weights, instances = store.load(folder, like=fits.first)
-    mesh_of = surfaces.mesher(config, form)
+    mesh_of = surfaces.mesher(meshing_of(config), form)
     found = sorted(folder.glob("meshes/*.glb"))
     assert len(found) == len(instances) - metrics(study, "samples")["n_empty"] > 0
     for path in found[:2]:
@@ -105,14 +108,18 @@ def test_the_floor_of_the_set_measures_is_that_of_training_shapes(
     """Samples that are the held-out shapes themselves are found perfect."""
     data, _, fits = problem
     k = config.evaluate.points
-    (train,) = read(data.shapes, fits.rows[~fits.heldout], "surface")
-    (out,) = read(data.shapes, fits.rows[fits.heldout], "surface")
-    for name, clouds in (("train", train), ("out", out)):
+    (train,) = read(data.domain.shapes, fits.rows[~fits.heldout], "surface")
+    (out,) = read(data.domain.shapes, fits.rows[fits.heldout], "surface")
+    for name, points in (("train", train), ("out", out)):
         (tmp_path / name).mkdir()
-        np.save(tmp_path / name / "clouds.npy", clouds[:, :k, :3])
+        np.save(tmp_path / name / "clouds.npy", points[:, :k, :3])
     split = fits.rows, fits.heldout
-    alike = clouds.compare(config, data, tmp_path / "train", *split)
-    same = clouds.compare(config, data, tmp_path / "out", *split)
+    alike = clouds.compare(
+        meshing_of(config), data.domain.shapes, tmp_path / "train", *split
+    )
+    same = clouds.compare(
+        meshing_of(config), data.domain.shapes, tmp_path / "out", *split
+    )
     for key in ("mmd_cd", "cov_cd", "one_nna_cd"):
         assert alike[key] == alike[f"{key}_floor"] == same[f"{key}_floor"]
     assert same["mmd_cd"] == 0 and same["cov_cd"] == 1
@@ -126,7 +133,9 @@ def test_the_floor_of_the_set_measures_is_that_of_training_shapes(
 def test_without_two_surfaces_there_is_nothing_to_compare(config, problem, tmp_path):
     data, _, fits = problem
     np.save(tmp_path / "clouds.npy", np.zeros((1, config.evaluate.points, 3)))
-    found = clouds.compare(config, data, tmp_path, fits.rows, fits.heldout)
+    found = clouds.compare(
+        meshing_of(config), data.domain.shapes, tmp_path, fits.rows, fits.heldout
+    )
     assert found == {"n_references": 1}
 
 
@@ -139,9 +148,11 @@ def test_the_chamfer_barrier_is_that_of_the_surface_at_the_midpoint(
     found = structure._study(structure._with(own, NAME), study, data)
     assert found["barrier_chamfer_lambda_0"] == pytest.approx(0, abs=1e-6)
     assert "barrier_chamfer_std_lambda_0.707" in found
-    near = structure._nearness(config, form, data)
-    fitted = jax.vmap(representation.entries(form, fits.first).decode)(fits.vectors[:2])
-    chamfer = surfaces.chamfer(config, form, data)(fits.rows[:2], fitted)
+    near = data.domain.nearness(form)
+    fitted = jax.vmap(forms.entries(form, fits.first).decode)(fits.vectors[:2])
+    chamfer = surfaces.chamfer(meshing_of(config), form, data.domain.shapes)(
+        fits.rows[:2], fitted
+    )
     np.testing.assert_array_equal(near(fitted, fits.rows[:2]), -np.array(chamfer))
 
 
@@ -150,11 +161,13 @@ def test_a_field_without_a_surface_has_a_chamfer_distance_all_the_same(config, p
     base = jax.tree.map(np.array, form.base)
     base["output"]["bias"][:] = 1e4  # All of the cube is outside.
     form = form._replace(base=base)
-    mesh = surfaces.mesher(config, form)(fits.first)
+    mesh = surfaces.mesher(meshing_of(config), form)(fits.first)
     assert not len(mesh.faces) and surfaces.surface_measures(mesh, np.ones(2)) == {}
     one = jax.tree.map(lambda x: x[None], fits.first)
-    (measured,) = surfaces.chamfer(config, form, data)([0], one)
-    (true,) = read(data.shapes, [0], "surface")
+    (measured,) = surfaces.chamfer(meshing_of(config), form, data.domain.shapes)(
+        [0], one
+    )
+    (true,) = read(data.domain.shapes, [0], "surface")
     lengths = np.linalg.norm(true[0, : len(true[0]) // 2, :3].astype(float), axis=1)
     expected = np.square(lengths).mean() + np.square(lengths.min())
     assert measured == pytest.approx(expected, rel=1e-6)
@@ -167,7 +180,7 @@ def test_a_folder_with_bad_meshes_is_fitted_but_for_them(config, study, tmp_path
     for k, row in enumerate(range(6)):
         kind = folder / ("one", "two")[k % 2]
         kind.mkdir(parents=True, exist_ok=True)
-        mesh = read_mesh(data.shapes, row)
+        mesh = read_mesh(data.domain.shapes, row)
         if k == 2:
             mesh = Mesh(mesh.vertices, mesh.faces[1:])
         (kind / f"{k}.ply").write_bytes(formats.encode(mesh, ".ply"))
@@ -202,12 +215,15 @@ def test_meshes_are_written_where_the_originals_lay(config, study, problem):
     found = sorted(folder.glob("*.ply"))
     assert 0 < len(found) <= 3
     path, row = found[0], int(found[0].stem[:5])
-    mesh, frame = formats.decode(path.read_bytes(), ".ply"), data.shapes.frames[row]
+    mesh, frame = (
+        formats.decode(path.read_bytes(), ".ply"),
+        data.domain.shapes.frames[row],
+    )
     options = config.copy_and_resolve_references()
     options.mesh.resolution = 24
     (k,) = np.flatnonzero(fits.rows == row)
-    adapter = representation.entries(form, fits.first).decode(fits.vectors[k])
-    expected = restore(surfaces.mesher(options, form)(adapter), frame)
+    adapter = forms.entries(form, fits.first).decode(fits.vectors[k])
+    expected = restore(surfaces.mesher(meshing_of(options), form)(adapter), frame)
     assert len(mesh.faces) == len(expected.faces)
     for end in (np.min, np.max):
         here, there = end(mesh.vertices, axis=0), end(expected.vertices, axis=0)

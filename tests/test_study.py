@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 from configs import digits, faces, fashion_mnist
 from experiments import analyze, fit, structure, sweep, train_base
 from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
+from experiments.running.keys import keys
 from wsjax import adapters, costs, files, tree
 from wsjax.analysis.structure import LAMBDAS
 
@@ -73,9 +75,10 @@ def test_starts_part_from_one_draw_towards_another(study, name):
     """Both draws are the same at every strength, and at 0 only the first is left."""
     config = structure._with(recipe(), name)
     data = dataset.load(config)
-    form = representation.representation(config, study, data.channels)
-    first = structure.draw(form, representation.keys(config)["start"])
-    found = structure._fits(config, form, data, np.array([1]), (0.0, 0.6, 0.8), 2)[0]
+    form = representation.representation_of(config, study, data.channels)
+    first = structure.draw(form, keys(config.seed)["start"])
+    options, strengths = fit_options_of(config), (0.0, 0.6, 0.8)
+    found = structure._fits(options, form, data, np.array([1]), strengths, 2)[0]
     centre = form.adapter.centre(form.base)
     at_zero, low, high = (tree.row(found, i) for i in range(3))
     chex.assert_trees_all_equal(at_zero, jax.device_get(first))
@@ -133,10 +136,10 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     shutil.rmtree(copy / "sweep")
     config, fitted = recipe(), []
 
-    def record(own, form, data, _, rows):
-        fitted.append((form.name, own.fit.steps, data.heldout[rows]))
+    def record(own, form, data, _, rows, *, components):
+        fitted.append((form.name, own.steps, data.heldout[rows]))
         return {
-            "psnr_db_mean": own.fit.learning_rate[form.name],
+            "psnr_db_mean": own.learning_rate,
             "psnr_db_ci95": 0.0,
             "cpu_seconds_per_field": 2.0 if form.name == "mlp" else 1.0,
         }

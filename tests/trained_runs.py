@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from configs import digits
 from experiments.generator import conditions, encoding
 from experiments.recipe import dataset, representation
+from experiments.recipe.generator import generator_of
 from wsjax import checkpoint, costs, latent, store
 
 NAME = "mlora_asym"
@@ -28,7 +29,7 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     data = dataset.load(config)
     base = representation.network(config, data.channels).field.init(jax.random.key(0))
     checkpoint.save(path / "base" / "folded", 0, base)
-    form = representation.representation(config, path, data.channels)
+    form = representation.representation_of(config, path, data.channels)
     fits = path / "fit" / NAME
     keys = jax.random.split(jax.random.key(1), len(data.names))
     weights = jax.vmap(form.adapter.init, (0, None))(keys, form.base)
@@ -42,20 +43,21 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     store.write_shard(fits, store.Shard(0, weights, instances, cost))
     store.finish(fits, {})
     found = encoding.fitted(path, form, data)
-    code = encoding.make(config, form, found, data)
+    generator = generator_of(config)
+    code = encoding.make(generator.latent, form, found, data, seed=config.seed)
     home = path / "diffusion" / NAME
     encoding.save(home, code)
-    count = len(conditions.shares(config, data, code))
-    module, _ = representation.denoiser(config, form, count)
+    count = len(conditions.shares(generator.conditional, data, code))
+    module = generator.denoiser(form, count)
     shapes = jax.eval_shape(
         lambda key: module.init(
             key, jnp.zeros(latent.size(code)), jnp.zeros(()), -1, train=False
         ),
         jax.random.key(0),
     )
-    generator = np.random.default_rng(0)
+    draws = np.random.default_rng(0)
     random = jax.tree.map(
-        lambda x: generator.normal(scale=0.3, size=x.shape).astype(np.float32), shapes
+        lambda x: draws.normal(scale=0.3, size=x.shape).astype(np.float32), shapes
     )
     checkpoint.save(home / "chosen", 0, random)
     return path

@@ -64,9 +64,9 @@ def lesson(
     place = root / "diffusion" / teacher.name
     if not (place / "chosen").exists():
         raise FileNotFoundError(
-            f"the teacher {teacher.name!r} has no {place}/chosen yet; run `python -m "
-            "experiments.train_diffusion` with --config.generator set to the recipe's "
-            "diffusion.teacher first"
+            f"diffusion.teacher: {teacher.name!r} has no {place}/chosen yet; run "
+            "`python -m experiments.train_diffusion` with "
+            f"--config.generator={teacher.key} first"
         )
     known = trained.load(teacher, root, form, data)
     code = encoding.restore(teacher.latent, place, form)

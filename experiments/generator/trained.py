@@ -47,11 +47,13 @@ class Sampling(NamedTuple):
 class Generator(NamedTuple):
     """A generator as a recipe describes it, trained or not.
 
-    `name` of its folders; `process` that adds noise; `denoiser`: its network; `latent`:
-    what that sees of an instance; `conditional`: whether it is told the class;
-    `sampling`: how it draws; `seed` of the run.
+    `key`: "ours", or that of a rival in the recipe; `name` of its folders; `process`
+    that adds noise; `denoiser`: its network; `latent`: what that sees of an instance;
+    `conditional`: whether it is told the class; `sampling`: how it draws; `seed` of the
+    run.
     """
 
+    key: str
     name: str
     process: Process
     denoiser: Denoiser

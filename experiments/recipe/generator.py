@@ -57,6 +57,7 @@ def generator_of(config: ConfigDict) -> Generator:
             f"diffusion.process={name!r}; choose one of {sorted(PROCESSES)}"
         )
     return Generator(
+        key=config.generator,
         name=generator_name(config),
         process=PROCESSES[name](**settings[name].to_dict()),
         denoiser=_denoiser(config),
