@@ -41,19 +41,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         multiplicative={"start": "skip"},
     )
     config.fit = _fit()
-    config.diffusion = sections.diffusion(
-        components=512,
-        clusters=150,  # FD 17.3; 18.3 with 49 clusters, 20.2 without.
-        # The leading components of the latent, with seven times the mean deviation,
-        # are decided near pure noise: training and sampling times are dense there.
-        location=1.0,
-        scale=1.5,
-        gram_instances=12,
-        gram_shrink=2,
-        steps=5000,
-        every=500,
-        draws=4,
-    )
+    config.diffusion = _diffusion()
     config.sample = sections.sample(n=1000, steps=64, spacing="cosine", chunk=50)
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
@@ -115,6 +103,22 @@ def _fit() -> ConfigDict:
         rounds=2,
         group=32,
         compare=100,
+    )
+
+
+def _diffusion() -> ConfigDict:
+    return sections.diffusion(
+        components=512,
+        clusters=150,  # FD 17.3; 18.3 with 49 clusters, 20.2 without.
+        # The leading components of the latent, with seven times the mean deviation,
+        # are decided near pure noise: training and sampling times are dense there.
+        location=1.0,
+        scale=1.5,
+        gram_instances=12,
+        gram_shrink=2,
+        steps=5000,
+        every=500,
+        draws=4,
     )
 
 

@@ -26,20 +26,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config = ConfigDict()
     config.seed = 0
     config.data = config_dict.create(name="patterns", size=32, n=768, heldout=0.25)
-    config.base = sections.base(
-        field=sections.field(
-            width=128, blocks=1, omega=6.0, latent_dim=128, style_dim=128
-        ),
-        factors=(2, 1),
-        steps=(800, 1600),
-        batches=(64, 64),
-        points=(128, 256),
-        learning_rate=0.015,
-        decay=0.998,
-        rehearsal=sections.rehearsal(
-            episodes=80, steps=60, batch=16, points=256, learning_rate=3e-3
-        ),
-    )
+    config.base = _base()
     # 3,072 trainable numbers per picture for mLoRA, or a few less.
     config.adapter = sections.adapter(
         mlp={"features": 18, "width": 19, "depth": 1, "scale": 2.0},
@@ -71,3 +58,20 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant == "speed":
         config.sweep = sections.levers(config.fit, n=96, rates=(0.15, 0.3), target=33.0)
     return config
+
+
+def _base() -> ConfigDict:
+    return sections.base(
+        field=sections.field(
+            width=128, blocks=1, omega=6.0, latent_dim=128, style_dim=128
+        ),
+        factors=(2, 1),
+        steps=(800, 1600),
+        batches=(64, 64),
+        points=(128, 256),
+        learning_rate=0.015,
+        decay=0.998,
+        rehearsal=sections.rehearsal(
+            episodes=80, steps=60, batch=16, points=256, learning_rate=3e-3
+        ),
+    )

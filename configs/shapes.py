@@ -32,21 +32,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         heldout=0.2,  # Share of the instances that nothing is trained on.
     )
     config.mesh = sections.mesh()
-    config.base = sections.base(
-        field=sections.field(
-            width=64, blocks=2, omega=5.0, latent_dim=128, style_dim=128, dim=3
-        ),
-        factors=(1, 1),
-        steps=(500, 500),
-        batches=(64, 32),
-        points=(1024, 2048),
-        chunk=4,
-        every=250,
-        learning_rate=0.01,
-        # Rehearsal helps more than anything else: IoU is 0.92 without, 0.95 after 30
-        # episodes, 0.97 after these.
-        rehearsal=sections.rehearsal(episodes=48, steps=160, batch=32, points=480),
-    )
+    config.base = _base()
     # About 2,950 trainable numbers per shape.
     config.adapter = sections.adapter(
         mlp={"features": 36, "width": 38, "depth": 2, "dim": 3, "scale": 1.5},
@@ -55,17 +41,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         unmasked={"ranks": {"output": 1}},
         multiplicative={"start": "skip"},
     )
-    config.fit = sections.fit(
-        steps=300,
-        points=512,
-        learning_rate={"mlp": 0.04, "mlp_asym": 0.04, "lora": 0.04, "lora_asym": 0.005},
-        pull=1e-5,
-        consensus=32,
-        rounds=2,
-        guess=200,
-        group=50,
-        compare=0,  # The other representations are fitted by commands of their own.
-    )
+    config.fit = _fit()
     config.diffusion = sections.diffusion(
         clusters=28,
         location=1.0,  # As for configs/faces.py.
@@ -88,6 +64,38 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant == "hyperdiffusion":
         _rival(config)
     return config
+
+
+def _base() -> ConfigDict:
+    return sections.base(
+        field=sections.field(
+            width=64, blocks=2, omega=5.0, latent_dim=128, style_dim=128, dim=3
+        ),
+        factors=(1, 1),
+        steps=(500, 500),
+        batches=(64, 32),
+        points=(1024, 2048),
+        chunk=4,
+        every=250,
+        learning_rate=0.01,
+        # Rehearsal helps more than anything else: IoU is 0.92 without, 0.95 after 30
+        # episodes, 0.97 after these.
+        rehearsal=sections.rehearsal(episodes=48, steps=160, batch=32, points=480),
+    )
+
+
+def _fit() -> ConfigDict:
+    return sections.fit(
+        steps=300,
+        points=512,
+        learning_rate={"mlp": 0.04, "mlp_asym": 0.04, "lora": 0.04, "lora_asym": 0.005},
+        pull=1e-5,
+        consensus=32,
+        rounds=2,
+        guess=200,
+        group=50,
+        compare=0,  # The other representations are fitted by commands of their own.
+    )
 
 
 def _variants() -> dict[str, list]:
