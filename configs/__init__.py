@@ -1,1 +1,1 @@
-"""Recipes: one per study, variants after a colon."""
+"""Recipes, one per study; `:tiny` and other variants follow the file's name."""

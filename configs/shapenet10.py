@@ -1,24 +1,30 @@
-"""ShapeNet's ten largest categories, 500 shapes each, as the paper's Table 4 has them.
+"""ShapeNet's ten largest categories, 500 shapes each, as in Table 4 of the paper.
 
   python -m experiments.pipeline --config=configs/shapenet10.py \
       --workdir=runs/shapenet10 --config.data.path=ShapeNetSDF/data
 
 The folder holds a subfolder per category; leave the ten of the paper in it (table, car,
-chair, airplane, sofa, rifle, lamp, watercraft, bench, loudspeaker). For a GPU; it has
-not been run, as the data are not ours to ship. `:tiny` runs the same code on the
-built-in shapes. What is not named here is as in configs/shapenet_airplane.py.
+chair, airplane, sofa, rifle, lamp, watercraft, bench, loudspeaker). All but the numbers
+below is as in configs/shapenet_airplane.py, and like it the recipe has not been run:
+there are no results, as the data cannot be shipped. It is meant for a GPU.
+
+Variant: `configs/shapenet10.py:tiny` runs the same code on the built-in shapes.
 """
 
 from ml_collections import ConfigDict
 
-from configs import shapenet_airplane
+from configs import sections, shapenet_airplane
+
+VARIANTS = ("full", "tiny")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
-    """Returns the recipe; `variant` is "full" or "tiny"."""
-    config = shapenet_airplane.get_config(variant)
-    if variant == "full":
-        config.evaluate.references = 1000
-        config.sample.n = 1100
-        config.diffusion.components = 512
+    """Returns the recipe; `variant` is one of `VARIANTS`."""
+    sections.check_variant(__file__, variant, VARIANTS)
+    if variant == "tiny":
+        return sections.tiny_shapes()
+    config = shapenet_airplane.get_config()
+    config.diffusion.components = 512  # Numbers in the latent.
+    config.sample.n = 1100
+    config.evaluate.references = 1000
     return config

@@ -6,7 +6,7 @@ import optax
 import pytest
 from threadpoolctl import threadpool_limits
 
-from configs import patterns, tuning
+from configs import patterns, sections
 from experiments import benchmark, sweep
 from experiments.domain import representation as forms
 from experiments.fitting import matmul, reference
@@ -106,7 +106,7 @@ def test_the_cheapest_trial_that_reaches_the_target_is_the_best():
 
 def test_every_lever_exists():
     config = patterns.get_config("tiny")
-    tuning.levers(config, rates=(0.1,), target=1.0)
+    config.sweep = sections.levers(config.fit, n=4, rates=(0.1,), target=1.0)
     for trial in sweep.trials(config, "mlora_asym"):
         sweep.with_trial(config, "mlora_asym", trial)
     with pytest.raises(ValueError, match="changes 'step', which is no key"):

@@ -1,0 +1,47 @@
+"""The sections that recipes are assembled from, with defaults that fit any data.
+
+A section is a function of keyword arguments that returns a `ConfigDict`. Arguments
+without a default depend on the data, so every recipe gives its own:
+
+  config.sample = sections.sample(n=2000)
+"""
+
+from configs.sections.adapter import adapter
+from configs.sections.base import base, field, rehearsal
+from configs.sections.benchmark import benchmark
+from configs.sections.data import image_data, mesh_data
+from configs.sections.diffusion import diffusion
+from configs.sections.evaluate import evaluate, evaluate_shapes
+from configs.sections.fit import fit
+from configs.sections.generators import generators
+from configs.sections.mesh import mesh
+from configs.sections.sample import sample
+from configs.sections.structure import analyze, structure
+from configs.sections.sweep import levers, scales, sweep
+from configs.sections.tiny import tiny_pictures, tiny_shapes
+from configs.sections.variants import check_variant
+
+__all__ = [
+    "adapter",
+    "analyze",
+    "base",
+    "benchmark",
+    "check_variant",
+    "diffusion",
+    "evaluate",
+    "evaluate_shapes",
+    "field",
+    "fit",
+    "generators",
+    "image_data",
+    "levers",
+    "mesh",
+    "mesh_data",
+    "rehearsal",
+    "sample",
+    "scales",
+    "structure",
+    "sweep",
+    "tiny_pictures",
+    "tiny_shapes",
+]

@@ -1,0 +1,24 @@
+"""The section `mesh`: how surfaces are taken from fields of shapes."""
+
+from ml_collections import ConfigDict, config_dict
+
+__all__ = ["mesh"]
+
+
+def mesh(*, resolution: int = 64, coarse: int = 16, chunk: int = 4096) -> ConfigDict:
+    """Marching cubes on a grid that is refined near the surface.
+
+    Args:
+      resolution: cells per side where the grid is finest; a multiple of `coarse`.
+      coarse: cells per side that are evaluated everywhere.
+      chunk: points that are evaluated at once.
+    """
+    return config_dict.create(
+        resolution=resolution,
+        coarse=coarse,
+        # Largest change of the field per unit of length that is expected. A distance
+        # that is cut at 0.1 and scaled to 1 changes by 10; fits are a little steeper.
+        slope=15.0,
+        chunk=chunk,
+        suffix=".glb",  # Format of generated meshes.
+    )
