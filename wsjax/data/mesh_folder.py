@@ -86,7 +86,8 @@ def open_meshes(
         found = _from_folder(path)
     kinds = {entry.kind for entry in found if entry.kind is not None}
     classes = sorted(kinds, key=scan.natural)
-    place = {None: -1, **{kind: i for i, kind in enumerate(classes)}}
+    place: dict[str | None, int] = {kind: i for i, kind in enumerate(classes)}
+    place[None] = -1
     labels = np.array([place[entry.kind] for entry in found[:n]], np.int32)
     found = found[:n]
 

@@ -61,7 +61,8 @@ def list_clouds(path: Path) -> tuple[list[str], np.ndarray | None, list[str]]:
     if not kinds:
         return names, None, []
     classes = sorted(kinds, key=scan.natural)
-    place = {None: -1, **{kind: i for i, kind in enumerate(classes)}}
+    place: dict[str | None, int] = {kind: i for i, kind in enumerate(classes)}
+    place[None] = -1
     return names, np.array([place[e.kind] for e in entries], np.int32), classes
 
 

@@ -131,7 +131,7 @@ def walk(
     """
     found: list[tuple[str, str | None]] = []
     others: list[str] = []
-    waiting = [("", (os.path.realpath(path),))]
+    waiting: list[tuple[str, tuple[str, ...]]] = [("", (os.path.realpath(path),))]
     while waiting:
         folder, above = waiting.pop()
         try:
