@@ -43,11 +43,12 @@ def looks_like_picture(path: Path) -> bool:
         return False
 
 
-def decode(encoded: bytes, limits: Range | None = None) -> np.ndarray:
+def decode(encoded: bytes, *, limits: Range | None = None) -> np.ndarray:
     """Decodes one picture file (PNG, JPEG, TIFF, ...; of an animation the first frame).
 
     A picture is turned as its EXIF orientation says, if that can be read, and laid on
-    white where it is transparent. Grey of 16 bits is kept; Pillow rounds colours of 16 bits to 8.
+    white where it is transparent. Grey of 16 bits is kept; Pillow rounds colours of 16
+    bits to 8.
 
     Args:
       encoded: the bytes of one picture file.

@@ -12,7 +12,7 @@ from wsjax.data.source import BadInstance, Source
 __all__ = ["open_folder"]
 
 
-def open_folder(path: Path, limits: Range | None = None) -> Source:
+def open_folder(path: Path, *, limits: Range | None = None) -> Source:
     """Lists the pictures of a folder; each is decoded when it is read.
 
     A file is a picture if it is named like one, with any suffix that Pillow reads, or
@@ -48,7 +48,7 @@ def open_folder(path: Path, limits: Range | None = None) -> Source:
 
     def read(i: int) -> np.ndarray:
         try:
-            return decode((path / good[i].file).read_bytes(), limits)
+            return decode((path / good[i].file).read_bytes(), limits=limits)
         except OSError as error:
             raise BadInstance(f"cannot be opened: {error.strerror}") from error
 

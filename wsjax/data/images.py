@@ -166,7 +166,7 @@ def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
         )
     path = Path(path)
     if os.path.isdir(path):
-        return open_folder(path, limits)
+        return open_folder(path, limits=limits)
     if not os.path.exists(path):
         raise FileNotFoundError(
             f"{path}: expected a folder of pictures or an .npz file, found nothing;"
@@ -177,7 +177,7 @@ def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
             f"{path}: expected a folder of pictures or an .npz file, found a"
             f" {path.suffix or 'nameless'} file; give the folder it lies in, or convert"
         )
-    return open_npz(path, limits)
+    return open_npz(path, limits=limits)
 
 
 def _rows(source: Source, n: int | None, seed: int) -> Sequence[int]:

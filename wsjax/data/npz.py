@@ -47,7 +47,7 @@ _KEYS = {
 
 
 def open_npz(
-    path: Path, limits: Range | None = None, *, most_bytes: int = MOST_BYTES
+    path: Path, *, limits: Range | None = None, most_bytes: int = MOST_BYTES
 ) -> Source:
     """Opens an `.npz` of pictures.
 
@@ -206,6 +206,6 @@ def _encoded(
         )
 
     def read(i: int) -> np.ndarray:
-        return decode(jpeg[start[i] : start[i + 1]].tobytes(), limits)
+        return decode(jpeg[start[i] : start[i + 1]].tobytes(), limits=limits)
 
     return len(start) - 1, read
