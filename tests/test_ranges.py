@@ -112,3 +112,12 @@ def test_a_range_is_of_the_colours_and_not_of_the_opacity(tmp_path):
     signed = np.concatenate([2 * NOISE - 1, -NOISE[..., :1]], axis=-1)
     with pytest.raises(ValueError, match=r"opacities from -1 .* expected \[0, 1\]"):
         load(tmp_path, signed)
+
+
+def test_one_picture_below_zero_makes_no_set_signed(tmp_path):
+    x = NOISE[:5].copy()
+    x[0, 0, 0, 0], x[1, 0, 0, 0], x[2, 0, 0, 0] = -0.6, 1.5, 1.5
+    with pytest.raises(ValueError, match="found -0.6 to 1.5; say which"):
+        load(tmp_path, x)
+    x[2, 0, 0, 0] = 1.0  # Now most of them are in [0, 1].
+    assert list(load(tmp_path, x).skipped) == ["0", "1"]

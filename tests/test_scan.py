@@ -97,6 +97,16 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     }
 
 
+def test_links_between_two_folders_end(tmp_path):
+    fill(tmp_path, "a/1.x", "b/2.x")
+    (tmp_path / "a" / "b").symlink_to("../b")
+    (tmp_path / "b" / "a").symlink_to("../a")
+    found = {entry.file: entry.fault for entry in listed(tmp_path).entries}
+    back = "a link back to a folder that it lies in"
+    good = dict.fromkeys(["a/1.x", "a/b/2.x", "b/2.x", "b/a/1.x"])
+    assert found == {**good, "a/b/a": back, "b/a/b": back}
+
+
 def test_what_is_no_file_and_what_cannot_be_listed_is_recorded(tmp_path, monkeypatch):
     fill(tmp_path, "a/1.x", "b/2.x", "locked/3.x")
     os.mkfifo(tmp_path / "a" / "pipe.x")
