@@ -84,5 +84,6 @@ def test_clouds_in_subfolders_have_classes(tmp_path, load):
     assert "does not decode" in found.skipped["a/short.npy"]
     assert "[M, 6], found [9, 3]" in found.skipped["a/points.npy"]
     write_cloud(folder / "stray.npy", *cloud())
-    with pytest.raises(ValueError, match="found both, e.g. stray.npy and a/points.npy"):
+    both = "found both, e.g. 'stray.npy' and 'a/points.npy'"
+    with pytest.raises(ValueError, match=both):
         load(path=folder)

@@ -1,10 +1,12 @@
 """More training pictures from those there are: mirrored, shifted, recoloured.
 
-Weights are fitted to each, so a generator of weights sees them as instances of their
-own; held-out pictures are never touched.
+Each copy gets weights of its own, so that a generator of weights sees it as another
+instance; held-out pictures have no copies.
 """
 
 import numpy as np
+
+__all__ = ["augmented"]
 
 
 def augmented(
@@ -16,15 +18,17 @@ def augmented(
     shift: int = 0,
     colour: float = 0.0,
 ) -> np.ndarray:
-    """One changed copy of every picture.
+    """Makes one changed copy of every picture.
 
     Args:
       pixels: `[N, H, W, C]`, uint8 or float in [0, 1].
-      copy: number of the copy, from 0; each is changed in another way.
-      seed: of what is random.
-      flip: mirrors left and right, in copies of even number.
-      shift: moves by up to so many pixels along each axis, repeating the border.
-      colour: standard deviation of a gain per channel and picture, about 1.
+      copy: number of the copy, from 0; the changes differ from copy to copy.
+      seed: of the random changes.
+      flip: mirrors the pictures left to right, in copies 0, 2, 4, ...
+      shift: moves each picture by up to this many pixels along each axis and repeats
+        its border.
+      colour: each channel of each picture is multiplied by a normal number of mean 1
+        and this standard deviation; what becomes brighter than white is white.
 
     Returns:
       `[N, H, W, C]` of the same type and range.

@@ -2,11 +2,12 @@
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from wsjax.data.images import Images
 from wsjax.data.resample import resize
 from wsjax.data.source import check_positive
+
+__all__ = ["load"]
 
 
 def load(*, size: int = 28, n: int | None = None) -> Images:
@@ -14,7 +15,8 @@ def load(*, size: int = 28, n: int | None = None) -> Images:
 
     Args:
       size: side of the pictures in pixels; 8 gives the originals.
-      n: takes only the first n, all if there are fewer.
+      n: takes only the first n, all if there are fewer. The set is mixed, so
+        that the classes keep about their shares.
 
     Returns:
       Pixels `[N, size, size, 1]` float32 in [0, 1]; labels 0 to 9.
@@ -24,6 +26,8 @@ def load(*, size: int = 28, n: int | None = None) -> Images:
     """
     check_positive("size", size)
     check_positive("n", n)
+    from sklearn.datasets import load_digits  # It takes a second to load.
+
     digits = load_digits()
     small = (digits.images[:n, ..., None] / 16).astype(np.float32)
     method = Image.Resampling.BICUBIC

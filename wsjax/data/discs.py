@@ -5,8 +5,10 @@ import numpy as np
 from wsjax.data.images import Images
 from wsjax.data.source import check_positive
 
-# Each kind: brightness in [0, 1] from coordinates x, y in [-1, 1] and a radius; the
-# place and the edge width are set by `load`.
+__all__ = ["KINDS", "load"]
+
+# Each kind is the brightness in [0, 1] at x, y in [-1, 1] of a shape at the origin with
+# this radius and width of the edge; `load` moves it.
 
 
 def _disc(x, y, radius, edge):
@@ -72,10 +74,9 @@ def load(
     y, x = np.meshgrid(centres, centres, indexing="ij")
     edge = 2 / size  # One pixel.
     labels = np.arange(n, dtype=np.int32) % classes
-    pixels = [
+    grey = [
         KINDS[label](x - 0.4 * right, y - 0.4 * down, 0.4 + 0.15 * growth, edge)
         for label, (right, down, growth) in zip(labels, draws, strict=True)
     ]
-    pixels = np.stack(pixels)[..., None] * colours[:, None, None]
-    pixels = pixels.astype(np.float32)
-    return Images(pixels, labels, [str(i) for i in range(n)], {})
+    pixels = np.stack(grey)[..., None] * colours[:, None, None]
+    return Images(pixels.astype(np.float32), labels, [str(i) for i in range(n)], {})

@@ -4,79 +4,79 @@ from pathlib import Path
 
 import numpy as np
 
-from wsjax.data.source import BadInstance, Source, decode
+from wsjax.data import scan
+from wsjax.data.decode import decode, looks_like_picture, suffixes
+from wsjax.data.ranges import Range
+from wsjax.data.source import BadInstance, Source
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+__all__ = ["open_folder"]
 
 
-def open_folder(path: Path) -> Source:
+def open_folder(path: Path, *, limits: Range | None = None) -> Source:
     """Lists the pictures of a folder; each is decoded when it is read.
 
-    Pictures directly in the folder have no labels. With none there, each subfolder
-    that holds pictures is a class: its place in sorted order is the label, and all
-    pictures of the first class come first. Other and hidden files are ignored.
+    A file is a picture if it is named like one, with any suffix that Pillow reads, or
+    has no suffix and begins like one. `wsjax.data.scan` says which folders are classes,
+    what becomes of links, and in what order the pictures come. Every other visible file
+    is left out with a line for its type.
 
     Args:
       path: an existing folder.
+      limits: the values of black and white, see `decode`.
 
     Returns:
-      A source sorted by name; names are relative to `path`.
+      A source in natural order; names are relative to `path`. A label is the place of
+      the class in `classes`, which are in natural order too.
 
     Raises:
-      ValueError: if the folder cannot be listed, holds no pictures, or holds
-        pictures both directly and in subfolders.
+      ValueError: if the folder cannot be listed, holds no pictures, or holds some
+        directly and some in subfolders.
     """
-    entries = _entries(path)
-    files = _pictures(entries)
-    classes = [
-        found for e in entries if e.is_dir() if (found := _pictures(_entries(e)))
-    ]
-    if files and classes:
-        raise ValueError(
-            f"{path}: expected pictures in the folder or in subfolders (one per class),"
-            f" found both, e.g. {files[0].name} and"
-            f" {classes[0][0].relative_to(path).as_posix()}; move one kind away"
-        )
-    if not files and not classes:
-        raise ValueError(
-            f"{path}: expected pictures ({' '.join(SUFFIXES)}), found none among"
-            f" {len(entries)} entries; give a folder of pictures, or of one subfolder"
-            " of pictures per class"
-        )
-    labels = None
-    if classes:
-        labels = np.repeat(np.arange(len(classes)), [len(c) for c in classes])
-        labels = labels.astype(np.int32)
-        files = [file for found in classes for file in found]
+    found = scan.scan(
+        path,
+        _is_picture,
+        one="picture",
+        many="pictures",
+        suffixes=(".png", ".jpg", ".tif", "and whatever Pillow reads"),
+    )
+    good = [entry for entry in found.entries if entry.fault is None]
+    left_out = {scan.shown(e.file): e.fault for e in found.entries if e.fault}
+    kinds = [entry.kind for entry in good if entry.kind is not None]
+    classes = sorted(set(kinds), key=scan.natural)
+    places = {kind: i for i, kind in enumerate(classes)}
+    labels = np.array([places[kind] for kind in kinds], np.int32) if kinds else None
 
-    def read(i):
+    def read(i: int) -> np.ndarray:
         try:
-            if files[i].exists() and not files[i].is_file():
-                # A pipe would be waited for.
-                raise BadInstance("no file, expected a picture")
-            return decode(files[i].read_bytes())
+            return decode((path / good[i].file).read_bytes(), limits=limits)
         except OSError as error:
             raise BadInstance(f"cannot be opened: {error.strerror}") from error
 
-    names = [file.relative_to(path).as_posix() for file in files]
-    return Source(str(path), names, labels, read)
+    return Source(
+        str(path),
+        [scan.shown(entry.file) for entry in good],
+        labels,
+        read,
+        [scan.shown(kind) for kind in classes] if classes else None,
+        left_out | _by_type(found.others),
+    )
 
 
-def _entries(path: Path) -> list[Path]:
-    try:
-        found = sorted(path.iterdir(), key=lambda entry: entry.name)
-    except OSError as error:
-        raise ValueError(
-            f"{path}: expected a folder of pictures, found one that cannot be listed"
-            f" ({error.strerror}); check its permissions"
-        ) from error
-    return [entry for entry in found if not entry.name.startswith(".")]
+def _is_picture(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix:
+        return suffix in suffixes()
+    return file.is_file() and looks_like_picture(file)
 
 
-def _pictures(entries: list[Path]) -> list[Path]:
-    """What is named like a picture, if any of it is a file or a broken link.
-
-    A broken link, or a folder among pictures, is reported and not lost.
-    """
-    named = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
-    return named if any(e.is_file() or not e.exists() for e in named) else []
+def _by_type(others: list[str]) -> dict[str, str]:
+    """One line for each type of file that is no picture."""
+    types: dict[str, list[str]] = {}
+    for file in others:
+        types.setdefault(Path(file).suffix.lower(), []).append(scan.shown(file))
+    return {
+        f"*{suffix}" if suffix else "files without suffix": (
+            f"{len(files)} files that are not read as pictures, e.g. {files[0]}"
+        )
+        for suffix, files in types.items()
+    }

@@ -6,16 +6,22 @@ Pixels are uint8 or lie in [0, 1]; values, the target of a field, lie in [-1, 1]
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wsjax.data import split
+from wsjax.data.copies import groups_of_copies
 from wsjax.data.folder import open_folder
 from wsjax.data.npz import open_npz
-from wsjax.data.resample import recolour, resize
+from wsjax.data.ranges import Range, check_range, check_used
+from wsjax.data.resample import as_float, recolour, resize
 from wsjax.data.source import BadInstance, Source, check_positive
+
+__all__ = ["Images", "fingerprint", "load_path", "to_pixels", "to_values"]
 
 
 class Images(NamedTuple):
@@ -23,13 +29,18 @@ class Images(NamedTuple):
 
     `pixels` `[N, H, W, C]`, uint8 where the source is, else float32 in [0, 1];
     `labels` `[N]` int32 or None; `names` has N entries, file names or row numbers;
-    `skipped` gives the reason for each instance left out of all of these, by name.
+    `skipped` gives the reason for each instance left out of all of these, by name, and
+    for other files or arrays of the source. `classes` names the classes, label by
+    label, None if they have no names. `groups` `[N]` has equal numbers for copies of
+    one picture, for `split.heldout`; None if there are none.
     """
 
     pixels: np.ndarray
     labels: np.ndarray | None
     names: list[str]
     skipped: dict[str, str]
+    classes: list[str] | None = None
+    groups: np.ndarray | None = None
 
 
 def to_values(pixels: ArrayLike) -> np.ndarray:
@@ -98,6 +109,8 @@ def load_path(
     size: int | None = None,
     n: int | None = None,
     channels: int | None = None,
+    range: Sequence[float] | None = None,
+    seed: int = 0,
 ) -> Images:
     """Loads the pictures of a folder or an `.npz`; see `open_folder`, `open_npz`.
 
@@ -107,32 +120,45 @@ def load_path(
       path: a folder or an `.npz` file.
       size: side in pixels: the centre square of each picture is resampled to it.
         None keeps the pictures as they are, which must then be of one size.
-      n: takes only the first n instances, all if there are fewer; no other is
-        decoded. Those of them that are skipped are not replaced.
+      n: number of instances to take, all if there are fewer; no other is decoded.
+        Without labels they are the first n, with labels a `split.subset` that keeps the
+        shares of the classes. Those of them that are skipped are not replaced.
       channels: 1 for grey or 3 for RGB. None keeps what the source has; if that is
         some grey and some RGB, all become RGB.
+      range: the values `(low, high)` of black and white, such as `(0, 1)` for masks;
+        None takes those of the type of the pixels, see `wsjax.data.ranges`.
+      seed: of the subset.
 
     Returns:
-      The pictures, in the order of the source.
+      The pictures, in the order of the source; uint8 if all are, else float32.
 
     Raises:
       FileNotFoundError: if there is nothing at `path`.
       ValueError: if `path` is None, an option or the source as a whole is wrong, the
-        pictures differ in size, or not one instance can be used.
+        pictures differ in size, not one instance can be used, or all pictures together
+        are nearly black or of one colour.
     """
     check_positive("size", size)
     check_positive("n", n)
+    limits = check_range(range)
     if channels not in (None, 1, 3):
         raise ValueError(f"channels= needs 1 (grey), 3 (RGB) or None, got {channels!r}")
-    source = _open(path)
-    pictures, skipped = _read(source, size=size, n=n, channels=channels)
-    widest = max(picture.shape[-1] for picture in pictures.values())
-    pixels = np.stack([recolour(p, widest) for p in pictures.values()])
-    labels = None if source.labels is None else source.labels[list(pictures)]
-    return Images(pixels, labels, [source.names[i] for i in pictures], skipped)
+    source = _open(path, limits)
+    rows = _rows(source, n, seed)
+    pictures, skipped = _read(source, rows, size, channels, limits is not None)
+    pixels = _stacked(list(pictures.values()))
+    names = [source.names[i] for i in pictures]
+    return Images(
+        pixels,
+        None if source.labels is None else source.labels[list(pictures)],
+        names,
+        skipped | source.left_out,
+        source.classes,
+        groups_of_copies(pixels, names),
+    )
 
 
-def _open(path: str | os.PathLike | None) -> Source:
+def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
     if path is None or not os.fspath(path):
         raise ValueError(
             "a data path is required, got none; set path= to a folder of pictures or"
@@ -140,7 +166,7 @@ def _open(path: str | os.PathLike | None) -> Source:
         )
     path = Path(path)
     if os.path.isdir(path):
-        return open_folder(path)
+        return open_folder(path, limits=limits)
     if not os.path.exists(path):
         raise FileNotFoundError(
             f"{path}: expected a folder of pictures or an .npz file, found nothing;"
@@ -151,20 +177,35 @@ def _open(path: str | os.PathLike | None) -> Source:
             f"{path}: expected a folder of pictures or an .npz file, found a"
             f" {path.suffix or 'nameless'} file; give the folder it lies in, or convert"
         )
-    return open_npz(path)
+    return open_npz(path, limits=limits)
 
 
-def _read(source: Source, *, size: int | None, n: int | None, channels: int | None):
-    """Reads the first n: `{row: pixels [H, W, C]}` and `{name: reason}`."""
+def _rows(source: Source, n: int | None, seed: int) -> Sequence[int]:
+    if n is None or source.labels is None:
+        return list(np.arange(len(source.names))[:n])
+    return list(split.subset(source.labels, n, seed=seed))
+
+
+def _read(
+    source: Source,
+    rows: Sequence[int],
+    size: int | None,
+    channels: int | None,
+    has_range: bool,
+) -> tuple[dict[int, np.ndarray], dict[str, str]]:
+    """Reads some rows: `{row: pixels [H, W, C]}` and `{name: reason}`."""
     pictures, skipped = {}, {}
-    for i, name in enumerate(source.names[:n]):
+    darkest, brightest = 1.0, 0.0
+    for i in rows:
         try:
             picture = source.read(i)
         except BadInstance as error:
-            skipped[name] = str(error)
+            skipped[source.names[i]] = str(error)
             continue
+        white = 255 if picture.dtype == np.uint8 else 1
+        darkest = min(darkest, float(picture.min()) / white)
+        brightest = max(brightest, float(picture.max()) / white)
         if channels is not None:
-            _check_colours(source, picture)
             picture = recolour(picture, channels)
         pictures[i] = picture if size is None else resize(picture, size)
         _check_same_size(source, pictures, i)
@@ -174,15 +215,8 @@ def _read(source: Source, *, size: int | None, n: int | None, channels: int | No
             f"{source.where}: expected pictures, found {len(skipped)} instances and not"
             f" one that can be used; the first, {name}: {reason}; replace them"
         )
+    check_used(source.where, darkest, brightest, has_range)
     return pictures, skipped
-
-
-def _check_colours(source: Source, picture: np.ndarray) -> None:
-    if picture.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"{source.where}: channels= converts 1 or 3 channels, found"
-            f" {picture.shape[-1]}; leave channels= out, or save without alpha"
-        )
 
 
 def _check_same_size(source: Source, pictures: dict[int, np.ndarray], i: int) -> None:
@@ -194,3 +228,11 @@ def _check_same_size(source: Source, pictures: dict[int, np.ndarray], i: int) ->
             f" with {found[0]}x{found[1]} pixels (height x width) after"
             f" {source.names[first]} with {wanted[0]}x{wanted[1]}; size= resamples them"
         )
+
+
+def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
+    """One array of all, RGB if any is, float if any is."""
+    widest = max(picture.shape[-1] for picture in pictures)
+    if len({picture.dtype for picture in pictures}) > 1:
+        pictures = [as_float(picture) for picture in pictures]
+    return np.stack([recolour(picture, widest) for picture in pictures])

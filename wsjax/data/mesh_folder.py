@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wsjax.data import scan
 from wsjax.data.mesh_list import Listed, from_list, is_named
 from wsjax.data.source import BadInstance, check_positive
 from wsjax.meshes.formats import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
@@ -46,11 +47,9 @@ def open_meshes(
     """Lists the meshes of a folder; each is decoded when it is read.
 
     With a CSV file, its rows are the instances, in its order; other meshes are
-    ignored. Without, meshes directly in the folder have no labels; with none there,
-    each subfolder that holds meshes, however deep, is a class, in sorted order.
-    Other and hidden files are ignored. Links to files inside the folder are followed;
-    those that lead out of it, and links to folders, are bad instances, as are pipes,
-    devices and whatever cannot be opened.
+    ignored. Without, `wsjax.data.scan` says which files are instances, in what order
+    and of which class; other files are ignored. Pipes, devices and whatever cannot be
+    opened are bad instances.
 
     Args:
       path: an existing folder.
@@ -58,7 +57,7 @@ def open_meshes(
         (`file`, `path`, `filename`, or `id`, with or without their suffix) and, if
         there are classes, one of those. None takes `index.csv` in the folder, if any.
       class_column: the column of classes; None takes the first of `class`, `label`,
-        `category`, `group` that there is. Classes are numbered in sorted order.
+        `category`, `group` that there is. Classes are numbered in natural order.
       n: the first n instances only; the classes stay those of all.
       most_faces: see `decode`.
       most_bytes: see `decode`; a longer file is not opened.
@@ -85,8 +84,10 @@ def open_meshes(
         )
     else:
         found = _from_folder(path)
-    classes = sorted({entry.kind for entry in found if entry.kind is not None})
-    place = {kind: i for i, kind in enumerate(classes)} | {None: -1}
+    kinds = {entry.kind for entry in found if entry.kind is not None}
+    classes = sorted(kinds, key=scan.natural)
+    place: dict[str | None, int] = {kind: i for i, kind in enumerate(classes)}
+    place[None] = -1
     labels = np.array([place[entry.kind] for entry in found[:n]], np.int32)
     found = found[:n]
 
@@ -109,8 +110,8 @@ def open_meshes(
 
 def _content(path: Path, file: str, most_bytes: int) -> tuple[bytes, str]:
     try:
-        root, target = os.path.realpath(path), os.path.realpath(path / file)
-        if os.path.commonpath([root, target]) != root:
+        root, target = os.path.abspath(path), os.path.abspath(path / file)
+        if os.path.commonpath([root, target]) != root:  # A list may name any path.
             raise BadInstance("leads out of the folder, which is not followed; copy it")
         found = os.stat(target)
         if not stat.S_ISREG(found.st_mode):
@@ -124,67 +125,11 @@ def _content(path: Path, file: str, most_bytes: int) -> tuple[bytes, str]:
 
 
 def _from_folder(path: Path) -> list[Listed]:
-    entries = _entries(path)
-    flat = [Listed(e.name, None) for e in entries if is_named(e.name)]
-    if not any(_is_file(path / entry.file) for entry in flat):
-        flat = []
-    taken = {entry.file for entry in flat}
-    folders = [e.name for e in entries if os.path.isdir(e.path) and e.name not in taken]
-    nested = [found for name in folders for found in _walk(path, name)]
-    if flat and any(entry.fault is None for entry in nested):
-        deep = next(entry.file for entry in nested if entry.fault is None)
-        raise ValueError(
-            f"{path}: expected meshes in the folder or in subfolders (one per class),"
-            f" found both, e.g. {flat[0].file!r} and {deep!r}; move one kind away"
-        )
-    if not flat and not any(entry.fault is None for entry in nested):
-        raise ValueError(
-            f"{path}: expected meshes ({' '.join(SUFFIXES)}), found none among"
-            f" {len(entries)} entries; give a folder of meshes, or of one subfolder of"
-            " meshes per class"
-        )
-    return flat + nested
-
-
-def _walk(path: Path, kind: str) -> list[Listed]:
-    """The meshes in a class folder, sorted; what cannot be entered with the reason."""
-    found, waiting, good = [], [kind], False
-    while waiting:
-        folder = waiting.pop()
-        if os.path.islink(path / folder):
-            fault = "a link to a folder, which is not followed; copy it"
-            found.append(Listed(folder, None, fault))
-            continue
-        try:
-            entries = _entries(path / folder)
-        except ValueError:
-            found.append(Listed(folder, None, "a folder that cannot be listed"))
-            continue
-        if is_named(folder) and not entries:
-            found.append(Listed(folder, None, "an empty folder, expected a mesh"))
-        for entry in entries:
-            name = f"{folder}/{entry.name}"
-            if os.path.isdir(entry.path):
-                waiting.append(name)
-            elif is_named(name):
-                found.append(Listed(name, kind))
-                good = True
-    found.sort(key=lambda entry: entry.file.split("/"))
-    return [e._replace(kind=kind) if good else e for e in found]
-
-
-def _entries(path: Path) -> list[os.DirEntry]:
-    try:
-        with os.scandir(path) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise ValueError(
-            f"{path}: expected a folder of meshes, found one that cannot be listed"
-            f" ({error.strerror}); check its permissions"
-        ) from error
-    return [entry for entry in found if not entry.name.startswith(".")]
-
-
-def _is_file(path: Path) -> bool:
-    """Whether it counts as a file: a broken link, too, is reported and not lost."""
-    return os.path.isfile(path) or not os.path.exists(path)
+    found = scan.scan(
+        path,
+        lambda file: is_named(file.name),
+        one="mesh",
+        many="meshes",
+        suffixes=SUFFIXES,
+    )
+    return [Listed(*entry) for entry in found.entries]

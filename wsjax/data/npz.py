@@ -1,148 +1,185 @@
-"""Pictures in an `.npz`: an array `x`, or encoded bytes `jpeg` with `offsets`.
+"""Pictures in an `.npz`: arrays of pixels, or the bytes of JPEG files.
 
-Arrays are read without pickle. Labels are the optional array `y`.
+Arrays are read without pickle, and only if what they unpack to is bounded.
 """
 
 import contextlib
+import lzma
+import math
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.lib.npyio import NpzFile
 
-from wsjax.data.source import BadInstance, Source, decode
+from wsjax.data import labels, layout, ranges
+from wsjax.data.decode import decode
+from wsjax.data.ranges import Range
+from wsjax.data.source import Source
 
-UNREADABLE = (
+__all__ = ["MOST_BYTES", "open_npz"]
+
+MOST_BYTES = 2**31
+"""Bytes that a compressed array may unpack to, unless the file itself is larger."""
+
+_UNREADABLE = (
     ValueError,
     OSError,
     EOFError,
     MemoryError,
+    RuntimeError,  # A password, or a compression that Python does not know.
+    lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,
 )
-# Resampled pictures overshoot [0, 1] a little; anything further is another unit.
-LOWEST, HIGHEST = -0.5, 1.5
+# The pictures, and the labels that belong to them; the first key that there is.
+_KEYS = {
+    "x": ("y", "labels"),
+    "images": ("labels", "y"),
+    "x_train": ("y_train",),
+    "train_images": ("train_labels",),
+    "jpeg": ("y", "labels"),
+    "arr_0": ("arr_1",),
+}
 
 
-def open_npz(path: Path) -> Source:
+def open_npz(
+    path: Path, *, limits: Range | None = None, most_bytes: int = MOST_BYTES
+) -> Source:
     """Opens an `.npz` of pictures.
 
     Args:
-      path: a file with `x` `[N, H, W]` or `[N, H, W, C]`, uint8 or float in [0, 1];
-        or with `jpeg` `[bytes]` uint8 and `offsets` `[N + 1]`, picture i being
-        `jpeg[offsets[i]:offsets[i + 1]]`. Labels `y` `[N]` are optional.
+      path: a file with pictures under `x`, `images`, `x_train`, `train_images` or
+        `arr_0`: `[N, H, W]` or `[N, H, W, C]`, or another order of axes if
+        `wsjax.data.layout` knows it without doubt. Of 2 or 4 channels the last is an
+        opacity: the pictures are laid on white. Or with `jpeg` `[bytes]` uint8 and
+        `offsets` `[N + 1]`, picture i being `jpeg[offsets[i]:offsets[i + 1]]`. Labels
+        are optional: `y` or `labels`, for the last three keys `y_train`,
+        `train_labels` and `arr_1`; see `wsjax.data.labels`.
+      limits: the values of black and white; None takes those that `wsjax.data.ranges`
+        finds for the type and values of the array.
+      most_bytes: what an array may unpack to if it is larger than the file.
 
     Returns:
-      A source whose names are the row numbers. Float rows are clipped to [0, 1].
+      A source whose names are the row numbers. Arrays that are not read are left out
+      with a line each.
 
     Raises:
-      ValueError: if the file is no readable `.npz`, or an array is missing or has
-        the wrong rank, type or length, or more than half of the float rows are out
-        of range; fewer of them are bad instances.
+      ValueError: if the file is no readable `.npz`, an array would unpack to more than
+        `most_bytes`, or is missing, or has the wrong rank, type or length, or more than
+        half of the pictures are out of range; fewer of them are bad instances.
     """
-    arrays = _load(path)
-    if "x" in arrays:
-        count, read = _rows(path, arrays["x"])
+    arrays, unread = _load(path, most_bytes)
+    key, *_ = arrays
+    names_of_labels = [name for name in arrays if name in _KEYS[key]]
+    y = arrays[names_of_labels[0]] if names_of_labels else None
+    if key == "jpeg":
+        count, read = _encoded(path, arrays["jpeg"], arrays["offsets"], limits)
     else:
-        count, read = _encoded(path, arrays["jpeg"], arrays["offsets"])
-    labels = _labels(path, arrays["y"], count) if "y" in arrays else None
-    return Source(str(path), [str(i) for i in range(count)], labels, read)
+        length = None if y is None or not y.ndim else len(y)
+        count, read = _rows(f"{path}: {key!r}", arrays[key], length, limits)
+    numbers, classes = None, None
+    if y is not None:
+        where = f"{path}: {names_of_labels[0]!r}"
+        numbers, classes = labels.numbered(where, y, count)
+    names = [str(i) for i in range(count)]
+    return Source(str(path), names, numbers, read, classes, unread)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that matter; of `x` and `jpeg`, `x` is taken."""
+def _load(path: Path, most_bytes: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays that are read, the pictures first, and a line for each other one."""
     with contextlib.ExitStack() as stack:
         try:
             # Opened here: numpy leaves a damaged zip file open.
             file = stack.enter_context(path.open("rb"))
             archive = np.load(file, allow_pickle=False)
-        except UNREADABLE as error:
+        except _UNREADABLE as error:
             raise ValueError(
                 f"{path}: expected an .npz file, found something else or part of one"
                 f" ({error}); write it again with numpy.savez"
             ) from error
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+        if not isinstance(archive, NpzFile):
             raise ValueError(
                 f"{path}: expected an .npz file, found a single array {archive.shape};"
                 " write it with numpy.savez(path, x=array)"
             )
         stack.enter_context(archive)
-        return {key: _member(path, archive, key) for key in _keys(path, archive.files)}
+        wanted = _wanted(path, archive.files)
+        most = max(most_bytes, path.stat().st_size)
+        arrays = {key: _member(path, archive, key, most) for key in wanted}
+        unread = f"another array; the pictures are read from {wanted[0]!r}"
+        return arrays, {k: unread for k in archive.files if k not in wanted}
 
 
-def _keys(path: Path, found: list[str]) -> list[str]:
-    labels = ["y"] if "y" in found else []
-    if "x" in found:
-        return ["x", *labels]
-    if {"jpeg", "offsets"} <= set(found):
-        return ["jpeg", "offsets", *labels]
+def _wanted(path: Path, found: list[str]) -> list[str]:
+    for key, names_of_labels in _KEYS.items():
+        parts = ["jpeg", "offsets"] if key == "jpeg" else [key]
+        if set(parts) <= set(found):
+            return parts + [name for name in names_of_labels if name in found][:1]
     raise ValueError(
         f"{path}: expected an array 'x' or arrays 'jpeg' and 'offsets', found"
         f" {sorted(found)}; save the pictures under one of these names"
     )
 
 
-def _member(path: Path, archive, key: str) -> np.ndarray:
+def _member(path: Path, archive: NpzFile, key: str, most: int) -> np.ndarray:
     try:
-        array = archive[key]
-    except UNREADABLE as error:
+        size = _promised(path, key)
+        array = None if size > most else archive[key]
+    except _UNREADABLE as error:
         raise ValueError(
             f"{path}: expected a readable plain array {key!r}, found one that is"
             f" damaged or pickled ({error}); save it again with a numeric dtype"
         ) from error
+    if array is None:
+        raise ValueError(
+            f"{path}: expected an array {key!r} of at most {most} bytes, found one that"
+            f" would unpack to {size}; save it uncompressed with numpy.savez if it is"
+            " so large, or as a folder of pictures"
+        )
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}: expected an array {key!r}, found other bytes")
     return array
 
 
-def _rows(path: Path, x: np.ndarray):
-    shape = f"{x.dtype} {list(x.shape)}"
-    if x.ndim not in (3, 4) or (x.ndim == 4 and not 1 <= x.shape[-1] <= 4):
-        raise ValueError(
-            f"{path}: expected 'x' as [N, H, W] or [N, H, W, C] with 1 to 4 channels,"
-            f" found {shape}; reshape it, channels last"
+def _promised(path: Path, key: str) -> int:
+    """Bytes that reading an array allocates: what its header and the zip file claim."""
+    with contextlib.ExitStack() as stack:
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
+        info = archive.getinfo(name)
+        file = stack.enter_context(archive.open(info))
+        version = npy.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"version {version} of the npy format")
+        read = (
+            npy.read_array_header_1_0
+            if version == (1, 0)
+            else npy.read_array_header_2_0
         )
-    if x.size == 0:
-        raise ValueError(f"{path}: expected pictures in 'x', found none in {shape}")
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
+        shape, _, dtype = read(file)
+    return max(info.file_size, math.prod(shape) * dtype.itemsize)
+
+
+def _rows(
+    where: str, x: np.ndarray, count: int | None, limits: Range | None
+) -> tuple[int, Callable[[int], np.ndarray]]:
+    if x.dtype.kind not in "biuf":
         raise ValueError(
-            f"{path}: expected 'x' as uint8 or as float in [0, 1], found {shape};"
-            " save 0..255 with astype(numpy.uint8)"
+            f"{where}: expected integers, bools or floats, found {x.dtype}"
+            f" {list(x.shape)}; save 0..255 with astype(numpy.uint8)"
         )
-    if x.dtype == np.uint8:
-        return len(x), lambda i: x[i] if x.ndim == 4 else x[i, ..., None]
-    low, high = _ranges(path, x)
-
-    def read(i):
-        row = x[i] if x.ndim == 4 else x[i, ..., None]
-        bad = int(np.sum(~np.isfinite(row)))
-        if bad:
-            raise BadInstance(f"{bad} of {row.size} pixel values are NaN or infinite")
-        if low[i] < LOWEST or high[i] > HIGHEST:
-            found = f"values from {low[i]:g} to {high[i]:g}"
-            raise BadInstance(f"{found}, expected [0, 1]")
-        return np.clip(row, 0.0, 1.0).astype(np.float32)
-
-    return len(x), read
+    pictures = layout.pictures_first(where, x, count)
+    chosen = limits or ranges.of_array(where, pictures)
+    return len(pictures), lambda i: ranges.to_picture(pictures[i], chosen)
 
 
-def _ranges(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest finite value of each row; most have to be in range.
-
-    A few rows out of range are bad ones, many are a file in another unit.
-    """
-    pixels, finite = tuple(range(1, x.ndim)), np.isfinite(x)
-    low = x.min(axis=pixels, where=finite, initial=np.inf)
-    high = x.max(axis=pixels, where=finite, initial=-np.inf)
-    if 2 * np.sum((low < LOWEST) | (high > HIGHEST)) > len(x):
-        raise ValueError(
-            f"{path}: expected float 'x' in [0, 1], found {low.min():g} to"
-            f" {high.max():g}; rescale it to [0, 1], or save 0..255 as uint8"
-        )
-    return low, high
-
-
-def _encoded(path: Path, jpeg: np.ndarray, offsets: np.ndarray):
+def _encoded(
+    path: Path, jpeg: np.ndarray, offsets: np.ndarray, limits: Range | None
+) -> tuple[int, Callable[[int], np.ndarray]]:
     if jpeg.ndim != 1 or jpeg.dtype != np.uint8:
         raise ValueError(
             f"{path}: expected 'jpeg' as uint8 [bytes], found {jpeg.dtype}"
@@ -167,19 +204,8 @@ def _encoded(path: Path, jpeg: np.ndarray, offsets: np.ndarray):
             f"{path}: expected 'offsets' within the {len(jpeg)} bytes of 'jpeg', found"
             f" {start[0]} to {start[-1]}; 'jpeg' may be cut short, save both again"
         )
-    return len(start) - 1, lambda i: decode(jpeg[start[i] : start[i + 1]].tobytes())
 
+    def read(i: int) -> np.ndarray:
+        return decode(jpeg[start[i] : start[i + 1]].tobytes(), limits=limits)
 
-def _labels(path: Path, y: np.ndarray, count: int) -> np.ndarray:
-    if y.shape != (count,) or y.dtype.kind not in "iub":
-        raise ValueError(
-            f"{path}: expected labels 'y' as integers [{count}], one per picture, found"
-            f" {y.dtype} {list(y.shape)}; correct or leave out 'y'"
-        )
-    labels = y.astype(np.int32)
-    if not np.array_equal(labels, y):
-        raise ValueError(
-            f"{path}: expected labels 'y' within int32, found {y.min()} to {y.max()};"
-            " number the classes from 0"
-        )
-    return labels
+    return len(start) - 1, read

@@ -1,13 +1,15 @@
 """Drawn colour pictures: a gradient, two Gabor patches, a disc and a box each.
 
-They need no download, have edges and texture, and no two are alike: what the speed of
-fitting is measured on.
+The speed of fitting is measured on them: they need no download, have edges and texture,
+and no two are alike.
 """
 
 import numpy as np
 
 from wsjax.data.images import Images
 from wsjax.data.source import check_positive
+
+__all__ = ["load"]
 
 _SOFT = 1.0  # Width of an edge, in pixels.
 

@@ -2,12 +2,12 @@
 
 import io
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from trimesh.exchange.ply import load_ply
 
+from wsjax.data import scan
 from wsjax.data.source import BadInstance
 from wsjax.meshes import formats
 from wsjax.meshes.distance import cloud_areas
@@ -18,57 +18,52 @@ PLY_COLUMNS = ("x", "y", "z", "nx", "ny", "nz")
 
 def has_clouds(path: Path) -> bool:
     """Whether a folder holds point clouds and no meshes; a PLY file can be either."""
-    if _files(path, [suffix for suffix in formats.SUFFIXES if suffix != ".ply"]):
+    either = {*SUFFIXES, *formats.SUFFIXES}
+    found, _ = scan.walk(path, lambda file: file.suffix.lower() in either, one="shape")
+    files = [path / file for file, fault in found if fault is None]
+    suffixes = {file.suffix.lower() for file in files}
+    if suffixes & set(formats.SUFFIXES) - {".ply"}:
         return False
-    ply = sorted(_files(path, [".ply"]))
+    ply = [file for file in files if file.suffix.lower() == ".ply"]
     if not ply:
-        return bool(_files(path, SUFFIXES))
+        return bool(files)
     try:
-        with ply[0].open("rb") as file:
-            header = file.read(65536).partition(b"end_header")[0]
+        with ply[0].open("rb") as opened:
+            header = opened.read(65536).partition(b"end_header")[0]
     except OSError:
         return False
     return header.startswith(b"ply") and not re.search(rb"element face [1-9]", header)
 
 
 def list_clouds(path: Path) -> tuple[list[str], np.ndarray | None, list[str]]:
-    """Lists the point clouds of a folder, flat or with one subfolder per class.
+    """Lists the point clouds of a folder; `wsjax.data.scan` has the rule.
 
     Args:
       path: an existing folder.
 
     Returns:
-      `(names, labels [N] int32, classes)`, sorted by name, relative to `path`; a label
-      is the place of the subfolder in `classes`. Clouds directly in the folder have no
-      labels (None) and no classes.
+      `(names, labels [N] int32, classes)`; a label is a place in `classes`. Without
+      classes the labels are None. What cannot be entered or opened is listed too, and
+      refused when it is read.
 
     Raises:
       ValueError: if there are none, or some directly in the folder and some below.
     """
-    names = [file.relative_to(path) for file in _files(path, SUFFIXES)]
-    names = sorted(names, key=lambda name: name.parts)
-    flat = [name for name in names if len(name.parts) == 1]
-    if not names:
-        raise ValueError(
-            f"{path}: expected point clouds ({' '.join(SUFFIXES)}), found none"
-        )
-    if flat and len(flat) < len(names):
-        deep = next(name for name in names if len(name.parts) > 1)
-        raise ValueError(
-            f"{path}: expected point clouds in the folder or in subfolders (one per"
-            f" class), found both, e.g. {flat[0]} and {deep}; move one kind away"
-        )
-    written = [name.as_posix() for name in names]
-    if flat:
-        return written, None, []
-    classes = sorted({name.parts[0] for name in names})
-    labels = np.array([classes.index(name.parts[0]) for name in names], np.int32)
-    return written, labels, classes
-
-
-def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes)
-    return [file for file in found if file.is_file() and file.name[0] != "."]
+    entries = scan.scan(
+        path,
+        lambda file: file.suffix.lower() in SUFFIXES,
+        one="point cloud",
+        many="point clouds",
+        suffixes=SUFFIXES,
+    ).entries
+    names = [entry.file for entry in entries]
+    kinds = {entry.kind for entry in entries if entry.kind is not None}
+    if not kinds:
+        return names, None, []
+    classes = sorted(kinds, key=scan.natural)
+    place: dict[str | None, int] = {kind: i for i, kind in enumerate(classes)}
+    place[None] = -1
+    return names, np.array([place[e.kind] for e in entries], np.int32), classes
 
 
 def decode(content: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray]:

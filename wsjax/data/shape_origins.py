@@ -107,7 +107,12 @@ def _read_meshes(
 def _read_clouds(paths: list[Path]) -> Iterator[Content | BadInstance]:
     for path in paths:
         try:
+            if path.exists() and not path.is_file():  # A pipe would be waited for.
+                raise BadInstance("no file, expected a point cloud")
             content, suffix = path.read_bytes(), path.suffix.lower()
+        except BadInstance as error:
+            yield error
+            continue
         except OSError as error:
             yield BadInstance(f"cannot be opened: {error.strerror}")
             continue

@@ -1,12 +1,11 @@
-"""What every picture source offers, and how encoded bytes become pixels."""
+"""What every source of pictures offers."""
 
-import io
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+
+__all__ = ["BadInstance", "Source", "check_positive"]
 
 
 class BadInstance(Exception):
@@ -17,60 +16,18 @@ class Source(NamedTuple):
     """Pictures that are read one at a time.
 
     `where` names the source in messages; `names` has N entries; `labels` is `[N]`
-    int32 or None; `read(i) -> pixels [H, W, C]`, uint8 or float32 in [0, 1], raises
-    `BadInstance` if instance i alone is unusable.
+    int32 or None; `read(i) -> pixels [H, W, C]`, C in {1, 3}, uint8 or float32 in
+    [0, 1], raises `BadInstance` if instance i alone is unusable; `classes` names the
+    classes, label by label, None if they have no names; `left_out` gives the reason
+    for what lies in the source and is no instance.
     """
 
     where: str
     names: list[str]
     labels: np.ndarray | None
     read: Callable[[int], np.ndarray]
-
-
-def decode(encoded: bytes) -> np.ndarray:
-    """Decodes one picture (PNG, JPEG, ...; the first frame of an animation).
-
-    Transparent pictures are laid on white; 16-bit grey keeps its upper 8 bits.
-
-    Args:
-      encoded: the bytes of one picture file.
-
-    Returns:
-      `[H, W, 1]` uint8 for a grey picture, `[H, W, 3]` for any other.
-
-    Raises:
-      BadInstance: if the bytes are empty, damaged, cut short, no picture, of a mode
-        without a fixed range, or more pixels than Pillow holds for safe.
-    """
-    if not encoded:
-        raise BadInstance("zero bytes, expected a picture")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(encoded)) as picture:
-                return _to_array(picture)
-    except UnidentifiedImageError as error:
-        reason = f"{len(encoded)} bytes that are no picture Pillow knows"
-        raise BadInstance(reason) from error
-    except BadInstance:
-        raise
-    except Exception as error:  # Damaged bytes raise nearly anything in a decoder.
-        raise BadInstance(
-            f"does not decode: {error or type(error).__name__}"
-        ) from error
-
-
-def _to_array(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)[..., None]
-    if picture.mode in ("I", "F"):
-        raise BadInstance(f"mode {picture.mode} has no fixed range, expected 8 bits")
-    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-    if picture.has_transparency_data:
-        above = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
-    pixels = np.asarray(picture.convert(mode))
-    return pixels.reshape(*pixels.shape[:2], -1)
+    classes: list[str] | None
+    left_out: dict[str, str]
 
 
 def check_positive(name: str, value: int | None) -> None:
