@@ -35,7 +35,7 @@ SURFACE = 2048
 COMMON = 32768
 """Points at which the insides of two shapes are compared."""
 
-VERSION = 1
+VERSION = 2
 """Grows when the same shape and options give other arrays than before."""
 
 HAIR = 1e-9
