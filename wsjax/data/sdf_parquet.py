@@ -30,6 +30,7 @@ from wsjax.data.source import BadInstance
 from wsjax.meshes import sampling
 from wsjax.meshes.distance import SignedDistance
 from wsjax.meshes.mesh import Frame
+from wsjax.meshes.moments import moments
 from wsjax.meshes.sampling import SURFACE, Preset
 
 COLUMNS = ("groundtruth", "uniform")
@@ -170,7 +171,9 @@ def _build(decoded, row: int, preset: Preset, size: int, seed: list[int]) -> Sam
             rows[:, 3] *= -1.0
         quality = {"turned": "distances were positive inside"}
     arrays = _arrays(samples, preset, size, np.random.default_rng(seed))
-    return Sampled(arrays, Frame(np.zeros(3), 1.0), quality)
+    ground = samples["groundtruth"][:, :3]
+    same = moments(ground, np.ones(len(ground)))
+    return Sampled(arrays, Frame(np.zeros(3), 1.0), quality, same)
 
 
 def _cell(name: str, column) -> np.ndarray:
@@ -206,8 +209,7 @@ def _arrays(samples: dict, preset: Preset, size: int, generator) -> dict:
     around = np.concatenate([*close, uniform])
     # The sign on the surface itself is rounding, which says nothing of the inside.
     near = [*close, *([] if preset.kind == "occupancy" else [ground])]
-    near = np.concatenate(near) if near else uniform
-    signal = _draw(near, preset.near, generator)
+    signal = _draw(np.concatenate(near) if near else uniform, preset.near, generator)
     signal = np.concatenate([signal, _draw(uniform, preset.uniform, generator)])
     signal = generator.permutation(signal)
     signed = interpolated(np.concatenate([around, ground]))

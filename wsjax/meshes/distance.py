@@ -176,9 +176,9 @@ def _shortened(corners: np.ndarray) -> np.ndarray:
             for k in range(3)
         )
         middle = (start + end) / 2
-        halves = ([start, middle, rest], [middle, end, rest])
-        halves = [np.concatenate(half, axis=1) for half in halves]
-        corners = np.concatenate([corners[~long], *halves])
+        one = np.concatenate([start, middle, rest], axis=1)
+        other = np.concatenate([middle, end, rest], axis=1)
+        corners = np.concatenate([corners[~long], one, other])
 
 
 def _rows(array: np.ndarray) -> np.ndarray:

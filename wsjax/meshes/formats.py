@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import trimesh
-from trimesh.exchange.stl import load_stl
+from trimesh.exchange.stl import export_stl, load_stl
 
 from wsjax.meshes.gltf import read_gltf, write_glb
 from wsjax.meshes.mesh import BadMesh, Mesh, check_corners, merged, used
@@ -93,7 +93,8 @@ def decode(
         if suffix != ".glb" and not (suffix == ".stl" and _behind_stl(content) == 0):
             content = to_utf8(content)
         _check_looks(content, suffix)
-        return _checked(*_read(content, suffix, most_faces), most_faces)
+        vertices, faces = _read(content, suffix, most_faces)
+        return _checked(vertices, faces, most_faces)
     except BadMesh:
         raise
     except Exception as error:  # Damaged bytes raise nearly anything in a decoder.
@@ -141,7 +142,7 @@ def encode(mesh: Mesh, suffix: str) -> bytes:
             f"an STL stores float32, which would move these vertices by {lost:.2g}"
             " since they lie far from the origin; take .ply, .glb, .obj or .off"
         )
-    return trimesh.Trimesh(rounded, mesh.faces, process=False).export(file_type="stl")
+    return export_stl(trimesh.Trimesh(rounded, mesh.faces, process=False))
 
 
 def _check_looks(content: bytes, suffix: str) -> None:
@@ -172,7 +173,9 @@ def _stl_count(content: bytes) -> int:
     return struct.unpack("<I", content[80:84])[0]
 
 
-def _read(content: bytes, suffix: str, most_faces: int):
+def _read(
+    content: bytes, suffix: str, most_faces: int
+) -> tuple[np.ndarray, np.ndarray]:
     if suffix == ".obj":
         return read_obj(content, most_faces=most_faces)
     if suffix == ".off":
@@ -184,7 +187,7 @@ def _read(content: bytes, suffix: str, most_faces: int):
     return read_gltf(content, binary=suffix == ".glb", most_faces=most_faces)
 
 
-def _read_stl(content: bytes, most_faces: int):
+def _read_stl(content: bytes, most_faces: int) -> Mesh:
     if re.match(_TEXT_STL, content[:4096]) and _behind_stl(content) != 0:
         return merged(Mesh(*read_stl_text(content, most_faces=most_faces)))
     promised = _stl_count(content) if len(content) >= 84 else 0
@@ -201,7 +204,7 @@ def _read_stl(content: bytes, most_faces: int):
     return merged(Mesh(np.asarray(loaded["vertices"], np.float64), loaded["faces"]))
 
 
-def _checked(vertices, faces, most_faces: int) -> Mesh:
+def _checked(vertices: np.ndarray, faces: np.ndarray, most_faces: int) -> Mesh:
     mesh = Mesh(
         np.ascontiguousarray(vertices, np.float64).reshape(-1, 3),
         np.ascontiguousarray(faces, np.int64).reshape(-1, 3),

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import trimesh
-from trimesh.exchange.gltf import load_glb, load_gltf
+from trimesh.exchange.gltf import export_glb, load_glb, load_gltf
 
 from wsjax.meshes.mesh import BadMesh, check_corners
 from wsjax.meshes.text import VERTICES_PER_FACE
@@ -76,7 +76,7 @@ def write_glb(vertices: np.ndarray, faces: np.ndarray, *, about_centre: bool) ->
     scene.add_geometry(
         trimesh.Trimesh(vertices - pose[:3, 3], faces, process=False), transform=pose
     )
-    return scene.export(file_type="glb", include_normals=False)
+    return export_glb(scene, include_normals=False)
 
 
 def _json_chunk(content: bytes) -> bytes:

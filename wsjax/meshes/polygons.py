@@ -39,7 +39,7 @@ def triangulate(
     triangles = np.empty((starts[-1], 3), np.int64)
     for count in np.unique(counts[counts > 2]):
         rows = np.flatnonzero(counts == count)
-        corners = np.array([polygons[row] for row in rows], np.int64)
+        corners = np.array([polygons[int(row)] for row in rows], np.int64)
         check_corners(corners, len(vertices))
         places = starts[rows, None] + np.arange(count - 2)
         triangles[places] = _cut(vertices, corners) if count > 3 else corners[:, None]

@@ -93,8 +93,8 @@ def read_off(content: bytes, *, most_faces: int) -> Arrays:
       BadMesh: if it is a binary OFF, the counts are wrong, the file ends early, a line
         cannot be read, or a face uses a vertex that is not there.
     """
-    lines = (line.partition("#")[0].strip() for line in _lines(content))
-    lines = filter(None, lines)
+    stripped = (line.partition("#")[0].strip() for line in _lines(content))
+    lines = filter(None, stripped)
     vertices, faces = _off_counts(lines)
     if faces > most_faces or vertices > VERTICES_PER_FACE * most_faces:
         raise BadMesh(
