@@ -110,6 +110,12 @@ def _read_meshes(
 def _read_clouds(paths: list[Path]) -> Iterator[Content | BadInstance]:
     for path in paths:
         try:
+            size = path.stat().st_size
+            if size > formats.MOST_BYTES:
+                yield BadInstance(
+                    f"{size} bytes, expected at most {formats.MOST_BYTES}"
+                )
+                continue
             content, suffix = path.read_bytes(), path.suffix.lower()
         except OSError as error:
             yield BadInstance(f"cannot be opened: {error.strerror}")
