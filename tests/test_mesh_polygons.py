@@ -126,6 +126,15 @@ def test_triangles_keep_their_corners_and_their_order():
             triangulate(vertices, [wrong])
 
 
+def test_polygons_of_different_length_may_add_up_to_those_of_equal_length():
+    """A quad, a triangle and a pentagon take the bytes of three quads in a PLY."""
+    vertices, _ = prism(OUTLINES["L"])
+    polygons = [[0, 1, 7, 6], [2, 8, 3], [4, 5, 11, 10, 9]]
+    found = decode(ply(vertices, polygons, text=False), ".ply")
+    expected = decode(obj(vertices, polygons), ".obj")
+    np.testing.assert_array_equal(found.faces, expected.faces)
+
+
 @pytest.mark.parametrize("writer", WRITERS)
 def test_one_side_of_a_double_sided_shape_is_dropped(writer):
     write, suffix = WRITERS[writer]

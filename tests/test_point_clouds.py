@@ -10,6 +10,7 @@ import trimesh
 from tests import boxes
 from wsjax.data import point_cloud_folder, shapes
 from wsjax.data.source import BadInstance
+from wsjax.meshes import ply
 
 
 @pytest.fixture
@@ -125,6 +126,6 @@ def zipped(**members: bytes) -> bytes:
 def test_what_a_file_promises_is_not_allocated(content, suffix, reason, monkeypatch):
     monkeypatch.setattr(point_cloud_folder, "MOST_BYTES", 10_000)
     monkeypatch.setattr(point_cloud_folder.np, "load", None)
-    monkeypatch.setattr(point_cloud_folder, "load_ply", None)
+    monkeypatch.setattr(ply, "PlyData", None)
     with pytest.raises(BadInstance, match=reason):
         point_cloud_folder.decode(content, suffix)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from wsjax.meshes.formats import SUFFIXES
 
+__all__ = ["CLASS_COLUMNS", "FILE_COLUMNS", "Listed", "from_list", "is_named"]
+
 FILE_COLUMNS = ("file", "path", "filename", "id")
 CLASS_COLUMNS = ("class", "label", "category", "group")
 

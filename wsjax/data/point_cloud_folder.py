@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from trimesh.exchange.ply import load_ply
 
 from wsjax.data.source import BadInstance
 from wsjax.meshes import formats
 from wsjax.meshes.distance import cloud_areas
 from wsjax.meshes.formats import MOST_BYTES
-from wsjax.meshes.ply import check_promises
+from wsjax.meshes.ply import read_columns
 
 __all__ = [
     "PLY_COLUMNS",
@@ -143,16 +142,10 @@ def _columns(content: bytes, suffix: str) -> np.ndarray:
         return _array(content)
     if suffix == ".xyz":
         return np.loadtxt(io.BytesIO(content), ndmin=2)
-    check_promises(content)
-    loaded = load_ply(io.BytesIO(content), skip_materials=True)
-    columns = loaded["metadata"]["_ply_raw"]["vertex"]["data"]
-    try:
-        return np.stack([np.ravel(columns[name]) for name in PLY_COLUMNS], axis=1)
-    except (KeyError, ValueError) as error:
-        raise BadInstance("expected vertices with nx, ny, nz, found none") from error
+    return read_columns(content, PLY_COLUMNS)
 
 
-def _members(content: bytes, names: Sequence[str]) -> list[np.ndarray]:
+def _members(content: bytes, names: tuple[str, ...]) -> list[np.ndarray]:
     """Arrays of an npz file, which may be compressed."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}

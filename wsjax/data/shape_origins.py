@@ -112,11 +112,13 @@ def _read_clouds(paths: list[Path]) -> Iterator[Content | BadInstance]:
         try:
             size = path.stat().st_size
             if size > formats.MOST_BYTES:
-                yield BadInstance(
+                raise BadInstance(
                     f"{size} bytes, expected at most {formats.MOST_BYTES}"
                 )
-                continue
             content, suffix = path.read_bytes(), path.suffix.lower()
+        except BadInstance as error:
+            yield error
+            continue
         except OSError as error:
             yield BadInstance(f"cannot be opened: {error.strerror}")
             continue

@@ -4,6 +4,8 @@ import numpy as np
 
 from wsjax.meshes.mesh import Mesh, merged, normalise
 
+__all__ = ["FLAT", "crosses"]
+
 FLAT = 1e-12  # Six-fold volumes below, in a mesh of half side 1, count as touching.
 
 

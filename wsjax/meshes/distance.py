@@ -8,6 +8,16 @@ from scipy.spatial import cKDTree
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = [
+    "NEIGHBOURS",
+    "SignedDistance",
+    "cloud_areas",
+    "cloud_distance",
+    "inside",
+    "signed_distance",
+    "surface_points",
+]
+
 SignedDistance = Callable[[np.ndarray, float], np.ndarray]
 """`signed(points [P, 3], bound) -> [P]` in [-bound, bound], negative inside."""
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["FRAME", "gif", "picture", "turntable"]
+
 # Half the side of the frame: [-0.9, 0.9]^3 fits in at any azimuth if it is seen from up
 # to 20 degrees above.
 FRAME = 1.3

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from plyfile import PlyData, PlyParseError
@@ -10,7 +11,7 @@ from trimesh.exchange.ply import load_ply
 from wsjax.meshes.mesh import BadMesh
 from wsjax.meshes.polygons import triangulate
 
-__all__ = ["check_promises", "read_ply", "write_ply"]
+__all__ = ["read_columns", "read_ply", "write_ply"]
 
 CORNERS = ("vertex_indices", "vertex_index")  # Both names are in use.
 
@@ -30,7 +31,7 @@ def read_ply(content: bytes, *, most_faces: int) -> tuple[np.ndarray, np.ndarray
         or a face uses a vertex that is not there.
       Exception: whatever the decoder meets in damaged content.
     """
-    promised = check_promises(content)
+    promised = _check_promises(content)
     if promised.get("face", 0) > most_faces:
         raise BadMesh(
             f"promises {promised['face']} faces, expected at most {most_faces}"
@@ -40,12 +41,30 @@ def read_ply(content: bytes, *, most_faces: int) -> tuple[np.ndarray, np.ndarray
     return vertices, triangulate(vertices, polygons)
 
 
-def check_promises(content: bytes) -> dict[str, int]:
-    """The number of each element, such as "vertex" and "face", from a PLY's header.
+def read_columns(content: bytes, names: Sequence[str]) -> np.ndarray:
+    """Reads some properties of the vertices of a PLY file.
+
+    Args:
+      content: the file.
+      names: of K properties, such as "x" and "nx".
+
+    Returns:
+      `[V, K]` float64.
 
     Raises:
-      BadMesh: if there is no header, or the file is too short for the elements.
+      BadMesh: if the header promises more than the file can hold, the file ends early,
+        or the vertices lack one of the properties.
     """
+    _check_promises(content)
+    vertices = _loaded(content)["vertex"].data
+    missing = [name for name in names if name not in (vertices.dtype.names or ())]
+    if missing:
+        raise BadMesh(f"expected vertices with {', '.join(missing)}, found none")
+    return np.stack([vertices[name].astype(np.float64) for name in names], axis=-1)
+
+
+def _check_promises(content: bytes) -> dict[str, int]:
+    """The number of each element, such as "vertex" and "face", from a PLY's header."""
     header = _header(content)
     promised = re.findall(rb"\n\s*element\s+(\w+)\s+(\d+)\s", header)
     counts = {name.decode(): int(count) for name, count in promised}
@@ -93,24 +112,20 @@ def _uniform(content: bytes):
         if "unexpected length" in str(error):
             return None
         raise
-    polygons = loaded.get("faces")
-    return loaded.get(
-        "vertices", np.zeros((0, 3))
-    ), [] if polygons is None else polygons
+    faces = loaded["metadata"]["_ply_raw"].get("face", {}).get("data")
+    if faces is None or not len(faces) or "faces" not in loaded:
+        return None
+    for name in faces.dtype.names:
+        if faces.dtype[name].names:  # A list: trimesh takes the first one's length.
+            counts, numbers = (faces[name][part] for part in faces.dtype[name].names)
+            if (counts != numbers.shape[1]).any():
+                return None
+    return loaded["vertices"], loaded["faces"]
 
 
 def _any(content: bytes):
     """Vertices and polygons of any PLY."""
-    header = _header(content)
-    # plyfile reads ASCII alone, which names and comments need not be.
-    plain = re.sub(rb"\n(comment|obj_info)\b[^\n]*", b"", header)
-    file = io.BytesIO(plain + content[len(header) :])
-    try:
-        loaded = PlyData.read(file)
-    except PlyParseError as error:
-        raise BadMesh(f"cut short or damaged: {error}") from error
-    if not loaded.text and file.read(1):
-        raise BadMesh("its length is not what the header promises: damaged")
+    loaded = _loaded(content)
     places = np.stack([loaded["vertex"][axis] for axis in "xyz"], axis=-1)
     if "face" not in loaded or not loaded["face"].count:
         return places, []
@@ -124,3 +139,17 @@ def _any(content: bytes):
     if min(map(len, polygons)) == 0:
         raise BadMesh("a face without corners, as in a file that was cut: damaged")
     return places, polygons
+
+
+def _loaded(content: bytes) -> PlyData:
+    header = _header(content)
+    # plyfile reads ASCII alone, which names and comments need not be.
+    plain = re.sub(rb"\n(comment|obj_info)\b[^\n]*", b"", header)
+    file = io.BytesIO(plain + content[len(header) :])
+    try:
+        loaded = PlyData.read(file)
+    except PlyParseError as error:
+        raise BadMesh(f"cut short or damaged: {error}") from error
+    if not loaded.text and file.read(1):
+        raise BadMesh("its length is not what the header promises: damaged")
+    return loaded

@@ -34,12 +34,16 @@ def triangulate(
     Raises:
       BadMesh: if a corner is no row of `vertices`.
     """
+    table = (
+        polygons if isinstance(polygons, np.ndarray) and polygons.ndim == 2 else None
+    )
     counts = np.array([len(polygon) for polygon in polygons], np.int64)
     starts = np.concatenate([[0], np.cumsum(np.maximum(counts - 2, 0))])
     triangles = np.empty((starts[-1], 3), np.int64)
     for count in np.unique(counts[counts > 2]):
         rows = np.flatnonzero(counts == count)
-        corners = np.array([polygons[int(row)] for row in rows], np.int64)
+        same = [polygons[int(row)] for row in rows] if table is None else table
+        corners = np.array(same, np.int64)
         check_corners(corners, len(vertices))
         places = starts[rows, None] + np.arange(count - 2)
         triangles[places] = _cut(vertices, corners) if count > 3 else corners[:, None]

@@ -9,6 +9,8 @@ from wsjax.meshes.crossing import crosses
 from wsjax.meshes.doubled import other_sides
 from wsjax.meshes.mesh import Mesh, merged, normalise, used
 
+__all__ = ["FLAGS", "SLIVER", "Quality", "inspect", "repaired"]
+
 FLAGS = (
     "open",  # Edges with one face.
     "non-manifold",  # Edges with more than two faces.

@@ -29,6 +29,23 @@ from wsjax.meshes.distance import (
 )
 from wsjax.meshes.mesh import Mesh
 
+__all__ = [
+    "COMMON",
+    "HAIR",
+    "PRESETS",
+    "SURFACE",
+    "VERSION",
+    "Preset",
+    "check",
+    "common_points",
+    "from_point_cloud",
+    "grid_points",
+    "sample",
+    "scatter",
+    "shared",
+    "to_values",
+]
+
 SURFACE = 2048
 """Points in each half of `surface`, as most of the literature takes."""
 

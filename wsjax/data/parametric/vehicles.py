@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, hull, loft, pair, pick, ring, rod
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["airplane", "car"]
+
 
 def airplane(generator: np.random.Generator) -> Mesh:
     """A fuselage with wings, tail and engines."""
