@@ -42,10 +42,10 @@ MEMBERS = ("points", "values", "grid", "surface", "inside", "vertices", "faces")
 """The arrays of one shape, see `wsjax.meshes.sampling`."""
 
 FEW = 64
-"""So many shapes are sampled before other processes would have started."""
+"""Below this many shapes, worker processes do not pay off."""
 
 IDLE = 20.0
-"""Seconds after which a process without work ends, also if it has lost its parent."""
+"""Seconds after which a worker process without work ends, even one without parent."""
 
 
 class Sampled(NamedTuple):
@@ -108,7 +108,7 @@ def default_folder() -> Path:
 def store(
     origin: Origin, folder: Path, *, preset: Preset, size: int, seed: int
 ) -> list[Stored | BadInstance]:
-    """Samples every instance of an origin that is not in the cache yet.
+    """Samples the instances of an origin that the cache does not have yet.
 
     Args:
       origin: of N instances.
@@ -118,7 +118,7 @@ def store(
       seed: of the sampling.
 
     Returns:
-      A file for each of the N instances, or why it cannot be used.
+      For each of the N instances a file, or the reason why it cannot be used.
 
     Raises:
       OSError: if the cache cannot be written.

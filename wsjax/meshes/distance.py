@@ -22,7 +22,7 @@ SignedDistance = Callable[[np.ndarray, float], np.ndarray]
 """`signed(points [P, 3], bound) -> [P]` in [-bound, bound], negative inside."""
 
 NEIGHBOURS = 8
-"""Nearest points of a cloud that say what lies around a place."""
+"""Nearest points of a cloud from which the surface around a place is estimated."""
 
 
 def signed_distance(
@@ -30,8 +30,8 @@ def signed_distance(
 ) -> np.ndarray:
     """Distance of points to the surface of a mesh, negative inside.
 
-    The magnitude is exact; the sign is that of `inside`, so holes, self-intersections
-    and doubled walls do little harm.
+    The magnitude is exact. The sign is that of `inside`, to which holes and
+    self-intersections do little harm.
 
     Args:
       mesh: faces counter-clockwise as seen from outside; need not be closed.
