@@ -56,7 +56,7 @@ BAD = {
     "cut.glb": (FILES[".glb"][:-9], "promises"),
     "cut head.glb": (FILES[".glb"][:14], "cut short: 14 bytes"),
     "cut.stl": (FILES[".stl"][:-1], "cut short"),
-    "cut text.stl": (b"solid x\nfacet normal 0 0 0\nouter loop\n", "endsolid"),
+    "cut text.stl": (b"solid x\nfacet normal 0 0 0\nouter loop\n", "within a facet"),
     "cut.off": (FILES[".off"][: len(FILES[".off"]) // 2], "cut short"),
     "cut.obj": (FILES[".obj"][: FILES[".obj"].index(b"\nf ")], "no faces"),
     "is a ply.obj": (FILES[".ply"], "named .obj but looks like a PLY; rename"),

@@ -14,6 +14,7 @@ ALLOWED = {
     "coords": set(),
     "costs": set(),
     "files": set(),
+    "machine": set(),
     "checkpoint": {"tree"},
     "store": {"costs", "files", "tree"},
     "exchange": {"costs", "files", "store", "tree"},
@@ -23,7 +24,7 @@ ALLOWED = {
     "adapters": {"types"},  # An adapter never sees a field.
     "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
-    "data": {"types", "meshes", "files"},
+    "data": {"types", "meshes", "files", "machine"},
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
@@ -35,7 +36,7 @@ ONLY_IN = {
     "h5py": ["wsjax/exchange/hdf5.py"],
     "igl": ["wsjax/meshes/*.py"],
     "onnxruntime": ["wsjax/metrics/onnx_features.py"],
-    "manifold3d": ["wsjax/data/parametric/solids.py"],
+    "manifold3d": ["wsjax/data/parametric/solids.py", "wsjax/meshes/polygons.py"],
     "pyarrow": ["wsjax/data/sdf_parquet.py"],
     "orbax": ["wsjax/checkpoint.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],

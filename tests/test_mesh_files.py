@@ -6,7 +6,7 @@ import trimesh
 from trimesh.exchange.ply import export_ply
 from trimesh.exchange.stl import export_stl_ascii
 
-from wsjax import files
+from wsjax.meshes import formats, ply
 from wsjax.meshes.formats import BadMesh, decode, encode
 from wsjax.meshes.mesh import Mesh, merged, normalise, restore, used
 
@@ -105,12 +105,10 @@ def test_binary_ply_of_quads_and_a_pentagon():
         body = places.astype(f"{order}f8").tobytes() + rows.tobytes()
         assert volume(decode(header % name + body, ".ply")) == pytest.approx(1)
     rows = np.zeros(1, [("n", "u1"), ("c", "<i4", 5)])
-    rows["n"], rows["c"] = 5, np.arange(5)
-    bent = header.replace(b"face 6", b"face 1") % b"little"
-    bent += places.astype("<f8").tobytes() + rows.tobytes()
-    np.testing.assert_array_equal(
-        decode(bent, ".ply").faces, [[0, 1, 2], [0, 2, 3], [0, 3, 4]]
-    )
+    rows["n"], rows["c"] = 5, [0, 1, 3, 7, 5]
+    single = header.replace(b"face 6", b"face 1") % b"little"
+    single += places.astype("<f8").tobytes() + rows.tobytes()
+    assert len(ply.read_ply(single, most_faces=9)[1]) == 3
     text = export_ply(pyramid, encoding="ascii")
     np.testing.assert_array_equal(decode(text, ".ply").faces, pyramid.faces)
 
@@ -173,11 +171,48 @@ def test_too_many_faces_or_bytes(monkeypatch):
         with pytest.raises(BadMesh, match="bytes, expected at most"):
             decode(content, suffix, most_bytes=len(content) - 1)
     # Where the header says so, nothing is decoded at all.
-    for reader in ("load_ply", "load_stl"):
-        monkeypatch.setattr(files, reader, None)
+    monkeypatch.setattr(ply, "load_ply", None)
+    monkeypatch.setattr(ply, "PlyData", None)
+    monkeypatch.setattr(formats, "load_stl", None)
     for suffix in (".ply", ".stl"):
         with pytest.raises(BadMesh, match="promises 320 faces"):
             decode(encode(sphere, suffix), suffix, most_faces=319)
+
+
+UTM = (448262.123456, 5411932.654321, 112.7)  # Metres east, north and up.
+
+
+@pytest.mark.parametrize("suffix", (".glb", ".ply", ".obj", ".off"))
+def test_a_house_in_geographic_coordinates_comes_back(suffix):
+    house = mesh_of(trimesh.creation.icosphere(3, 7.0))
+    placed = Mesh(house.vertices + UTM, house.faces)
+    normalised, frame = normalise(placed)
+    again = restore(decode(encode(normalised, suffix), suffix), frame)
+    np.testing.assert_allclose(again.vertices, placed.vertices, rtol=0, atol=1e-6)
+    back = decode(encode(placed, suffix), suffix)
+    np.testing.assert_array_equal(back.faces, placed.faces)
+    atol = {".glb": 1e-6}.get(suffix, 0)  # float32 about the centre.
+    np.testing.assert_allclose(back.vertices, placed.vertices, rtol=0, atol=atol)
+
+
+def test_an_stl_that_would_round_too_far_is_refused():
+    house = mesh_of(trimesh.creation.icosphere(1, 7.0))
+    with pytest.raises(ValueError, match=r"move these vertices by 0.\d+.*take .ply"):
+        encode(Mesh(house.vertices + UTM, house.faces), ".stl")
+    # Vertices that float32 holds exactly lose nothing, however far they lie.
+    box = mesh_of(trimesh.creation.box())
+    whole = Mesh(box.vertices * 2 + [448262, 5411932, 112], box.faces)
+    np.testing.assert_array_equal(
+        soup(decode(encode(whole, ".stl"), ".stl")), soup(whole)
+    )
+
+
+@pytest.mark.parametrize("suffix", (".obj", ".off"))
+def test_text_holds_every_digit(odd, suffix):
+    exact = Mesh(odd.vertices / 3, odd.faces)
+    np.testing.assert_array_equal(
+        decode(encode(exact, suffix), suffix).vertices, exact.vertices
+    )
 
 
 def test_normalise_and_restore():

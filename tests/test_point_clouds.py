@@ -1,5 +1,8 @@
 """Point clouds with normals, from files to shapes."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import trimesh
@@ -7,6 +10,7 @@ import trimesh
 from tests import boxes
 from wsjax.data import point_cloud_folder, shapes
 from wsjax.data.source import BadInstance
+from wsjax.meshes import ply
 
 
 @pytest.fixture
@@ -87,3 +91,42 @@ def test_clouds_in_subfolders_have_classes(tmp_path, load):
     both = "found both, e.g. 'stray.npy' and 'a/points.npy'"
     with pytest.raises(ValueError, match=both):
         load(path=folder)
+
+
+def lying_npy() -> bytes:
+    """Ten rows under a header of a thousand million."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 6)}
+    )
+    return file.getvalue() + bytes(480)
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "reason"),
+    [
+        (lying_npy(), ".npy", r"promises float64 numbers \[1000000000, 6\] in"),
+        (zipped(points=lying_npy(), normals=lying_npy()), ".npz", "promises float64"),
+        (zipped(points=bytes(9999), normals=bytes(2)), ".npz", "when unpacked"),
+        (bytes(10_001), ".xyz", "expected at most 10000"),
+        (
+            b"ply\nformat ascii 1.0\nelement vertex 999999999\nend_header\n",
+            ".ply",
+            "promises 999999999 vertices",
+        ),
+    ],
+)
+def test_what_a_file_promises_is_not_allocated(content, suffix, reason, monkeypatch):
+    monkeypatch.setattr(point_cloud_folder, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(point_cloud_folder.np, "load", None)
+    monkeypatch.setattr(ply, "PlyData", None)
+    with pytest.raises(BadInstance, match=reason):
+        point_cloud_folder.decode(content, suffix)

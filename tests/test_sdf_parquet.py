@@ -212,3 +212,17 @@ def test_without_pyarrow_the_way_to_it_is_named(tmp_path, load, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ValueError, match="not installed; run `pip install pyarrow`"):
         load(tmp_path / "a.parquet")
+
+
+def test_a_file_that_promises_more_than_it_can_hold_is_not_read(tmp_path, load):
+    """A million rows of one name and empty cells take a few thousand bytes."""
+    write(tmp_path / "a.parquet", [sphere()])
+    count = 1_000_000
+    empty = pa.array([None] * count, pa.list_(pa.float32()))
+    table = {"model_id": pa.array(["m"] * count), "groundtruth": empty}
+    parquet.write_table(pa.table({**table, "uniform": empty}), tmp_path / "b.parquet")
+    size = (tmp_path / "b.parquet").stat().st_size
+    found = load(tmp_path)
+    assert found.names == ["m0"]
+    assert f"promises {count} rows" in found.skipped["b.parquet"]
+    assert f"in {size} bytes" in found.skipped["b.parquet"]

@@ -14,6 +14,8 @@ from wsjax.data.source import BadInstance, check_positive
 from wsjax.meshes.formats import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["LIST", "MeshSource", "open_meshes"]
+
 LIST = "index.csv"
 
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from wsjax.meshes.formats import SUFFIXES
 
+__all__ = ["CLASS_COLUMNS", "FILE_COLUMNS", "Listed", "from_list", "is_named"]
+
 FILE_COLUMNS = ("file", "path", "filename", "id")
 CLASS_COLUMNS = ("class", "label", "category", "group")
 
 
 class Listed(NamedTuple):
-    """One instance: its place under the folder, its class, and what is wrong."""
+    """One instance: a file below the folder, its class, why it cannot be used."""
 
     file: str
     kind: str | None
@@ -20,7 +22,7 @@ class Listed(NamedTuple):
 
 
 def is_named(name: str) -> bool:
-    """Whether a file is named like a mesh."""
+    """Whether a file name has the suffix of a mesh format."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 

@@ -1,16 +1,28 @@
 """Oriented point clouds from files: points of a surface with normals."""
 
 import io
+import math
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
-from trimesh.exchange.ply import load_ply
 
 from wsjax.data import scan
 from wsjax.data.source import BadInstance
 from wsjax.meshes import formats
 from wsjax.meshes.distance import cloud_areas
+from wsjax.meshes.formats import MOST_BYTES
+from wsjax.meshes.ply import read_columns
+
+__all__ = [
+    "PLY_COLUMNS",
+    "SUFFIXES",
+    "decode",
+    "has_clouds",
+    "is_inside_out",
+    "list_clouds",
+]
 
 SUFFIXES = (".npz", ".npy", ".xyz", ".ply")
 PLY_COLUMNS = ("x", "y", "z", "nx", "ny", "nz")
@@ -78,13 +90,15 @@ def decode(content: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray]:
       `(points [M, 3], normals [M, 3])` float64, normals of length 1.
 
     Raises:
-      BadInstance: if the bytes are damaged, normals are missing, or a number is not
-        finite.
+      BadInstance: if the bytes are damaged or more than `MOST_BYTES`, normals are
+        missing, or a number is not finite.
     """
+    if len(content) > MOST_BYTES:
+        raise BadInstance(f"{len(content)} bytes, expected at most {MOST_BYTES}")
     try:
         cloud = np.asarray(_columns(content, suffix), np.float64)
-    except BadInstance:
-        raise
+    except (BadInstance, formats.BadMesh) as error:
+        raise BadInstance(str(error)) from error
     except Exception as error:  # Damaged bytes raise nearly anything in a decoder.
         raise BadInstance(
             f"does not decode: {error or type(error).__name__}"
@@ -103,7 +117,7 @@ def decode(content: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_inside_out(points: np.ndarray, normals: np.ndarray) -> bool:
-    """Tells whether normals point inwards as a whole: the volume would be negative.
+    """Tells whether the normals, taken together, point inwards: a negative volume.
 
     Args:
       points: `[M, 3]`.
@@ -117,21 +131,42 @@ def is_inside_out(points: np.ndarray, normals: np.ndarray) -> bool:
 
 
 def _columns(content: bytes, suffix: str) -> np.ndarray:
-    file = io.BytesIO(content)
     if suffix == ".npz":
-        with np.load(file) as arrays:
-            if not {"points", "normals"} <= set(arrays.files):
-                raise BadInstance(
-                    f"expected 'points' and 'normals', found {sorted(arrays.files)}"
-                )
-            return np.concatenate([arrays["points"], arrays["normals"]], axis=1)
+        return np.concatenate(_members(content, ("points", "normals")), axis=1)
     if suffix == ".npy":
-        return np.load(file)
+        return _array(content)
     if suffix == ".xyz":
-        return np.loadtxt(file, ndmin=2)
-    loaded = load_ply(file, skip_materials=True)
-    columns = loaded["metadata"]["_ply_raw"]["vertex"]["data"]
-    try:
-        return np.stack([np.ravel(columns[name]) for name in PLY_COLUMNS], axis=1)
-    except (KeyError, ValueError) as error:
-        raise BadInstance("expected vertices with nx, ny, nz, found none") from error
+        return np.loadtxt(io.BytesIO(content), ndmin=2)
+    return read_columns(content, PLY_COLUMNS)
+
+
+def _members(content: bytes, names: tuple[str, ...]) -> list[np.ndarray]:
+    """Arrays of an npz file, which may be compressed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if not {f"{name}.npy" for name in names} <= set(sizes):
+            there = sorted(name.removesuffix(".npy") for name in sizes)
+            raise BadInstance(f"expected {' and '.join(names)}, found {there}")
+        unpacked = sum(sizes[f"{name}.npy"] for name in names)
+        if unpacked > MOST_BYTES:
+            raise BadInstance(
+                f"{unpacked} bytes when unpacked, expected at most {MOST_BYTES}"
+            )
+        return [_array(archive.read(f"{name}.npy")) for name in names]
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array of an npy file; numpy would first allocate whatever it promises."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, _, dtype = read_header(file)
+    if math.prod(shape) * dtype.itemsize > len(content):
+        raise BadInstance(
+            f"promises {dtype} numbers {list(shape)} in {len(content)} bytes; it is cut"
+            " short or damaged"
+        )
+    return np.load(io.BytesIO(content), allow_pickle=False)

@@ -2,16 +2,11 @@
 
 A row is a shape: `model_id`, and `groundtruth` (points of the surface), `uniform`
 (points anywhere) and any others with "near" in their name, each P rows of x, y, z and
-signed distance, float32, nested, flat or as raw bytes. There is no mesh, so that all
-that is not a sample of the file is an approximation:
+signed distance, float32, nested, flat or as raw bytes; see `wsjax.data.sdf_samples` for
+what becomes of them.
 
-  * distances elsewhere (`grid`, `inside`) are means over the 8 nearest samples of all
-    columns, weighted by their inverse distance;
-  * normals of `surface` are the least principal axis of 16 neighbours, turned to where
-    that distance grows.
-
-Coordinates lie in [-1, 1]. A file is known by its name, size and time of change, not
-by its content, which is far too large to be read each time.
+Coordinates lie in [-1, 1]. The cache identifies a file by its name, size and time of
+change, not by its content, which is far too large to be read each time.
 """
 
 import functools
@@ -20,27 +15,33 @@ import importlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from wsjax.data.sdf_samples import AROUND, COLUMNS, to_arrays
 from wsjax.data.shape_cache import Content, Origin, Sampled
 from wsjax.data.source import BadInstance
-from wsjax.meshes import sampling
-from wsjax.meshes.distance import SignedDistance
 from wsjax.meshes.mesh import Frame
-from wsjax.meshes.sampling import SURFACE, Preset
+from wsjax.meshes.moments import moments
+from wsjax.meshes.sampling import Preset
 
-COLUMNS = ("groundtruth", "uniform")
-NEIGHBOURS = 8
-AROUND = 16  # Neighbours that make a tangent plane.
-STEP = 0.02  # To either side of the surface, to see which one is outside.
+__all__ = [
+    "FARTHEST",
+    "MOST_PACKED",
+    "Row",
+    "open_parquet",
+]
+
 FARTHEST = 1.01  # A coordinate beyond it is of another box.
+MOST_PACKED = 100  # Times that a file of floats may grow when it is unpacked.
 
 
 class Row(NamedTuple):
-    """Where a shape lies: a row of a row group of a file, None if that is damaged."""
+    """Where a shape lies: a row of a row group of a file.
+
+    `group` is None if the file is damaged.
+    """
 
     file: Path
     group: int | None
@@ -83,19 +84,6 @@ def open_parquet(path: Path, *, n: int | None = None) -> Origin:
     )
 
 
-def interpolated(known: np.ndarray) -> SignedDistance:
-    """Signed distance between samples `[P, 4]` of it: x, y, z, distance."""
-    tree, distances = cKDTree(known[:, :3]), known[:, 3]
-
-    def signed(points, bound):
-        lengths, near = tree.query(points, k=NEIGHBOURS)
-        weights = 1.0 / np.maximum(lengths, 1e-9)
-        means = (weights * distances[near]).sum(axis=1) / weights.sum(axis=1)
-        return means.clip(-bound, bound)
-
-    return signed
-
-
 def _check_installed() -> None:
     try:
         importlib.import_module("pyarrow.parquet")
@@ -106,7 +94,7 @@ def _check_installed() -> None:
         ) from error
 
 
-def _opened(file: Path):
+def _opened(file: Path) -> Any:
     from pyarrow.parquet import ParquetFile
 
     return ParquetFile(file)
@@ -117,6 +105,7 @@ def _list(file: Path) -> list[Row]:
     try:
         with _opened(file) as parquet:
             _check_columns(parquet)
+            _check_size(parquet, file)
             names = [
                 parquet.read_row_group(group, columns=["model_id"]).column(0)
                 for group in range(parquet.num_row_groups)
@@ -136,6 +125,7 @@ def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
     try:
         with _opened(file) as parquet:
             columns = _check_columns(parquet)
+            _check_size(parquet, file)
             status = file.stat()
             decoded = enumerate(
                 parquet.iter_batches(1, row_groups=[group], columns=columns)
@@ -148,13 +138,27 @@ def _read(rows: list[Row]) -> Iterator[Content | BadInstance]:
         yield BadInstance(f"no usable parquet file: {error}")
 
 
-def _check_columns(parquet) -> list[str]:
-    found = parquet.schema_arrow.names
-    if not {"model_id", *COLUMNS} <= set(found):
+def _check_columns(parquet: Any) -> list[str]:
+    names = parquet.schema_arrow.names
+    if not {"model_id", *COLUMNS} <= set(names):
         raise BadInstance(
-            f"expected columns model_id, {', '.join(COLUMNS)}, found {sorted(found)}"
+            f"expected columns model_id, {', '.join(COLUMNS)}, found {sorted(names)}"
         )
-    return [name for name in found if name in COLUMNS or "near" in name]
+    return [name for name in names if name in COLUMNS or "near" in name]
+
+
+def _check_size(parquet: Any, file: Path) -> None:
+    """Raises unless as much as the file promises can be in it."""
+    size, meta = file.stat().st_size, parquet.metadata
+    unpacked = sum(
+        meta.row_group(k).total_byte_size for k in range(meta.num_row_groups)
+    )
+    least = meta.num_rows * len(COLUMNS) * 4 * AROUND * np.dtype(np.float32).itemsize
+    if max(unpacked, least) > MOST_PACKED * size:
+        raise BadInstance(
+            f"promises {meta.num_rows} rows of {unpacked} bytes in {size} bytes; it is"
+            " damaged"
+        )
 
 
 def _build(decoded, row: int, preset: Preset, size: int, seed: list[int]) -> Sampled:
@@ -169,8 +173,10 @@ def _build(decoded, row: int, preset: Preset, size: int, seed: list[int]) -> Sam
         for rows in samples.values():
             rows[:, 3] *= -1.0
         quality = {"turned": "distances were positive inside"}
-    arrays = _arrays(samples, preset, size, np.random.default_rng(seed))
-    return Sampled(arrays, Frame(np.zeros(3), 1.0), quality)
+    arrays = to_arrays(samples, preset, size, np.random.default_rng(seed))
+    ground = samples["groundtruth"][:, :3]
+    same = moments(ground, np.ones(len(ground)))
+    return Sampled(arrays, Frame(np.zeros(3), 1.0), quality, same)
 
 
 def _cell(name: str, column) -> np.ndarray:
@@ -197,41 +203,3 @@ def _cell(name: str, column) -> np.ndarray:
             f"expected coordinates in [-1, 1] in {name}, found up to {reach:.3g}"
         )
     return rows
-
-
-def _arrays(samples: dict, preset: Preset, size: int, generator) -> dict:
-    """The arrays of `wsjax.meshes.sampling`, from samples `[P, 4]` by column."""
-    ground, uniform = samples["groundtruth"], samples["uniform"]
-    close = [rows for name, rows in samples.items() if name not in COLUMNS]
-    around = np.concatenate([*close, uniform])
-    # The sign on the surface itself is rounding, which says nothing of the inside.
-    near = [*close, *([] if preset.kind == "occupancy" else [ground])]
-    near = np.concatenate(near) if near else uniform
-    signal = _draw(near, preset.near, generator)
-    signal = np.concatenate([signal, _draw(uniform, preset.uniform, generator)])
-    signal = generator.permutation(signal)
-    signed = interpolated(np.concatenate([around, ground]))
-    surface = _draw(ground[:, :3], 2 * SURFACE, generator)
-    normals = _normals(surface, ground[:, :3], interpolated(around))
-    return {
-        "points": signal[:, :3].astype(np.float32),
-        "values": sampling.to_values(lambda _, bound: signal[:, 3], signal, preset),
-        **sampling.shared(signed, preset, size=size),
-        "surface": np.concatenate([surface, normals], axis=1).astype(np.float32),
-        "vertices": np.zeros((0, 3), np.float32),
-        "faces": np.zeros((0, 3), np.int32),
-    }
-
-
-def _draw(rows: np.ndarray, count: int, generator) -> np.ndarray:
-    """Rows at random, none twice if there are enough."""
-    return rows[generator.choice(len(rows), count, replace=len(rows) < count)]
-
-
-def _normals(points: np.ndarray, cloud: np.ndarray, signed: SignedDistance):
-    _, near = cKDTree(cloud).query(points, k=AROUND)
-    around = cloud[near] - cloud[near].mean(axis=1, keepdims=True)
-    _, axes = np.linalg.eigh(np.einsum("pki,pkj->pij", around, around))
-    normals = axes[:, :, 0]  # Of the least eigenvalue.
-    grows = signed(points + STEP * normals, 1.0) > signed(points - STEP * normals, 1.0)
-    return np.where(grows[:, None], normals, -normals)

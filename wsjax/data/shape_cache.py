@@ -19,35 +19,53 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from wsjax import files
+from wsjax import files, machine
 from wsjax.data.source import BadInstance
 from wsjax.meshes import sampling
 from wsjax.meshes.mesh import Frame
 from wsjax.meshes.sampling import Preset
 
+__all__ = [
+    "FEW",
+    "IDLE",
+    "MEMBERS",
+    "Content",
+    "Origin",
+    "Sampled",
+    "Stored",
+    "default_folder",
+    "load",
+    "store",
+]
+
 MEMBERS = ("points", "values", "grid", "surface", "inside", "vertices", "faces")
 """The arrays of one shape, see `wsjax.meshes.sampling`."""
 
 FEW = 64
-"""So many shapes are sampled before other processes would have started."""
+"""Below this many shapes, worker processes do not pay off."""
 
 IDLE = 20.0
-"""Seconds after which a process without work ends, also if it has lost its parent."""
+"""Seconds after which a worker process without work ends, even one without parent."""
 
 
 class Sampled(NamedTuple):
-    """`arrays` by name, the `frame` they are seen in, and what is to be said."""
+    """What is stored of one instance.
+
+    `arrays` by name; the `frame` that they are seen in; `quality`, what is wrong with
+    it and was repaired, {} if nothing; `moments` `[COUNT]`, see `wsjax.meshes.moments`.
+    """
 
     arrays: dict[str, np.ndarray]
     frame: Frame
     quality: dict
+    moments: np.ndarray
 
 
 class Content(NamedTuple):
-    """One instance that may not have to be sampled.
+    """One instance, which is built only if the cache does not have it.
 
-    `digest` is a hash of what it is; `build(preset, size, seed) -> Sampled` raises
-    `BadInstance` if it cannot be used.
+    `digest` is a hash of its content; `build(preset, size, seed) -> Sampled` raises
+    `BadInstance` if the instance cannot be used.
     """
 
     digest: str
@@ -57,10 +75,11 @@ class Content(NamedTuple):
 class Origin(NamedTuple):
     """Where instances come from.
 
-    `where` names it in messages; `names` has N entries; `labels` is `[N]` int32, a
-    place in `classes` each, or None; `batches` holds N items, in the order of `names`
-    and grouped by what is best read together; `read(batch)` yields a `Content` or a
-    `BadInstance` for each item. Items and `read` are sent to other processes.
+    `where` names it in messages; `names` has N entries; `labels` is `[N]` int32, each
+    an index of `classes`, or None; `batches` holds N items in the order of `names`,
+    grouped so that those of a batch are best read together; `read(batch)` yields a
+    `Content` or a `BadInstance` for each item. Items and `read` are pickled and sent to
+    other processes.
     """
 
     where: str
@@ -72,15 +91,16 @@ class Origin(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A whole file of the cache, and what it holds beside the arrays."""
+    """A file of the cache and what it holds beside the arrays; see `Sampled`."""
 
     file: str
     frame: Frame
     quality: dict
+    moments: np.ndarray
 
 
 def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/wsjax/shapes`, or that below `~/.cache`."""
+    """`$XDG_CACHE_HOME/wsjax/shapes`, or `~/.cache/wsjax/shapes`."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "wsjax" / "shapes"
 
@@ -88,7 +108,7 @@ def default_folder() -> Path:
 def store(
     origin: Origin, folder: Path, *, preset: Preset, size: int, seed: int
 ) -> list[Stored | BadInstance]:
-    """Samples every instance of an origin that is not in the cache yet.
+    """Samples the instances of an origin that the cache does not have yet.
 
     Args:
       origin: of N instances.
@@ -98,26 +118,26 @@ def store(
       seed: of the sampling.
 
     Returns:
-      A file for each of the N instances, or why it cannot be used.
+      For each of the N instances a file, or the reason why it cannot be used.
 
     Raises:
       OSError: if the cache cannot be written.
       MemoryError: if another process was killed while it sampled.
     """
-    options = [preset, size, seed, sampling.VERSION]
-    options = json.dumps([*options, sampling.SURFACE, sampling.COMMON])
+    constants = (sampling.VERSION, sampling.SURFACE, sampling.COMMON)
+    options = json.dumps([preset, size, seed, *constants])
     job = functools.partial(
         _store, origin.read, folder, preset=preset, size=size, seed=seed
     )
     alone = len(origin.names) < FEW
     parallel = joblib.Parallel(
-        1 if alone else joblib.cpu_count(),
+        1 if alone else machine.processors(),
         "loky",  # Starts processes without a copy of this one, where JAX has threads.
         return_as="generator",
         max_nbytes=None,  # Nothing is large enough to be shared through a file.
         idle_worker_timeout=IDLE,
     )
-    found = parallel(
+    done = parallel(
         joblib.delayed(job)(batch, options=options, alone=alone)
         for batch in origin.batches
     )
@@ -125,7 +145,7 @@ def store(
     results = []
     try:
         with bar:
-            for batch in found:
+            for batch in done:
                 results.extend(batch)
                 bar.update(len(batch))
     except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
@@ -153,56 +173,66 @@ def load(file: str, names: tuple[str, ...]) -> list[np.ndarray]:
         ) from error
 
 
-def _store(read, folder, batch, *, preset, size, seed, options, alone):
+def _store(
+    read: Callable[[list[Any]], Iterator[Content | BadInstance]],
+    folder: Path,
+    batch: list[Any],
+    *,
+    preset: Preset,
+    size: int,
+    seed: int,
+    options: str,
+    alone: bool,
+) -> list[Stored | BadInstance]:
     """Samples the items of one batch that are not in the cache."""
     if not alone:
-        # There is a process for each core, and none needs threads beside it.
+        # There is a process for each processor, and none needs threads beside it.
         os.environ["IGL_NUM_THREADS"] = "1"
-    results = []
+    results: list[Stored | BadInstance] = []
     for content in read(batch):
         if isinstance(content, BadInstance):
             results.append(content)
             continue
         key = hashlib.sha256(f"{content.digest} {options}".encode()).hexdigest()[:32]
         path = folder / f"{key}.npz"
-        stored = _stored(path)
-        if stored is None:
-            seeds = [seed, int(content.digest[:16], 16)]
-            stored = _sample(content, path, preset, size, seeds)
-        results.append(stored)
+        seeds = [seed, int(content.digest[:16], 16)]
+        results.append(_stored(path) or _sample(content, path, preset, size, seeds))
     return results
 
 
-def _sample(content: Content, path: Path, preset: Preset, size: int, seeds: list[int]):
+def _sample(
+    content: Content, path: Path, preset: Preset, size: int, seeds: list[int]
+) -> Stored | BadInstance:
     try:
         sampled = content.build(preset, size, seeds)
     except BadInstance as error:
         return error
-    except Exception as error:  # What is broken in a new way must stop no other.
+    except Exception as error:  # An unforeseen failure must stop no other instance.
         return BadInstance(f"cannot be sampled ({type(error).__name__}: {error})")
     if sampled.arrays["values"].min() >= 0.0:
         return BadInstance("its surface encloses nothing")
-    file = io.BytesIO()
-    np.savez(
-        file,
+    members = {
         **sampled.arrays,
-        frame=np.array([*sampled.frame.centre, sampled.frame.scale]),
-        quality=np.frombuffer(json.dumps(sampled.quality).encode(), np.uint8),
-    )
+        "frame": np.array([*sampled.frame.centre, sampled.frame.scale]),
+        "quality": np.frombuffer(json.dumps(sampled.quality).encode(), np.uint8),
+        "moments": sampled.moments,
+    }
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **members)
     files.write_bytes(path, file.getvalue())
-    return Stored(str(path), sampled.frame, sampled.quality)
+    return Stored(str(path), sampled.frame, sampled.quality, sampled.moments)
 
 
 def _stored(path: Path) -> Stored | None:
-    """A file of the cache that is there and whole."""
+    """A file of the cache, None if it is missing or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() or not {f"{m}.npy" for m in MEMBERS} <= set(
                 archive.namelist()
             ):
                 return None
-        frame, quality = load(str(path), ("frame", "quality"))
-        quality = json.loads(quality.tobytes())
+        frame, text, moments = load(str(path), ("frame", "quality", "moments"))
+        quality = json.loads(text.tobytes())
     except Exception:  # Whatever is wrong with it, it is sampled again.
         return None
-    return Stored(str(path), Frame(frame[:3], float(frame[3])), quality)
+    return Stored(str(path), Frame(frame[:3], float(frame[3])), quality, moments)

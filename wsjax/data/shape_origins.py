@@ -14,8 +14,11 @@ from wsjax.data.shape_cache import Content, Origin, Sampled
 from wsjax.data.source import BadInstance
 from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise
+from wsjax.meshes.moments import moments, surface_moments
 from wsjax.meshes.quality import inspect, repaired
 from wsjax.meshes.sampling import Preset
+
+__all__ = ["TOGETHER", "clouds", "digest_of", "drawn", "meshes"]
 
 TOGETHER = 16
 """Files that one process takes at a time."""
@@ -73,7 +76,7 @@ def clouds(path: Path, *, n: int | None) -> Origin:
 
 
 def digest_of(mesh: Mesh) -> str:
-    """Hash of the vertices and faces of a mesh, 64 hex digits."""
+    """SHA-256 of the vertices and faces of a mesh, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for array in mesh:
         digest.update(f"{array.dtype}{array.shape}".encode())
@@ -109,6 +112,11 @@ def _read_clouds(paths: list[Path]) -> Iterator[Content | BadInstance]:
         try:
             if path.exists() and not path.is_file():  # A pipe would be waited for.
                 raise BadInstance("no file, expected a point cloud")
+            size = path.stat().st_size
+            if size > formats.MOST_BYTES:
+                raise BadInstance(
+                    f"{size} bytes, expected at most {formats.MOST_BYTES}"
+                )
             content, suffix = path.read_bytes(), path.suffix.lower()
         except BadInstance as error:
             yield error
@@ -127,8 +135,8 @@ def _sample_file(
         mesh = formats.decode(content, suffix)
     except formats.BadMesh as error:
         raise BadInstance(str(error)) from error
-    found = inspect(mesh)
-    quality = {**found._asdict(), "flags": list(found.flags)} if found.flags else {}
+    seen = inspect(mesh)
+    quality = {**seen._asdict(), "flags": list(seen.flags)} if seen.flags else {}
     return _sample_mesh(repaired(mesh), quality, preset, size, seed)
 
 
@@ -137,7 +145,7 @@ def _sample_mesh(
 ) -> Sampled:
     normalised, frame = normalise(mesh)
     arrays = sampling.sample(normalised, preset, size=size, seed=seed)
-    return Sampled(arrays, frame, quality)
+    return Sampled(arrays, frame, quality, surface_moments(normalised))
 
 
 def _sample_cloud(
@@ -145,8 +153,8 @@ def _sample_cloud(
 ) -> Sampled:
     points, normals = point_cloud_folder.decode(content, suffix)
     (points, _), frame = normalise(Mesh(points, np.zeros((0, 3), np.int64)))
-    quality = {}
+    quality: dict = {}
     if point_cloud_folder.is_inside_out(points, normals):
         normals, quality = -normals, {"flags": ["inverted"]}
     arrays = sampling.from_point_cloud(points, normals, preset, size=size, seed=seed)
-    return Sampled(arrays, frame, quality)
+    return Sampled(arrays, frame, quality, moments(points, np.ones(len(points))))

@@ -15,23 +15,38 @@ from wsjax.data.shape_cache import Origin
 from wsjax.data.source import BadInstance, check_positive
 from wsjax.meshes import sampling
 from wsjax.meshes.mesh import Frame, Mesh
+from wsjax.meshes.moments import alike
 from wsjax.meshes.sampling import PRESETS, Preset
+
+__all__ = [
+    "Shapes",
+    "fingerprint",
+    "load_parametric",
+    "load_path",
+    "read",
+    "read_mesh",
+]
 
 
 class Shapes(NamedTuple):
-    """N shapes, their samples in files.
+    """N shapes whose samples lie in files.
 
-    `files` has N entries, read by `read`; `labels` `[N]` int32, places in `classes`, or
-    None; `names` has N entries; `skipped` gives the reason for each instance left out
-    of all of these, by name; `quality` says of each shape what is wrong with its mesh,
-    {} if nothing is; `frames` tell where each lay; `size` is the side of the grid;
-    `kind` is "sdf", cut at the distance `clamp`, or "occupancy".
+    `files` has N entries, read by `read`; `labels` `[N]` int32, indices of `classes`,
+    or None; `names` has N entries; `skipped` gives, by name, the reason for each
+    instance that was left out of all of these; `quality` tells for each shape what is
+    wrong with its mesh, {} if nothing is; `frames` tell where each lay; `size` is the
+    side of the grid; `kind` is "sdf", cut at the distance `clamp`, or "occupancy".
+
+    `groups` `[N]` int32 has the same number for shapes that are the same object, such
+    as a mesh that is there as .obj and as .stl; see `wsjax.meshes.moments` for the
+    rule. A split that separated them would judge a fit by what it was trained on.
     """
 
     files: list[str]
     labels: np.ndarray | None
     classes: list[str]
     names: list[str]
+    groups: np.ndarray
     skipped: dict[str, str]
     quality: list[dict]
     frames: list[Frame]
@@ -60,9 +75,9 @@ def read(shapes: Shapes, rows: Sequence[int], *names: str) -> tuple[np.ndarray, 
             raise ValueError(
                 f"unknown array {name!r}; choose from {shape_cache.MEMBERS}"
             )
-    found = [shape_cache.load(shapes.files[row], names) for row in np.asarray(rows)]
+    loaded = [shape_cache.load(shapes.files[row], names) for row in np.asarray(rows)]
     return tuple(
-        _stack(name, [arrays[i] for arrays in found]) for i, name in enumerate(names)
+        _stack(name, [arrays[i] for arrays in loaded]) for i, name in enumerate(names)
     )
 
 
@@ -77,7 +92,7 @@ def read_mesh(shapes: Shapes, row: int) -> Mesh:
 
 
 def fingerprint(shapes: Shapes) -> str:
-    """Names the data: equal content, options, labels and names give 16 equal digits."""
+    """Hash of the data: 16 hexadecimal digits of content, options, labels and names."""
     keys = [Path(file).stem for file in shapes.files]
     labels = None if shapes.labels is None else shapes.labels.tolist()
     content = json.dumps([keys, labels, shapes.classes, shapes.names])
@@ -171,27 +186,37 @@ def _holds_parquet(path: Path) -> bool:
     return any(file.suffix.lower() == ".parquet" for file in [path, *path.rglob("*")])
 
 
-def _load(origin: Origin, *, size, preset, seed, cache) -> Shapes:
+def _load(
+    origin: Origin,
+    *,
+    size: int,
+    preset: str | Preset,
+    seed: int,
+    cache: str | os.PathLike | None,
+) -> Shapes:
     check_positive("size", size)
     preset = _preset(preset)
     folder = shape_cache.default_folder() if cache is None else Path(cache)
-    found = shape_cache.store(origin, folder, preset=preset, size=size, seed=seed)
-    rows = [i for i, stored in enumerate(found) if not isinstance(stored, BadInstance)]
-    skipped = {
-        origin.names[i]: str(found[i]) for i in sorted(set(range(len(found))) - {*rows})
-    }
-    if not rows:
+    results = shape_cache.store(origin, folder, preset=preset, size=size, seed=seed)
+    kept, rows, skipped = [], [], {}
+    for row, result in enumerate(results):
+        if isinstance(result, BadInstance):
+            skipped[origin.names[row]] = str(result)
+        else:
+            kept.append(result)
+            rows.append(row)
+    if not kept:
         name, reason = next(iter(skipped.items()))
         raise ValueError(
             f"{origin.where}: expected shapes, found {len(skipped)} instances and not"
             f" one that can be used; the first, {name}: {reason}; replace them"
         )
-    kept = [found[i] for i in rows]
     return Shapes(
         files=[stored.file for stored in kept],
         labels=None if origin.labels is None else origin.labels[rows],
         classes=origin.classes,
-        names=[origin.names[i] for i in rows],
+        names=[origin.names[row] for row in rows],
+        groups=alike(np.stack([stored.moments for stored in kept])),
         skipped=skipped,
         quality=[stored.quality for stored in kept],
         frames=[stored.frame for stored in kept],

@@ -1,1 +1,1 @@
-"""Triangle meshes: in from files, out of fields, and what lies between."""
+"""Triangle meshes: files, repair, samples for fields, surfaces of fields, pictures."""

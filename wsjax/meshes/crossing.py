@@ -1,25 +1,27 @@
-"""Whether the faces of a mesh run through each other."""
+"""Self-intersections of a mesh."""
 
 import numpy as np
 
 from wsjax.meshes.mesh import Mesh, merged, normalise
 
+__all__ = ["FLAT", "crosses"]
+
 FLAT = 1e-12  # Six-fold volumes below, in a mesh of half side 1, count as touching.
 
 
 def crosses(mesh: Mesh, *, most_pairs: int = 20_000_000) -> bool | None:
-    """Looks for two faces that run through each other.
+    """Tells whether two faces of a mesh cross each other.
 
-    An edge that pierces a face, or that runs across an edge of it, crosses; faces
-    that share an edge, meet at a corner, or lie in one plane do not. Pairs are found
-    by sweeping along the axis on which fewest bounding boxes overlap.
+    Two faces cross if an edge of one pierces the other or crosses one of its edges, but
+    not if they share an edge, touch at a corner, or lie in one plane. Candidate pairs
+    come from a sweep along the axis on which fewest bounding boxes overlap.
 
     Args:
       mesh: any mesh; vertices at the same place count as one.
-      most_pairs: gives up if more pairs of faces overlap along that axis.
+      most_pairs: the search is given up if more pairs overlap along that axis.
 
     Returns:
-      Whether some do; None if it was given up.
+      Whether two faces cross; None if the search was given up.
     """
     mesh = merged(normalise(mesh, reach=1.0)[0])
     corners = mesh.vertices[mesh.faces]
@@ -47,7 +49,7 @@ def crosses(mesh: Mesh, *, most_pairs: int = 20_000_000) -> bool | None:
 
 
 def _spans(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """How many of the next intervals, sorted by `low` `[F]`, start before each ends."""
+    """Per interval, sorted by `low` `[F]`, how many later ones start before its end."""
     return np.searchsorted(low, high, side="right") - 1 - np.arange(len(low))
 
 

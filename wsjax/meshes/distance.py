@@ -8,11 +8,21 @@ from scipy.spatial import cKDTree
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = [
+    "NEIGHBOURS",
+    "SignedDistance",
+    "cloud_areas",
+    "cloud_distance",
+    "inside",
+    "signed_distance",
+    "surface_points",
+]
+
 SignedDistance = Callable[[np.ndarray, float], np.ndarray]
 """`signed(points [P, 3], bound) -> [P]` in [-bound, bound], negative inside."""
 
 NEIGHBOURS = 8
-"""Nearest points of a cloud that say what lies around a place."""
+"""Nearest points of a cloud from which the surface around a place is estimated."""
 
 
 def signed_distance(
@@ -20,8 +30,8 @@ def signed_distance(
 ) -> np.ndarray:
     """Distance of points to the surface of a mesh, negative inside.
 
-    The magnitude is exact; the sign is that of `inside`, so holes, self-intersections
-    and doubled walls do little harm.
+    The magnitude is exact. The sign is that of `inside`, to which holes and
+    self-intersections do little harm.
 
     Args:
       mesh: faces counter-clockwise as seen from outside; need not be closed.
@@ -176,9 +186,9 @@ def _shortened(corners: np.ndarray) -> np.ndarray:
             for k in range(3)
         )
         middle = (start + end) / 2
-        halves = ([start, middle, rest], [middle, end, rest])
-        halves = [np.concatenate(half, axis=1) for half in halves]
-        corners = np.concatenate([corners[~long], *halves])
+        one = np.concatenate([start, middle, rest], axis=1)
+        other = np.concatenate([middle, end, rest], axis=1)
+        corners = np.concatenate([corners[~long], one, other])
 
 
 def _rows(array: np.ndarray) -> np.ndarray:

@@ -3,35 +3,46 @@
 import io
 import re
 import struct
-import warnings
 
 import numpy as np
 import trimesh
-from trimesh.exchange.ply import load_ply
-from trimesh.exchange.stl import load_stl
+from trimesh.exchange.stl import export_stl, load_stl
 
-from wsjax.meshes.gltf import read_gltf
-from wsjax.meshes.mesh import BadMesh, Mesh, merged, used
+from wsjax.meshes.gltf import read_gltf, write_glb
+from wsjax.meshes.mesh import BadMesh, Mesh, check_corners, merged, used
+from wsjax.meshes.ply import read_ply, write_ply
 from wsjax.meshes.text import (
-    fans,
     read_obj,
     read_off,
     read_stl_text,
+    to_utf8,
     write_obj,
     write_off,
 )
 
+__all__ = [
+    "FARTHEST",
+    "MOST_BYTES",
+    "MOST_FACES",
+    "SUFFIXES",
+    "THINNEST",
+    "BadMesh",
+    "decode",
+    "encode",
+]
+
 SUFFIXES = (".obj", ".off", ".ply", ".stl", ".glb", ".gltf")
 MOST_FACES = 500_000
 MOST_BYTES = 200_000_000
-FARTHEST = 1e30  # Beyond it, products of coordinates leave what float32 holds.
+FARTHEST = 1e30  # Products of larger coordinates overflow float32.
 THINNEST = 1e-6  # Of the extent; thinner is flat, since float32 rounds near there.
+ROUNDING = 1e-6  # Of the longest side; more must not be lost when a mesh is stored.
 
 _TEXT_STL = rb"(?i:\s*solid\b[^\0]{0,500}\bfacet\b)"
 _LOOKS = (
     (rb"glTF", "a GLB", ".glb"),
     (rb"ply\s", "a PLY", ".ply"),
-    (rb"(\s|#.*\n)*(ST|C|N)*OFF\b", "an OFF", ".off"),
+    (rb"(?i)(\s|#.*\n)*(ST|C|N)*OFF\b", "an OFF", ".off"),
     (rb"\s*\{", "JSON", ".gltf"),
     (_TEXT_STL, "an STL", ".stl"),
     (rb"(\s|#.*\n)*(v|vn|vt|o|g|mtllib|usemtl) .*\n", "an OBJ", ".obj"),
@@ -49,18 +60,18 @@ def decode(
     most_faces: int = MOST_FACES,
     most_bytes: int = MOST_BYTES,
 ) -> Mesh:
-    """Decodes one mesh file; opens nothing else, whatever the file refers to.
+    """Decodes one mesh file; opens no other file, even if this one refers to some.
 
-    Scenes become one mesh, each part where its nodes put it. Polygons are cut into
-    fans of triangles. Vertices that no face uses are dropped; in an STL, which has
-    no shared vertices, those at exactly the same place are joined. Colours,
-    materials and normals are passed over.
+    A scene becomes one mesh, with each part where its nodes put it. Polygons are cut
+    into triangles. Vertices that no face uses are dropped; in an STL, which has no
+    shared vertices, those at exactly the same place are joined. Colours, materials and
+    normals are ignored. Text may be UTF-8 or, with a byte-order mark, UTF-16.
 
     Args:
       content: the bytes of one file.
       suffix: its format, one of `SUFFIXES`, in any case.
-      most_faces: more triangles are refused, if the format promises a number then
-        before they are read.
+      most_faces: a file of more triangles is refused, before they are read where its
+        format promises a number.
       most_bytes: a longer file is refused.
 
     Returns:
@@ -78,12 +89,12 @@ def decode(
         raise BadMesh("zero bytes, expected a mesh")
     if len(content) > most_bytes:
         raise BadMesh(f"{len(content)} bytes, expected at most {most_bytes}")
-    _check_looks(content, suffix)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # numpy only warns where numbers end early.
-            vertices, faces = _read(content, suffix, most_faces)
-            return _checked(vertices, faces, most_faces)
+        if suffix != ".glb" and not (suffix == ".stl" and _behind_stl(content) == 0):
+            content = to_utf8(content)
+        _check_looks(content, suffix)
+        vertices, faces = _read(content, suffix, most_faces)
+        return _checked(vertices, faces, most_faces)
     except BadMesh:
         raise
     except Exception as error:  # Damaged bytes raise nearly anything in a decoder.
@@ -91,36 +102,53 @@ def decode(
 
 
 def encode(mesh: Mesh, suffix: str) -> bytes:
-    """Encodes a mesh; `decode` gives back its faces and its float32 vertices.
+    """Encodes a mesh; `decode` gives it back.
 
-    That is exact for a mesh whose vertices are all used. Only an STL, which stores
-    triangles, joins and numbers the vertices anew.
+    `.obj` and `.off` store the vertices exactly. `.ply`, `.glb` and `.stl` store
+    float32 where that moves no vertex by more than `ROUNDING` of the longest side. Far
+    from the origin, as in geographic coordinates, it would move them further: there
+    `.ply` stores float64, and `.glb` stores the vertices about their centre, which
+    becomes the translation of their node. The faces come back as they are if all
+    vertices are used; only an STL, which stores triangles, joins and numbers the
+    vertices anew.
 
     Args:
-      mesh: finite vertices; stored as float32.
+      mesh: finite vertices, float32 or float64.
       suffix: `.glb`, `.ply`, `.obj`, `.off` or `.stl` (binary).
 
     Raises:
-      ValueError: if the suffix is another, or a vertex is not finite in float32.
+      ValueError: if the suffix is another, a vertex is not finite in float32, or an STL
+        would round the vertices too far.
     """
-    writers = {".obj": write_obj, ".off": write_off}
-    if suffix not in (".glb", ".ply", ".stl", *writers):
+    if suffix not in (".glb", ".ply", ".obj", ".off", ".stl"):
         raise ValueError(f"expected .glb .ply .obj .off or .stl, got {suffix!r}")
+    vertices = np.asarray(mesh.vertices)
     with np.errstate(over="ignore"):
-        vertices = np.asarray(mesh.vertices, np.float32)
-    if not np.isfinite(vertices).all():
+        rounded = vertices.astype(np.float32)
+    if not np.isfinite(rounded).all():
         raise ValueError("expected vertices that are finite in float32")
-    if suffix in writers:
-        return writers[suffix](vertices, mesh.faces)
-    shape = trimesh.Trimesh(vertices, mesh.faces, process=False)
-    options = {".glb": {"include_normals": False}, ".ply": {"vertex_normal": False}}
-    return shape.export(file_type=suffix[1:], **options.get(suffix, {}))
+    if suffix in (".obj", ".off"):
+        write = write_obj if suffix == ".obj" else write_off
+        return write(vertices, mesh.faces)
+    lost = np.abs(rounded - vertices).max(initial=0.0)
+    extent = np.ptp(vertices, axis=0).max() if len(vertices) else 0.0
+    far = bool(lost > ROUNDING * extent)
+    if suffix == ".ply":
+        return write_ply(vertices if far else rounded, mesh.faces)
+    if suffix == ".glb":
+        return write_glb(vertices, mesh.faces, about_centre=far)
+    if far:
+        raise ValueError(
+            f"an STL stores float32, which would move these vertices by {lost:.2g}"
+            " since they lie far from the origin; take .ply, .glb, .obj or .off"
+        )
+    return export_stl(trimesh.Trimesh(rounded, mesh.faces, process=False))
 
 
 def _check_looks(content: bytes, suffix: str) -> None:
-    if suffix == ".stl" and _is_binary_stl(content):
-        return  # Its first 80 bytes are free.
-    start = content[:4096].removeprefix(b"\xef\xbb\xbf")
+    if suffix == ".stl" and _behind_stl(content) == 0:
+        return  # The first 80 bytes of a binary one are free.
+    start = content[:4096]
     for pattern, what, means in _LOOKS:
         if means != suffix and re.match(pattern, start):
             way = f"rename it to {means}" if means else "replace it"
@@ -129,75 +157,54 @@ def _check_looks(content: bytes, suffix: str) -> None:
             return
 
 
-def _is_binary_stl(content: bytes) -> bool:
-    return len(content) >= 84 and len(content) == 84 + 50 * _stl_count(content)
+def _behind_stl(content: bytes) -> int | None:
+    """Bytes behind the facets that a binary STL promises, None if it is none.
+
+    Some programs append bytes of their own. Whole facets behind the promised ones show
+    that the number is wrong.
+    """
+    if len(content) < 84:
+        return None
+    behind = len(content) - 84 - 50 * _stl_count(content)
+    return behind if behind == 0 or (behind > 0 and behind % 50) else None
 
 
 def _stl_count(content: bytes) -> int:
     return struct.unpack("<I", content[80:84])[0]
 
 
-def _read(content: bytes, suffix: str, most_faces: int):
+def _read(
+    content: bytes, suffix: str, most_faces: int
+) -> tuple[np.ndarray, np.ndarray]:
     if suffix == ".obj":
         return read_obj(content, most_faces=most_faces)
     if suffix == ".off":
         return read_off(content, most_faces=most_faces)
     if suffix == ".ply":
-        return _read_ply(content, most_faces)
+        return read_ply(content, most_faces=most_faces)
     if suffix == ".stl":
         return _read_stl(content, most_faces)
     return read_gltf(content, binary=suffix == ".glb", most_faces=most_faces)
 
 
-def _read_ply(content: bytes, most_faces: int):
-    header = content[: content.find(b"end_header") + 1]
-    promised = dict(re.findall(rb"\n\s*element\s+(\w+)\s+(\d{1,15})\s", header))
-    if b"vertex" not in promised:
-        raise BadMesh("expected a PLY header with a number of vertices")
-    places, faces = (int(promised.get(key, 0)) for key in (b"vertex", b"face"))
-    if faces > most_faces:
-        raise BadMesh(f"promises {faces} faces, expected at most {most_faces}")
-    if places + faces > len(content):
-        raise BadMesh(
-            f"promises {places} vertices and {faces} faces in {len(content)} bytes; it"
-            " is cut short or damaged"
-        )
-    try:
-        loaded = load_ply(io.BytesIO(content), fix_texture=False, skip_materials=True)
-    except ValueError as error:
-        if "unexpected length" not in str(error):
-            raise
-        raise BadMesh(
-            "its length is not what the header promises: cut short, or a binary PLY of"
-            " triangles and other polygons; save it as triangles"
-        ) from error
-    polygons = loaded.get("faces")
-    polygons = np.zeros((0, 3), np.int64) if polygons is None else np.asarray(polygons)
-    if len(loaded.get("vertices", ())) < places or len(polygons) < faces:
-        raise BadMesh(f"cut short: promises {places} vertices and {faces} faces")
-    corners = polygons.astype(np.int64)
-    return loaded["vertices"], corners if corners.shape[1] == 3 else fans(corners)
-
-
-def _read_stl(content: bytes, most_faces: int):
+def _read_stl(content: bytes, most_faces: int) -> Mesh:
+    if re.match(_TEXT_STL, content[:4096]) and _behind_stl(content) != 0:
+        return merged(Mesh(*read_stl_text(content, most_faces=most_faces)))
     promised = _stl_count(content) if len(content) >= 84 else 0
-    if _is_binary_stl(content):
-        if promised > most_faces:
-            raise BadMesh(f"promises {promised} faces, expected at most {most_faces}")
-        loaded = load_stl(io.BytesIO(content))
-        vertices, faces = loaded.get("vertices"), loaded.get("faces")
-        if faces is None:
-            raise BadMesh("no faces, an empty STL")
-        return merged(Mesh(np.asarray(vertices, np.float64), np.asarray(faces)))
-    if re.match(_TEXT_STL, content[:4096]):
-        return merged(Mesh(*read_stl_text(content)))
-    raise BadMesh(
-        f"{len(content)} bytes that are no text STL and no binary one, which would have"
-        f" {84 + 50 * promised} by its header; cut short or damaged"
-    )
+    if _behind_stl(content) is None:
+        raise BadMesh(
+            f"{len(content)} bytes that are no text STL and no binary one, which would"
+            f" have {84 + 50 * promised} by its header; cut short or damaged"
+        )
+    if promised > most_faces:
+        raise BadMesh(f"promises {promised} faces, expected at most {most_faces}")
+    if not promised:
+        raise BadMesh("no faces, an empty STL")
+    loaded = load_stl(io.BytesIO(content[: 84 + 50 * promised]))
+    return merged(Mesh(np.asarray(loaded["vertices"], np.float64), loaded["faces"]))
 
 
-def _checked(vertices, faces, most_faces: int) -> Mesh:
+def _checked(vertices: np.ndarray, faces: np.ndarray, most_faces: int) -> Mesh:
     mesh = Mesh(
         np.ascontiguousarray(vertices, np.float64).reshape(-1, 3),
         np.ascontiguousarray(faces, np.int64).reshape(-1, 3),
@@ -207,10 +214,7 @@ def _checked(vertices, faces, most_faces: int) -> Mesh:
         raise BadMesh(f"no faces, only {count} vertices")
     if len(mesh.faces) > most_faces:
         raise BadMesh(f"more faces than the {most_faces} that are allowed")
-    low, high = int(mesh.faces.min()), int(mesh.faces.max())
-    if low < 0 or high >= count:
-        wrong = low if low < 0 else high
-        raise BadMesh(f"a face uses vertex {wrong}, expected 0 to {count - 1}")
+    check_corners(mesh.faces, count)
     odd = ~(np.abs(mesh.vertices) < FARTHEST).all(axis=1)
     if odd.any():
         raise BadMesh(

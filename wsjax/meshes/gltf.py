@@ -5,12 +5,27 @@ import json
 import struct
 
 import numpy as np
-from trimesh.exchange.gltf import load_glb, load_gltf
+import trimesh
+from trimesh.exchange.gltf import export_glb, load_glb, load_gltf
 
-from wsjax.meshes.mesh import BadMesh
+from wsjax.meshes.mesh import BadMesh, check_corners
+from wsjax.meshes.text import VERTICES_PER_FACE
 
-# Extensions that a file may require although they leave the triangles as they are.
+__all__ = ["read_gltf", "write_glb"]
+
+# Prefixes of extensions that a file may require since they change no triangle.
 HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_")
+
+# Extensions that change triangles even where a file does not require them: a reader
+# that ignores them sees another shape.
+UNPACKED = "unpack them with `npx @gltf-transform/cli copy in.glb out.glb`"
+HARMFUL = {
+    "KHR_draco_mesh_compression": f"compressed meshes; {UNPACKED}",
+    "EXT_meshopt_compression": f"compressed meshes; {UNPACKED}",
+    "KHR_meshopt_compression": f"compressed meshes; {UNPACKED}",
+    "EXT_mesh_gpu_instancing": "repeated meshes; save each as a node of its own",
+    "KHR_node_visibility": "hidden nodes; save it without them",
+}
 
 
 def read_gltf(
@@ -18,12 +33,13 @@ def read_gltf(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads the triangles of a glTF scene, each mesh where its nodes put it.
 
-    Materials, skins and morph targets are passed over; no other file is opened.
+    Materials, skins and morph targets are ignored; no other file is opened.
 
     Args:
       content: a `.glb`, or a `.gltf` whose buffers are inside it.
       binary: whether it is a `.glb`.
-      most_faces: nothing is decoded if the scene promises more triangles.
+      most_faces: nothing is decoded if the scene promises more triangles, or more than
+        `VERTICES_PER_FACE` times as many vertices.
 
     Returns:
       Vertices `[V, 3]` float64 and faces `[F, 3]` int64; a mirrored mesh is turned
@@ -31,16 +47,36 @@ def read_gltf(
 
     Raises:
       BadMesh: if lengths or counts contradict each other, or the file needs
-        another file or an extension that changes triangles.
+        another file, or uses an extension that changes triangles.
       Exception: whatever the decoder meets in damaged content.
     """
     tree = json.loads(_json_chunk(content) if binary else content)
     if not isinstance(tree, dict):
         raise BadMesh("expected a glTF scene")
     _check_self_contained(tree)
+    _check_extensions(tree)
     _check_counts(tree, len(content), most_faces)
     load = load_glb if binary else load_gltf
     return _placed(load(io.BytesIO(content), resolver=None, skip_materials=True))
+
+
+def write_glb(vertices: np.ndarray, faces: np.ndarray, *, about_centre: bool) -> bytes:
+    """Writes a GLB of one mesh.
+
+    Args:
+      vertices: `[V, 3]`, stored as float32.
+      faces: `[F, 3]` rows of `vertices`.
+      about_centre: whether to store them about their centre, which becomes the
+        translation of their node: that is a JSON number, exact in float64.
+    """
+    pose = np.eye(4)
+    if about_centre:
+        pose[:3, 3] = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    scene = trimesh.Scene()
+    scene.add_geometry(
+        trimesh.Trimesh(vertices - pose[:3, 3], faces, process=False), transform=pose
+    )
+    return export_glb(scene, include_normals=False)
 
 
 def _json_chunk(content: bytes) -> bytes:
@@ -64,11 +100,18 @@ def _check_self_contained(tree: dict) -> None:
         uri = buffer.get("uri", "data:")
         if not uri.startswith("data:"):
             raise BadMesh(f"needs another file, {uri[:60]!r}; save it as one .glb")
-    for name in tree.get("extensionsRequired", []):
+
+
+def _check_extensions(tree: dict) -> None:
+    required = tree.get("extensionsRequired", [])
+    for name in [*tree.get("extensionsUsed", []), *required]:
+        if name in HARMFUL:
+            raise BadMesh(f"uses {name}, which is not supported: {HARMFUL[name]}")
+    for name in required:
         if not name.startswith(HARMLESS):
             raise BadMesh(
                 f"needs the extension {name[:60]!r}, which is not supported; save it"
-                " without compression"
+                " without"
             )
 
 
@@ -80,18 +123,27 @@ def _check_counts(tree: dict, size: int, most_faces: int) -> None:
     # Views and accessors may share bytes, but hardly all of them many times over.
     if min([0, *views, *counts]) < 0 or max(sum(views), sum(counts)) > 4 * size:
         raise BadMesh("promises more numbers than the file holds; it is damaged")
-    per_mesh = [_triangles(mesh, accessors) for mesh in tree.get("meshes", [])]
+    most_vertices = VERTICES_PER_FACE * most_faces
+    # The decoder makes these of zeros, which need no byte of the file.
+    empty = sum(a["count"] for a in accessors if "bufferView" not in a)
     children = [child for node in nodes for child in node.get("children", [])]
     roots = [root for scene in tree.get("scenes", []) for root in scene["nodes"]]
     if len(set(children)) < len(children) or set(children) & set(roots):
         raise BadMesh("its nodes are no tree; it is damaged")
-    total = sum(per_mesh[node["mesh"]] for node in nodes if "mesh" in node)
-    if total > most_faces:
-        raise BadMesh(f"promises {total} faces, expected at most {most_faces}")
+    sizes = [_size(mesh, accessors) for mesh in tree.get("meshes", [])]
+    placed = [sizes[node["mesh"]] for node in nodes if "mesh" in node]
+    faces = sum(triangles for triangles, _ in placed)
+    vertices = sum(vertices for _, vertices in placed)
+    if faces > most_faces or max(vertices, empty) > most_vertices:
+        raise BadMesh(
+            f"promises {faces} faces with {max(vertices, empty)} vertices, expected at"
+            f" most {most_faces} with {most_vertices}"
+        )
 
 
-def _triangles(mesh: dict, accessors: list[dict]) -> int:
-    total = 0
+def _size(mesh: dict, accessors: list[dict]) -> tuple[int, int]:
+    """The numbers of triangles and of vertices that a mesh promises."""
+    triangles = vertices = 0
     for primitive in mesh["primitives"]:
         mode = primitive.get("mode", 4)
         if mode in (0, 1, 2, 3):  # Points and lines.
@@ -104,8 +156,9 @@ def _triangles(mesh: dict, accessors: list[dict]) -> int:
             if "sparse" in accessor or "bufferView" not in accessor:
                 raise BadMesh("has sparse or compressed vertices; save them plain")
         count = accessors[corners]["count"]
-        total += count // 3 if mode == 4 else max(count - 2, 0)
-    return total
+        triangles += count // 3 if mode == 4 else max(count - 2, 0)
+        vertices += accessors[position]["count"]
+    return triangles, vertices
 
 
 def _placed(scene: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +173,8 @@ def _placed(scene: dict) -> tuple[np.ndarray, np.ndarray]:
             continue
         places = np.asarray(shape["vertices"], np.float64)
         corners = np.asarray(shape["faces"], np.int64)
-        _check_range(corners, len(places))
+        # Unchecked, a wrong corner would reach into the next mesh.
+        check_corners(corners, len(places))
         if not np.array_equal(pose, np.eye(4)):
             places = places @ pose[:3, :3].T + pose[:3, 3]
         if np.linalg.det(pose[:3, :3]) < 0:
@@ -129,9 +183,3 @@ def _placed(scene: dict) -> tuple[np.ndarray, np.ndarray]:
         faces.append(corners + offset)
         offset += len(places)
     return np.concatenate(vertices), np.concatenate(faces)
-
-
-def _check_range(corners: np.ndarray, places: int) -> None:
-    # Here, since a wrong index would otherwise reach into the next mesh.
-    if corners.size and (corners.min() < 0 or corners.max() >= places):
-        raise BadMesh(f"a face uses vertex {corners.max()}, expected 0 to {places - 1}")

@@ -4,6 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+__all__ = [
+    "BadMesh",
+    "Frame",
+    "Mesh",
+    "check_corners",
+    "merged",
+    "normalise",
+    "restore",
+    "used",
+]
+
 
 class BadMesh(Exception):
     """A file that holds no usable mesh; its message is the reason, one line."""
@@ -28,6 +39,16 @@ class Frame(NamedTuple):
 
     centre: np.ndarray
     scale: float
+
+
+def check_corners(faces: np.ndarray, count: int) -> None:
+    """Raises `BadMesh` unless each corner in `faces` is one of `count` vertices."""
+    if not faces.size:
+        return
+    low, high = int(faces.min()), int(faces.max())
+    if low < 0 or high >= count:
+        wrong = low if low < 0 else high
+        raise BadMesh(f"a face uses vertex {wrong}, expected 0 to {count - 1}")
 
 
 def normalise(mesh: Mesh, *, reach: float = 0.9) -> tuple[Mesh, Frame]:

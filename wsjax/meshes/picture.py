@@ -1,7 +1,7 @@
-"""Pictures of meshes without a graphics card.
+"""Pictures of meshes, rendered without a graphics card.
 
-What is seen is found by casting a ray through each pixel (Embree, through libigl). The
-camera is orthographic and its frame fixed, so that pictures of several meshes compare.
+Embree, called through libigl, casts a ray through each pixel. The camera is
+orthographic and its frame fixed, so that pictures of several meshes are comparable.
 """
 
 import io
@@ -13,8 +13,10 @@ from PIL import Image
 
 from wsjax.meshes.mesh import Mesh
 
-# Half the side of the frame: [-0.9, 0.9]^3 fits in at any azimuth if it is seen from up
-# to 20 degrees above.
+__all__ = ["FRAME", "gif", "picture", "turntable"]
+
+# Half the side of the frame. A cube [-0.9, 0.9]^3 fits into it at any azimuth and at
+# elevations of up to 20 degrees.
 FRAME = 1.3
 
 # Lights that move with the camera: to the right, up and towards it, then the strength.
@@ -26,10 +28,10 @@ _LIGHTS = np.array(
         [0.10, 0.85, -0.35, 0.26],
     ]
 )
-_HEADLIGHT = 0.17  # Beside the camera, from where nothing that it sees is in the shade.
+_HEADLIGHT = 0.17  # At the camera: nothing that the camera sees is in its shadow.
 _AMBIENT = 0.26
 _CREASE = 35.0  # Degrees between faces from which an edge is sharp.
-_BIAS = 0.02  # A point is not in the shade of what is nearer than this.
+_BIAS = 0.02  # A surface nearer to a point than this casts no shadow on it.
 
 
 def picture(
@@ -41,7 +43,7 @@ def picture(
     supersample: int = 2,
     colour: tuple[float, float, float] = (0.68, 0.76, 0.86),
 ) -> np.ndarray:
-    """A shaded picture of a mesh in [-1, 1]^3, +y up, on white.
+    """Renders a mesh in [-1, 1]^3, +y up, on white.
 
     Lambert shading by a sun and two weaker lights, with shadows, and a headlight. Faces
     are seen from both sides; edges sharper than 35 degrees stay edges.
@@ -121,7 +123,7 @@ def _seen(mesh: Mesh, azimuth: float, elevation: float) -> Mesh:
 
 
 def _visible(seen: Mesh, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which of n x n rays hit, where, and the normals there that face the camera."""
+    """Of n x n rays: which hit, where, and the normals there, towards the camera."""
     place = (np.arange(n) + 0.5) * (2 * FRAME / n) - FRAME
     up, right = np.meshgrid(-place, place, indexing="ij")
     low, high = seen.vertices.min(axis=0), seen.vertices.max(axis=0)
@@ -143,7 +145,7 @@ def _brightness(seen: Mesh, points: np.ndarray, normals: np.ndarray) -> np.ndarr
     lights = lights / np.linalg.norm(lights, axis=1, keepdims=True)
     cosines = normals @ lights.T
     point, light = np.nonzero(cosines > 0)
-    # From beyond the shape towards each point: does the ray arrive?
+    # A ray starts beyond the shape: does it arrive at the point?
     lit, towards = points[point], -lights[light]
     away = 2 * np.linalg.norm(seen.vertices, axis=1).max() + 1
     faces, first, _ = _first_hits(seen, lit - away * towards, towards)
@@ -155,10 +157,13 @@ def _brightness(seen: Mesh, points: np.ndarray, normals: np.ndarray) -> np.ndarr
 
 
 def _first_hits(mesh: Mesh, origins: np.ndarray, directions: np.ndarray):
-    """Which faces rays hit first (-1: none), where, and what the corners weigh there.
+    """The face that each ray hits first (-1: none), where, in both coordinates.
 
-    The origins lie outside of the mesh, which none of them faces away from: the library
-    looks along each direction and against it.
+    Origins have to lie outside of the mesh and look towards it, since the library
+    follows each ray in both directions.
+
+    Returns:
+      Faces `[R]`, points `[R, 3]` and their barycentric coordinates `[R, 3]`.
     """
     found = line_mesh_intersection(origins, directions, mesh.vertices, mesh.faces)
     faces, second, third = found[:, 0].astype(int), found[:, 1], found[:, 2]

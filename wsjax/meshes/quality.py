@@ -6,7 +6,10 @@ import igl
 import numpy as np
 
 from wsjax.meshes.crossing import crosses
+from wsjax.meshes.doubled import other_sides
 from wsjax.meshes.mesh import Mesh, merged, normalise, used
+
+__all__ = ["FLAGS", "SLIVER", "Quality", "inspect", "repaired"]
 
 FLAGS = (
     "open",  # Edges with one face.
@@ -17,7 +20,7 @@ FLAGS = (
     "self-intersection not checked",  # Too many faces near each other.
     "several bodies",  # Parts that share no edge.
     "degenerate faces",  # No area.
-    "duplicate faces",  # The same three vertices, in any order.
+    "duplicate faces",  # The same three vertices in any order, or a quad's other side.
 )
 SLIVER = 1e-12  # Doubled areas below, in a mesh of half side 1, are no area.
 
@@ -115,7 +118,8 @@ def _sound_rows(mesh: Mesh) -> np.ndarray:
     rows = np.flatnonzero(_distinct(mesh.faces))
     corners = np.sort(mesh.faces[rows], axis=1)
     _, first = np.unique(corners, axis=0, return_index=True)
-    return rows[np.sort(first)]
+    rows = rows[np.sort(first)]
+    return rows[~other_sides(mesh.vertices, mesh.faces[rows])]
 
 
 def _distinct(faces: np.ndarray) -> np.ndarray:

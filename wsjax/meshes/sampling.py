@@ -1,14 +1,14 @@
-"""Meshes to what a field is fitted to and judged by.
+"""From meshes to the samples that fields are fitted to and judged by.
 
 All arrays of one shape, as `sample` returns them, with S the side of the grid:
 
-  * `points` `[P, 3]`, `values` `[P, 1]`: the signal, in random order, so that any
-    slice is a fair mixture of points near the surface and anywhere;
+  * `points` `[P, 3]`, `values` `[P, 1]`: the signal, in random order, so that every
+    slice mixes points near the surface and elsewhere in the same shares;
   * `grid` `[S^3, 1]`: values at `wsjax.coords.grid((S, S, S))`, the points that all
     shapes share;
   * `surface` `[2 * SURFACE, 6]`: surface points and normals in two independent
-    halves: what one half is from the other is the floor of a distance of surfaces;
-  * `inside` `[COMMON / 8]` uint8: a bit for each of `common_points()`;
+    halves, whose distance is the floor of any distance between two surfaces;
+  * `inside` `[COMMON / 8]` uint8: a bit for each of `common_points()`, 1 inside;
   * `vertices` `[V, 3]`, `faces` `[F, 3]` int32: the mesh, empty if there is none.
 
 A value is signed distance over `clamp`, cut to [-1, 1], or else -1 inside and 1
@@ -29,17 +29,34 @@ from wsjax.meshes.distance import (
 )
 from wsjax.meshes.mesh import Mesh
 
+__all__ = [
+    "COMMON",
+    "HAIR",
+    "PRESETS",
+    "SURFACE",
+    "VERSION",
+    "Preset",
+    "check",
+    "common_points",
+    "from_point_cloud",
+    "grid_points",
+    "sample",
+    "scatter",
+    "shared",
+    "to_values",
+]
+
 SURFACE = 2048
 """Points in each half of `surface`, as most of the literature takes."""
 
 COMMON = 32768
 """Points at which the insides of two shapes are compared."""
 
-VERSION = 1
+VERSION = 2
 """Grows when the same shape and options give other arrays than before."""
 
 HAIR = 1e-9
-"""Distance to cut at where the sign alone is wanted: nothing is searched for long."""
+"""Cut-off distance where only the sign is wanted; it makes the search short."""
 
 
 class Preset(NamedTuple):
@@ -47,7 +64,7 @@ class Preset(NamedTuple):
 
     `near` points lie near the surface: surface points with Gaussian noise, as many for
     each standard deviation in `spreads`; `uniform` ones anywhere in [-1, 1]^3. `kind`
-    is "sdf", cut at the distance `clamp`, or "occupancy", which knows no `clamp`.
+    is "sdf", cut at the distance `clamp`, or "occupancy", which ignores `clamp`.
     """
 
     near: int
@@ -58,10 +75,10 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    # Enough to see that everything runs.
+    # Enough for a trial run.
     "coarse": Preset(near=384, spreads=(0.02, 0.08), uniform=128),
     "compact": Preset(near=12288, spreads=(0.02, 0.08), uniform=4096),
-    # As many points as one column of the authors' ShapeNetSDF has for a shape.
+    # As many points per shape as one column of the authors' ShapeNetSDF.
     "paper": Preset(near=131072, spreads=(0.02, 0.08), uniform=131072),
     # Erkoç et al. 2023; their box has side 1, so that their 0.01 is 0.02 here.
     "hyperdiffusion": Preset(
@@ -157,7 +174,7 @@ def from_point_cloud(
 def scatter(
     anchors: np.ndarray, preset: Preset, generator: np.random.Generator
 ) -> np.ndarray:
-    """Chooses where a signal is sampled.
+    """Draws the points at which a signal is sampled.
 
     Args:
       anchors: `[preset.near, 3]` surface points, in random order.
@@ -165,8 +182,8 @@ def scatter(
       generator: of noise, uniform points and order.
 
     Returns:
-      `[near + uniform, 3]` float32 in [-1, 1], in random order; noise that leads out of
-      the box ends at its wall.
+      `[near + uniform, 3]` float32 in [-1, 1], in random order; where noise
+      leads out of the box, the point is on its wall.
     """
     spreads = np.resize(preset.spreads, (preset.near, 1))  # In turn, so evenly.
     near = anchors + spreads * generator.normal(size=anchors.shape)

@@ -11,6 +11,8 @@ from skimage.measure import marching_cubes
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["extract", "lattice", "polygons"]
+
 # No sample is taken to lie nearer to the level than this share of the largest change
 # across the surface: a surface exactly through a sample makes faces without area.
 _NUDGE = 1e-3

@@ -1,95 +1,140 @@
 """The mesh formats that are lines of numbers: OBJ, OFF and the text form of STL."""
 
+import codecs
+import io
 import re
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from wsjax.meshes.mesh import BadMesh
+from wsjax.meshes.polygons import triangulate
+
+__all__ = [
+    "VERTICES_PER_FACE",
+    "read_obj",
+    "read_off",
+    "read_stl_text",
+    "to_utf8",
+    "write_obj",
+    "write_off",
+]
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
+VERTICES_PER_FACE = 3
+"""A file may hold so many vertices per face that is allowed: no face shares any."""
 
-def read_obj(content: bytes, *, most_faces: int) -> Arrays:
-    """Reads the vertices and faces of a Wavefront OBJ; all else is passed over.
+_OFF = re.compile(r"(?i)(?:ST|C|N)*OFF(?![a-z])")
+_TWO_COUNTS = re.compile(r"\d{1,12}\s+\d{1,12}(\s+\d+)?\s*$")
 
-    Materials are never opened. Negative corners count back from the latest vertex,
-    as the format has it. The format promises no counts: a file that is cut short
-    between two faces is one with fewer faces.
 
-    Args:
-      content: the file.
-      most_faces: reading stops beyond as many triangles.
-
-    Returns:
-      Vertices `[V, 3]` float64 and faces `[F, 3]` int64, polygons cut into fans; a
-      corner that the file does not have is out of range here too.
+def to_utf8(content: bytes) -> bytes:
+    """Text as UTF-8 without a byte-order mark, if a mark says that it is UTF-8 or -16.
 
     Raises:
-      BadMesh: if a line cannot be read.
+      UnicodeDecodeError: if the mark says UTF-16 and the text is something else.
     """
-    rows, polygons, left = [], [], most_faces
-    for number, line in enumerate(_lines(content, join=True), start=1):
-        kind, *parts = line.split() or [""]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def read_obj(content: bytes, *, most_faces: int) -> Arrays:
+    """Reads the vertices and faces of a Wavefront OBJ and ignores everything else.
+
+    Material files are never opened. A negative corner counts back from the latest
+    vertex. The format promises no counts, so that a file that is cut short between two
+    faces cannot be told from one with fewer faces.
+
+    Args:
+      content: the file, as UTF-8.
+      most_faces: reading stops when there are more triangles, or more than
+        `VERTICES_PER_FACE` times as many vertices.
+
+    Returns:
+      Vertices `[V, 3]` float64 and faces `[F, 3]` int64; see `triangulate`.
+
+    Raises:
+      BadMesh: if a line cannot be read, or a face uses a vertex that is not there.
+    """
+    rows: list[list[float]] = []
+    polygons: list[list[int]] = []
+    left = most_faces
+    for number, line in enumerate(_joined(_lines(content)), start=1):
+        kind, *parts = line.partition("#")[0].split() or [""]
         if kind == "v":
             rows.append(_numbers(parts[:3], number))
+            if len(rows) > VERTICES_PER_FACE * most_faces:
+                raise BadMesh(f"more vertices than {most_faces} faces can have")
         elif kind == "f":
             polygons.append(_corners(parts, len(rows), number))
             left -= max(len(parts) - 2, 0)
             if left < 0:
-                break
-    return np.array(rows, np.float64).reshape(-1, 3), fans(polygons)
+                raise BadMesh(f"more faces than the {most_faces} that are allowed")
+    vertices = np.array(rows, np.float64).reshape(-1, 3)
+    return vertices, triangulate(vertices, polygons)
 
 
 def read_off(content: bytes, *, most_faces: int) -> Arrays:
-    """Reads an OFF file, also one whose counts follow `OFF` on the same line.
+    """Reads a text OFF file.
+
+    The keyword may be in lower case or absent, and its line may go on with the counts.
 
     Args:
-      content: the file.
-      most_faces: nothing is read if the file promises more faces.
+      content: the file, as UTF-8.
+      most_faces: the rest is not read if the file promises more faces, or more than
+        `VERTICES_PER_FACE` times as many vertices.
 
     Returns:
-      Vertices `[V, 3]` float64 and faces `[F, 3]` int64, polygons cut into fans.
+      Vertices `[V, 3]` float64 and faces `[F, 3]` int64; see `triangulate`.
 
     Raises:
-      BadMesh: if the counts are wrong, the file ends early or a line cannot be
-        read.
+      BadMesh: if it is a binary OFF, the counts are wrong, the file ends early, a line
+        cannot be read, or a face uses a vertex that is not there.
     """
-    lines = [line.split("#", 1)[0].strip() for line in _lines(content)]
-    lines = [line for line in lines if line]
-    head = re.match(r"(?:ST|C|N)*OFF\b|OFF(?=\d)", lines[0]) if lines else None
-    if not head:
-        raise BadMesh("expected OFF in the first line")
-    lines[0] = lines[0][head.end() :].strip()
-    counts, *lines = lines if lines[0] else lines[1:] or [""]
-    if not re.match(r"\d{1,12}\s+\d{1,12}(\s|$)", counts):
-        raise BadMesh("expected counts of vertices and faces after OFF")
-    vertices, faces = (int(count) for count in counts.split()[:2])
-    if faces > most_faces:
-        raise BadMesh(f"promises {faces} faces, expected at most {most_faces}")
-    if len(lines) < vertices + faces:
+    stripped = (line.partition("#")[0].strip() for line in _lines(content))
+    lines = filter(None, stripped)
+    vertices, faces = _off_counts(lines)
+    if faces > most_faces or vertices > VERTICES_PER_FACE * most_faces:
+        raise BadMesh(
+            f"promises {faces} faces with {vertices} vertices, expected at most"
+            f" {most_faces} with {VERTICES_PER_FACE * most_faces}"
+        )
+    ends = max(content.count(b"\n"), content.count(b"\r"))
+    if ends < vertices + faces:
         raise BadMesh(
             f"cut short: promises {vertices} vertices and {faces} faces, ends after"
-            f" {len(lines)} rows"
+            f" {ends} rows"
         )
-    rows = [_numbers(lines[i].split()[:3], i + 1) for i in range(vertices)]
+    rows = [_numbers(line.split()[:3], k) for k, line in _first(lines, vertices)]
     polygons = [
-        _polygon(lines[i].split(), i + 1) for i in range(vertices, vertices + faces)
+        _polygon(line.split(), vertices + k) for k, line in _first(lines, faces)
     ]
-    return np.array(rows, np.float64).reshape(-1, 3), fans(polygons)
+    if len(polygons) < faces:
+        raise BadMesh(f"cut short: promises {faces} faces, has {len(polygons)}")
+    places = np.array(rows, np.float64).reshape(-1, 3)
+    return places, triangulate(places, polygons)
 
 
-def read_stl_text(content: bytes) -> Arrays:
-    """Reads the triangles of a text STL, all solids together, three vertices each.
+def read_stl_text(content: bytes, *, most_faces: int) -> Arrays:
+    """Reads the triangles of a text STL, of all its solids together.
+
+    Args:
+      content: the file, as UTF-8; a missing `endsolid` does not matter.
+      most_faces: no number is read if there are more facets.
 
     Returns:
-      Vertices `[3 F, 3]` float64 and faces `[F, 3]` int64.
+      Vertices `[3 F, 3]` float64, three for each facet, and faces `[F, 3]` int64.
 
     Raises:
-      BadMesh: if it does not end with a solid, or its facets are no triangles.
+      BadMesh: if it ends within a facet, or a facet is no triangle.
     """
-    if not re.search(rb"(?i)\bendsolid\b[^\n]*\s*$", content[-4096:]):
-        raise BadMesh("cut short: a text STL without endsolid at its end")
-    facets = len(re.findall(rb"(?im)^\s*facet\b", content))
+    if not re.search(rb"(?i)\b(endsolid\b[^\n]*|endfacet)\s*$", content[-4096:]):
+        raise BadMesh("cut short: a text STL that ends within a facet")
+    facets = sum(1 for _ in re.finditer(rb"(?im)^\s*facet\b", content))
+    if facets > most_faces:
+        raise BadMesh(f"has {facets} faces, expected at most {most_faces}")
     corners = re.findall(rb"(?im)^\s*vertex[ \t]+(\S+)[ \t]+(\S+)[ \t]+(\S+)", content)
     if len(corners) != 3 * facets:
         raise BadMesh(f"{facets} facets with {len(corners)} vertices, expected 3 each")
@@ -97,38 +142,58 @@ def read_stl_text(content: bytes) -> Arrays:
     return vertices, np.arange(len(vertices)).reshape(-1, 3)
 
 
-def fans(polygons: list[list[int]]) -> np.ndarray:
-    """Cuts polygons, lists of corners, into the triangles `[F, 3]` at their first one.
-
-    A polygon of fewer than three corners gives none. Right for convex polygons.
-    """
-    triangles = [
-        (polygon[0], polygon[k], polygon[k + 1])
-        for polygon in polygons
-        for k in range(1, len(polygon) - 1)
-    ]
-    return np.array(triangles, np.int64).reshape(-1, 3)
-
-
 def write_obj(vertices: np.ndarray, faces: np.ndarray) -> bytes:
-    """Writes an OBJ; the shortest digits that give float32 `vertices` back."""
+    """Writes an OBJ; the shortest digits that give `vertices` back in their type."""
     places = _rows("v", vertices.astype(str))
     return "\n".join([*places, *_rows("f", (faces + 1).astype(str)), ""]).encode()
 
 
 def write_off(vertices: np.ndarray, faces: np.ndarray) -> bytes:
-    """Writes an OFF; the shortest digits that give float32 `vertices` back."""
+    """Writes an OFF; the shortest digits that give `vertices` back in their type."""
     counts = f"{len(vertices)} {len(faces)} 0"
     places = [" ".join(row) for row in vertices.astype(str).tolist()]
     corners = _rows("3", faces.astype(str))
     return "\n".join(["OFF", counts, *places, *corners, ""]).encode()
 
 
-def _lines(content: bytes, *, join: bool = False) -> list[str]:
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    if join:
-        text = re.sub(r"\\\r?\n", " ", text)
-    return re.split(r"\r\n|\n|\r", text)
+def _lines(content: bytes) -> Iterator[str]:
+    """The lines one by one: a list of them takes several times the file's memory."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8", "replace", newline=None)
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Joins a line that ends with a backslash to the next one."""
+    begun = ""
+    for line in lines:
+        if line.endswith("\\\n"):
+            begun += line[:-2] + " "
+        else:
+            yield begun + line
+            begun = ""
+    yield begun
+
+
+def _first(lines: Iterator[str], count: int) -> Iterator[tuple[int, str]]:
+    """The next `count` lines, or fewer, each with its number from 1."""
+    # In this order, since zip would else take a line more than it gives.
+    return zip(range(1, count + 1), lines, strict=False)
+
+
+def _off_counts(lines: Iterator[str]) -> tuple[int, int]:
+    """The counts of vertices and faces that an OFF file begins with."""
+    first = next(lines, "")
+    keyword = _OFF.match(first)
+    counts = first[keyword.end() :].strip() if keyword else first
+    if keyword and counts.lower().startswith("binary"):
+        raise BadMesh("a binary OFF, which is not supported; save it as text or as PLY")
+    if not keyword and not _TWO_COUNTS.match(first):
+        raise BadMesh("expected OFF or two counts in the first line")
+    if keyword and not counts:
+        counts = next(lines, "")
+    if not re.match(r"\d{1,12}\s+\d{1,12}(\s|$)", counts):
+        raise BadMesh("expected counts of vertices and faces after OFF")
+    vertices, faces = counts.split()[:2]
+    return int(vertices), int(faces)
 
 
 def _rows(kind: str, table: np.ndarray) -> list[str]:

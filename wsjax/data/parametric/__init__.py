@@ -16,6 +16,8 @@ from wsjax.data.parametric.seats import bench, chair, sofa
 from wsjax.data.parametric.vehicles import airplane, car
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["CATEGORIES", "make"]
+
 CATEGORIES: dict[str, Callable[[np.random.Generator], Mesh]] = {
     "airplane": airplane,
     "bench": bench,

@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, loft, pair, pick, prism, rod
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["boat"]
+
 
 def boat(generator: np.random.Generator) -> Mesh:
     """A hull with a bow: open, with a cabin, a funnel, cargo or a sail."""

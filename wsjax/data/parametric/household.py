@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, loft, pair, pick, ring, rod, turned
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["lamp", "loudspeaker", "table"]
+
 
 def lamp(generator: np.random.Generator) -> Mesh:
     """A foot, a stem and a shade, to stand on a table or on the floor, or to hang."""

@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, pick, prism, rod
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["rifle"]
+
 
 def rifle(generator: np.random.Generator) -> Mesh:
     """A stock, a receiver and a barrel, with grip, magazine and sight."""

@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, pair, pick, rod, tilted, turned
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["bench", "chair", "sofa"]
+
 
 def chair(generator: np.random.Generator) -> Mesh:
     """A narrow seat with a tall back, on legs, a pedestal or side panels."""

@@ -8,6 +8,20 @@ from manifold3d import Manifold
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = [
+    "box",
+    "hull",
+    "loft",
+    "pair",
+    "pick",
+    "prism",
+    "ring",
+    "rod",
+    "tilted",
+    "turned",
+    "union",
+]
+
 _ALIKE = 1e-4  # Vertices closer together are merged, or slivers would stay.
 
 

@@ -6,6 +6,8 @@ from wsjax.data.parametric import solids
 from wsjax.data.parametric.solids import box, hull, loft, pair, pick, ring, rod
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["airplane", "car"]
+
 
 def airplane(generator: np.random.Generator) -> Mesh:
     """A fuselage with wings, tail and engines."""
@@ -87,7 +89,7 @@ def car(generator: np.random.Generator) -> Mesh:
     if kind == "pickup":
         low, high = (
             (0.13 - width, floor + 0.15, 0.13 - length),
-            (width - 0.13, 1, -0.22),
+            (width - 0.13, 1.0, -0.22),
         )
         body = body - box(low, high)
     parts = [body, _cabin(ends, draw(0.12, 0.28), width, waist, roof, draw)]
