@@ -16,7 +16,7 @@ ALLOWED = {
     "files": set(),
     "checkpoint": {"tree"},
     "store": {"costs", "files", "tree"},
-    "exchange": {"files", "store", "tree"},
+    "exchange": {"costs", "files", "store", "tree"},
     "latent": {"types"},
     "merging": {"tree"},
     "fields": {"types"},
@@ -40,8 +40,8 @@ ONLY_IN = {
     "orbax": ["wsjax/checkpoint.py", "experiments/processes.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],
 }
-# Names of others that hold the word: JAX's, and a dataset of fit-a-nef's.
-FOREIGN = ("jax.config", "param_config")
+# Names of others that hold the word: JAX's, a dataset of fit-a-nef's, a file of PEFT's.
+FOREIGN = ("jax.config", "param_config", "adapter_config.json")
 
 
 def sources(*folders):

@@ -17,9 +17,12 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = [
+    "AnyPath",
     "finite",
+    "from_json",
     "read_json",
     "read_lines",
     "remove_temporary",
@@ -29,6 +32,9 @@ __all__ = [
     "write_json",
     "write_lines",
 ]
+
+AnyPath = str | os.PathLike
+"""How a caller may name a file or folder."""
 
 # No other program makes such names, so that deleting them deletes nothing of a user's.
 _TEMPORARY = re.compile(r"\.wsjax-[0-9a-f]{32}\.tmp")
@@ -67,7 +73,7 @@ def safe_name(name: str, *, most: int = 255) -> str:
     return f"{clean}-{digest[:_DIGEST]}" if clean else digest[:_DIGEST]
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+def write_bytes(path: AnyPath, data: bytes) -> None:
     """Writes a file whole: temporary name, flush to disk, rename.
 
     Raises:
@@ -93,7 +99,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             temporary.unlink()
 
 
-def remove_temporary(folder: str | os.PathLike) -> None:
+def remove_temporary(folder: AnyPath) -> None:
     """Removes the half-written files of killed processes from a folder and below.
 
     Call it only while no other process writes there: its unfinished file would go too.
@@ -103,12 +109,11 @@ def remove_temporary(folder: str | os.PathLike) -> None:
             path.unlink(missing_ok=True)
 
 
-def finite(content: object) -> object:
-    """Content as reading it back would give it: None for numbers that are not finite.
+def finite(content: Any) -> Any:
+    """Content as `read_json` will give it back: numbers that are not finite are None.
 
     Args:
-      content: of dicts, lists, tuples and what JSON knows. Lists and tuples become
-        lists.
+      content: dicts, lists and tuples (which become lists) of what JSON knows.
     """
     if isinstance(content, Mapping):
         return {key: finite(value) for key, value in content.items()}
@@ -119,29 +124,33 @@ def finite(content: object) -> object:
     return content
 
 
-def to_json(content: object, *, indent: int | None = None) -> str:
+def to_json(content: Any, *, indent: int | None = None) -> str:
     """JSON text in ASCII; numbers that are not finite become `null`."""
     return json.dumps(finite(content), indent=indent, allow_nan=False)
 
 
-def _from_json(text: str | bytes) -> dict:
-    # Python's own `NaN` and `Infinity`, which other programs write, read as None too.
+def from_json(text: str | bytes) -> Any:
+    """Content of JSON text; `NaN` and `Infinity`, which are no JSON, become None too.
+
+    Raises:
+      ValueError: if it is not JSON.
+    """
     return json.loads(text, parse_constant=lambda _: None)
 
 
-def write_json(path: str | os.PathLike, content: Mapping) -> None:
+def write_json(path: AnyPath, content: Mapping) -> None:
     """Writes JSON, indented, whole or not at all; see the module about NaN."""
     write_bytes(path, (to_json(content, indent=2) + "\n").encode())
 
 
-def read_json(path: str | os.PathLike) -> dict:
+def read_json(path: AnyPath) -> dict:
     """Reads a JSON file; see the module about NaN.
 
     Raises:
       ValueError: if the file is not JSON, naming it and the way out.
     """
     try:
-        return _from_json(pathlib.Path(path).read_bytes())
+        return from_json(pathlib.Path(path).read_bytes())
     except ValueError as error:
         raise ValueError(
             f"{path} is not valid JSON ({error}); delete it and run the command that "
@@ -149,7 +158,7 @@ def read_json(path: str | os.PathLike) -> dict:
         ) from error
 
 
-def read_lines(path: str | os.PathLike) -> list[dict]:
+def read_lines(path: AnyPath) -> list[dict]:
     """Reads a file of JSON lines up to the first that was cut short; [] without one."""
     path = pathlib.Path(path)
     if not path.exists():
@@ -157,12 +166,12 @@ def read_lines(path: str | os.PathLike) -> list[dict]:
     lines = []
     for line in path.read_bytes().splitlines():
         try:
-            lines.append(_from_json(line))
+            lines.append(from_json(line))
         except ValueError:
             break
     return lines
 
 
-def write_lines(path: str | os.PathLike, lines: list[dict]) -> None:
+def write_lines(path: AnyPath, lines: list[dict]) -> None:
     """Writes a file of JSON lines whole; see the module about NaN."""
     write_bytes(path, "".join(to_json(line) + "\n" for line in lines).encode())
