@@ -20,9 +20,11 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
+    "MOST",
     "AnyPath",
     "finite",
     "from_json",
+    "natural",
     "read_json",
     "read_lines",
     "remove_temporary",
@@ -46,8 +48,11 @@ _PLAIN = re.compile(r"(?!(.*-)?[0-9a-f]{16}$)[a-z0-9_]([a-z0-9._-]*[a-z0-9_-])?"
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _DIGEST = 16  # Hexadecimal digits.
 
+MOST = 255
+"""Bytes that file systems allow in the name of a file."""
 
-def safe_name(name: str, *, most: int = 255) -> str:
+
+def safe_name(name: str, *, most: int = MOST) -> str:
     """Name for a file or folder that every operating system takes, of ASCII alone.
 
     A name of lower-case letters, digits and `._-` is returned as it is. Any other is
@@ -71,6 +76,15 @@ def safe_name(name: str, *, most: int = 255) -> str:
         clean = f"_{clean}"
     clean = clean[: most - _DIGEST - 1]
     return f"{clean}-{digest[:_DIGEST]}" if clean else digest[:_DIGEST]
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """Sorting key that counts: `2.png` comes before `10.png`.
+
+    Numbers in names are compared as numbers, all else as text.
+    """
+    pieces = re.split(r"([0-9]+)", name)
+    return [int(x) if i % 2 else x for i, x in enumerate(pieces)], name
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
