@@ -53,6 +53,13 @@ def test_the_newest_checkpoint_is_found_and_old_ones_go(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["20", "30"]
 
 
+def test_paths_may_be_text(tmp_path):
+    checkpoint.save(str(tmp_path), 7, state())
+    assert checkpoint.latest(str(tmp_path)) == 7
+    found = checkpoint.restore(str(tmp_path), 7, state(1))
+    chex.assert_trees_all_equal(found, state())
+
+
 def test_a_new_folder_has_no_checkpoint(tmp_path):
     assert checkpoint.latest(tmp_path) is None
     assert checkpoint.latest(tmp_path / "absent") is None

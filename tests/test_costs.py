@@ -1,6 +1,13 @@
 """Costs are differences of clocks that only grow."""
 
+import resource
+import subprocess
+import sys
+import types
+
 import jax
+import numpy as np
+import pytest
 
 from wsjax import costs
 
@@ -23,6 +30,28 @@ def test_cost_is_the_difference_of_two_readings(monkeypatch):
 
 def test_peak_memory_is_that_of_a_running_process():
     assert 10 < costs.peak_memory_mib() < 1e6
+
+
+@pytest.mark.parametrize(("system", "unit"), [("linux", 2**10), ("darwin", 1)])
+def test_the_same_memory_is_told_on_every_system(system, unit, monkeypatch):
+    used = types.SimpleNamespace(ru_maxrss=300 * 2**20 // unit)
+    monkeypatch.setattr(resource, "getrusage", lambda _: used)
+    monkeypatch.setattr(sys, "platform", system)
+    assert costs.peak_memory_mib() == 300.0
+
+
+def test_without_the_module_that_windows_lacks_memory_is_unknown():
+    # A module that is None cannot be imported.
+    program = (
+        "import sys; sys.modules['resource'] = sys.modules['fcntl'] = None;"
+        "from wsjax import checkpoint, costs, exchange, store;"
+        "print(costs.peak_memory_mib())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert np.isnan(float(done.stdout))
 
 
 def test_compiling_adds_to_the_compile_time():

@@ -1,5 +1,6 @@
 """What leaves this project: numbers bit for bit, under names that others can read."""
 
+import json
 import tracemalloc
 
 import chex
@@ -13,7 +14,7 @@ from experiments import export
 from wsjax import exchange, files, store, tree
 
 N, FAILED = 7, 4
-NAMES = ["cats/é 1.png", "../../01.png", "x" * 300, "", "failed", "a b", "a_b"]
+NAMES = ["cats/é 1.png", "../../01.png", "x" * 300, "", "failed", "caf\udce9", "a_b"]
 DESCRIPTION = {"representation": "mlora", "base_fingerprint": "0123456789abcdef"}
 COST = {"seconds": 0.0, "cpu_seconds": 0.0}
 
@@ -77,10 +78,13 @@ def test_each_fitted_instance_is_a_file_bit_for_bit(weights, folder, tmp_path):
         assert_same_bits(safetensors.numpy.load_file(path), wanted)
         with safetensors.safe_open(path, "numpy") as file:
             header = file.metadata()
+        name = header.pop("name_json", None)
+        name = header.pop("name") if name is None else json.loads(name)
+        assert name == NAMES[row]
         assert header == DESCRIPTION | {
-            "name": NAMES[row],
             "label": str(row % 3),
             "psnr_db": str(30.0 + row / 7),
+            "files": str(N - 1),
         }
 
 
@@ -90,14 +94,19 @@ def test_no_name_leads_out_of_the_folder(folder, tmp_path):
     made = {path.relative_to(tmp_path) for path in set(tmp_path.rglob("*")) - before}
     names = {path.name for path in made - {(tmp_path / "out").relative_to(tmp_path)}}
     assert {str(path.parent) for path in made} == {".", "out"}
-    assert names == {
-        "00000000_cats_1.png.safetensors",
-        "00000001_01.png.safetensors",
-        f"00000002_{'x' * 80}.safetensors",
-        "00000003.safetensors",
-        "00000005_a_b.safetensors",
-        "00000006_a_b.safetensors",
-    }
+    assert all(len(name.encode()) <= 255 for name in names)
+    rows = [name for i, name in enumerate(NAMES) if i != FAILED]
+    starts = [
+        "0_cats_e_1.png-",
+        "1_01.png-",
+        f"2_{'x' * 200}",
+        "3.",
+        "5_caf-",
+        "6_a_b.",
+    ]
+    assert len(names) == len(rows) == len(starts)
+    for name, start in zip(sorted(names), starts, strict=True):
+        assert name.startswith(f"0000000{start}") and name.endswith(".safetensors")
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors"])
@@ -138,6 +147,17 @@ def test_a_second_run_completes_an_interrupted_one(form, folder, tmp_path, monke
     found = exchange.read_foreign(out)
     form(folder, out)
     chex.assert_trees_all_equal(exchange.read_foreign(out), found)
+
+
+def test_an_instance_that_cannot_be_written_is_named(tmp_path):
+    instances = [{"name": f"cat {i}", "status": store.DONE} for i in range(2)]
+    part = store.Shard(0, {"x": {"a": np.ones((2, 3))}}, instances, COST)
+    store.write_shard(tmp_path / "set", part)
+    store.finish(tmp_path / "set", {"representation": "caf\udce9"})
+    with pytest.raises(
+        ValueError, match="instance cat 0 cannot be written as safe.*npz"
+    ):
+        exchange.to_safetensors(tmp_path / "set", tmp_path / "out")
 
 
 def test_files_of_another_set_are_refused_by_name(folder, tmp_path):

@@ -64,6 +64,13 @@ def test_the_product_of_the_factors_is_that_of_torch(key, suffix, tmp_path):
     assert store.done(found.instances).all() and not found.skipped
 
 
+def test_files_follow_each_other_as_people_count(tmp_path):
+    for name in ("10.npz", "2.npz", "b/1.npz", "a 3.npz", "1.npz"):
+        write(tmp_path / name, {"fc.bias": np.ones(2)})
+    names = [x["name"] for x in exchange.read_foreign(tmp_path).instances]
+    assert names == ["1.npz", "2.npz", "10.npz", "a 3.npz", "b/1.npz"]
+
+
 def test_a_file_is_read_like_a_folder_of_it(tmp_path):
     write(tmp_path / "x.npz", {"fc.weight": np.ones((3, 2)), "fc.bias": np.ones(3)})
     one, many = (exchange.read_foreign(x) for x in (tmp_path / "x.npz", tmp_path))
@@ -150,8 +157,8 @@ def test_one_bad_file_stops_no_other_and_gives_its_reason(tmp_path):
         "cut.pt": "part of one",
         "cut.safetensors": "part of one",
         "cut.hdf5": "part of one",
-        "rank.npz": "leaf l/a: expected float32 [2, 5], as in the first file",
-        "type.npz": "leaf l/a: expected float32 [2, 5], as in the first file",
+        "rank.npz": "leaf l/a: expected float32 [2, 5], as in the first that",
+        "type.npz": "leaf l/a: expected float32 [2, 5], as in the first that",
         "half.npz": "found l.lora_A.weight alone; save both",
         "two.npz": "found l.lora_A and l.lora_A.x",
         "fit.npz": "found [2, 5] and [3, 4]; only linear layers",

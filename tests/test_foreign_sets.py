@@ -163,3 +163,27 @@ def test_an_exported_set_that_was_changed_is_refused(leaf, reason, tmp_path):
     np.savez(tmp_path / "x.npz", **arrays | {"net.0/a": leaf})
     with pytest.raises(ValueError, match=reason):
         exchange.read_foreign(tmp_path / "x.npz")
+
+
+def test_an_export_of_which_files_are_missing_is_not_taken_for_a_whole_one(tmp_path):
+    exchange.to_set(some(), tmp_path / "set")
+    for place in ("first", "deep/second", "whole"):
+        exchange.to_safetensors(tmp_path / "set", tmp_path / "out" / place)
+    files = sorted((tmp_path / "out" / "first").iterdir())
+    files[0].unlink()
+    files[1].write_bytes(files[1].read_bytes()[:-9])
+    sorted((tmp_path / "out" / "deep" / "second").iterdir())[-1].unlink()
+    found = exchange.read_foreign(tmp_path / "out")
+    assert len(found.instances) == 3 * N - 3
+    assert "part of one" in found.skipped.pop(f"first/{files[1].name}")
+    message = (
+        f"expected the {N} files of an export, found {{}} that can be read; export"
+    )
+    message += " again"
+    assert found.skipped == {
+        "first/": message.format(N - 2),
+        "deep/second/": message.format(N - 1),
+    }
+    found = exchange.read_foreign(tmp_path / "out" / "first")
+    assert found.skipped["./"] == message.format(N - 2)
+    assert not exchange.read_foreign(files[2]).skipped  # One file was asked for.

@@ -41,8 +41,8 @@ ONLY_IN = {
     "orbax": ["wsjax/checkpoint.py"],
     "safetensors": ["wsjax/store.py", "wsjax/exchange/*.py"],
 }
-# Names of others that hold the word: JAX's, and a dataset of fit-a-nef's.
-FOREIGN = ("jax.config", "param_config")
+# Names of others that hold the word: JAX's, a dataset of fit-a-nef's, a file of PEFT's.
+FOREIGN = ("jax.config", "param_config", "adapter_config.json")
 
 
 def sources(*folders):

@@ -62,3 +62,19 @@ def test_a_set_may_be_of_some_shards_alone(folder):
     assert len(instances) == 6
     with pytest.raises(ValueError, match="weights_00000009.* cannot be read"):
         store.finish(folder, {}, starts=[0, 9])
+
+
+def test_a_figure_that_is_not_finite_is_none_in_header_and_manifest(tmp_path):
+    quality = (np.nan, np.inf, 31.0)
+    instances = [{"name": "x", "status": store.DONE, "psnr_db": x} for x in quality]
+    cost = {"seconds": 0.0, "cpu_seconds": 0.0}
+    part = store.Shard(0, tree.row(WEIGHTS, slice(3)), instances, cost)
+    store.write_shard(tmp_path, part)
+    path = store.path_of(tmp_path, 0)
+    manifest = store.finish(tmp_path, {"rate": np.nan})
+    assert manifest == store.manifest(tmp_path)
+    assert manifest["rate"] is None
+    for found in (store.read_shard(path).instances, manifest["instances"]):
+        assert [instance["psnr_db"] for instance in found] == [None, None, 31.0]
+    assert b"NaN" not in path.read_bytes()
+    assert "NaN" not in (tmp_path / "manifest.json").read_text()

@@ -64,6 +64,16 @@ def test_a_shard_comes_back_as_it_was_written(weights, tmp_path):
         chex.assert_trees_all_equal(found.weights, written.weights)
 
 
+def test_paths_may_be_text(weights, folder):
+    text = str(folder)
+    store.write_shard(text, shard(weights, 0))
+    assert store.read_shard(str(store.path_of(text, 0))).start == 0
+    assert store.finish(text, {}) == store.manifest(text)
+    assert store.damaged(text) == []
+    chex.assert_trees_all_equal(store.load(text)[0], weights)
+    chex.assert_trees_all_equal(store.load_row(text, 4)[0], tree.row(weights, 4))
+
+
 def test_leaves_are_stored_under_their_path_names(weights, tmp_path):
     store.write_shard(tmp_path, shard(weights, 0))
     leaves = safetensors.numpy.load_file(store.path_of(tmp_path, 0))

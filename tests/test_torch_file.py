@@ -103,7 +103,9 @@ def test_a_storage_of_another_length_is_refused(path):
         read_torch(path)
     packed = torch_form.archive(pickled, storages, zipfile.ZIP_DEFLATED)
     path.write_bytes(packed)
-    with pytest.raises(ValueError, match="model/data/0 uncompressed"):
+    with pytest.raises(
+        ValueError, match="expected model/.* uncompressed; save it again"
+    ):
         read_torch(path)
     path.write_bytes(torch_form.archive(pickled, {}))
     with pytest.raises(ValueError, match="model/data/0"):

@@ -17,6 +17,7 @@ STORAGES = {
     "int64": "LongStorage",
     "bool": "BoolStorage",
     "uint16": "BFloat16Storage",  # The bits of bfloat16.
+    "uint8": "UntypedStorage",  # The bytes of newer types.
 }
 
 
@@ -36,6 +37,20 @@ class Tensor:
     def __reduce__(self):
         rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
         return rebuild, (*self.parts, collections.OrderedDict())
+
+
+class TypedTensor:
+    """A tensor of a type that has no storages of its own, pickled as torch does."""
+
+    def __init__(self, array, key):
+        storage = Storage(np.frombuffer(array.tobytes(), np.uint8), key)
+        stride = tuple(step // array.itemsize for step in array.strides)
+        self.name = array.dtype.name
+        self.parts = (storage, 0, array.shape, stride, False, collections.OrderedDict())
+
+    def __reduce__(self):
+        rebuild = sys.modules["torch._utils"]._rebuild_tensor_v3
+        return rebuild, (*self.parts, getattr(sys.modules["torch"], self.name))
 
 
 class Parameter:
@@ -64,9 +79,9 @@ def state(arrays, first=0):
 def _modules():
     """Just enough of torch for a pickle to name its parts."""
     utils, torch = types.ModuleType("torch._utils"), types.ModuleType("torch")
-    for place, name in [(utils, "_rebuild_tensor_v2"), (utils, "_rebuild_parameter")]:
-        setattr(place, name, type(name, (), {"__module__": place.__name__}))
-    for name in STORAGES.values():
+    for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter"):
+        setattr(utils, name, type(name, (), {"__module__": "torch._utils"}))
+    for name in (*STORAGES.values(), "float8_e4m3fn", "float8_e5m2"):
         setattr(torch, name, type(name, (), {"__module__": "torch"}))
     return {"torch": torch, "torch._utils": utils}
 

@@ -1,6 +1,7 @@
 """Training checkpoints; the only file of the library that knows Orbax."""
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -9,25 +10,30 @@ from orbax.checkpoint import v1 as ocp
 
 from wsjax import tree
 
+__all__ = ["latest", "restore", "save"]
 
-def save(folder: pathlib.Path, step: int, state: ArrayTree, *, keep: int = 2) -> None:
-    """Writes `state` as checkpoint `step` of a folder; a crash leaves no half one.
+
+def save(
+    folder: str | os.PathLike, step: int, state: ArrayTree, *, keep: int = 2
+) -> None:
+    """Writes `state` as checkpoint `step` of a folder, whole or not at all.
 
     Args:
       folder: of all checkpoints of one training.
       step: its number.
       state: any pytree of arrays, dataclasses included.
-      keep: newest checkpoints that stay.
+      keep: how many of the newest checkpoints stay; older ones are deleted.
     """
     policy = ocp.training.preservation_policies.LatestN(keep)
     with ocp.training.Checkpointer(
-        folder.absolute(), preservation_policy=policy
+        pathlib.Path(folder).absolute(), preservation_policy=policy
     ) as checkpointer:
         checkpointer.save(step, state, overwrite=True)
 
 
-def latest(folder: pathlib.Path) -> int | None:
+def latest(folder: str | os.PathLike) -> int | None:
     """Number of the newest whole checkpoint, None if there is none."""
+    folder = pathlib.Path(folder)
     if not folder.is_dir():
         return None
     with ocp.training.Checkpointer(folder.absolute()) as checkpointer:
@@ -35,24 +41,24 @@ def latest(folder: pathlib.Path) -> int | None:
     return None if newest is None else newest.step
 
 
-def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
+def restore(folder: str | os.PathLike, step: int, like: ArrayTree) -> ArrayTree:
     """Reads a checkpoint into the structure and shapes of `like`.
 
     Raises:
       ValueError: if names or shapes differ, naming the first that does, or if the
         checkpoint cannot be read.
     """
-    path = folder.absolute() / str(step)
+    path = pathlib.Path(folder).absolute() / str(step)
     with _readable(path):
-        found = _shapes(ocp.metadata(path).metadata)
-        if not found:  # How Orbax reports metadata that it could not parse.
+        stored = _shapes(ocp.metadata(path).metadata)
+        if not stored:  # How Orbax reports metadata that it could not parse.
             raise EOFError(path)
     wanted = _shapes(like)
-    for name in sorted(set(wanted) | set(found)):
-        if wanted.get(name) != found.get(name):
+    for name in sorted(set(wanted) | set(stored)):
+        if wanted.get(name) != stored.get(name):
             raise ValueError(
                 f"{path}: {name} should be {wanted.get(name, 'absent')}, found "
-                f"{found.get(name, 'nothing')}; use the recipe that wrote it or a "
+                f"{stored.get(name, 'nothing')}; use the recipe that wrote it or a "
                 "fresh workdir"
             )
     with _readable(path):
@@ -61,7 +67,7 @@ def restore(folder: pathlib.Path, step: int, like: ArrayTree) -> ArrayTree:
 
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[None]:
-    """Makes one error of the many kinds that Orbax raises for a damaged folder."""
+    """Turns the many kinds of errors that Orbax raises into one `ValueError`."""
     try:
         yield
     except Exception as error:
@@ -76,5 +82,5 @@ def _shapes(state: ArrayTree) -> dict[str, tuple[int, ...]]:
 
 
 def _plain(name: str) -> str:
-    """Path names as Orbax stores them, where attributes and keys look alike."""
+    """Path name as Orbax stores it; to Orbax attributes and keys look alike."""
     return name.replace(".", "/").strip("/")

@@ -1,10 +1,21 @@
 """What a run costs: seconds, processor seconds, compilation and memory."""
 
-import resource
+import math
+import sys
 import time
 from typing import NamedTuple
 
 import jax
+
+__all__ = [
+    "KEYS",
+    "Cost",
+    "compile_seconds",
+    "now",
+    "peak_memory_mib",
+    "since",
+    "total",
+]
 
 KEYS = (
     "seconds",
@@ -13,7 +24,7 @@ KEYS = (
     "fields_per_cpu_second",
     "peak_memory_mib",
 )
-"""Metric keys that depend on the machine's speed; all others repeat exactly."""
+"""Keys of metrics that depend on the machine; all other metrics repeat exactly."""
 
 
 class Cost(NamedTuple):
@@ -24,7 +35,7 @@ class Cost(NamedTuple):
 
 
 def now() -> Cost:
-    """Reads both clocks; the difference of two readings is a cost."""
+    """Reads both clocks, whose zero means nothing; pass the reading to `since`."""
     return Cost(time.perf_counter(), time.process_time())
 
 
@@ -38,22 +49,28 @@ def since(start: Cost) -> dict[str, float]:
 
 
 def total(costs: list[dict]) -> dict[str, float]:
-    """Sums `seconds` and `cpu_seconds` over parts of a run, resumed or not."""
+    """Sums `seconds` and `cpu_seconds` over the parts of a run; other keys are left."""
     keys = ("seconds", "cpu_seconds")
     return {key: round(sum(cost[key] for cost in costs), 3) for key in keys}
 
 
 def peak_memory_mib() -> float:
-    """Largest resident set of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    """Largest resident set of this process so far, in MiB; NaN on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, all others KiB.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 _COMPILED = [0.0]
 
 
-def _count_compilation(event: str, seconds: float, **_) -> None:
+def _count_compilation(event: str, duration_secs: float, **_: str | int) -> None:
     if event == "/jax/core/compile/backend_compile_duration":
-        _COMPILED[0] += seconds
+        _COMPILED[0] += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_count_compilation)

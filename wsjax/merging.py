@@ -14,6 +14,8 @@ from chex import ArrayTree
 
 from wsjax.tree import named, row
 
+__all__ = ["lerp", "mean", "path", "soup"]
+
 
 def lerp(x: ArrayTree, y: ArrayTree, t: float | jax.Array) -> ArrayTree:
     """`(1 - t) x + t y`, leaf by leaf.

@@ -6,7 +6,6 @@ killed run continues behind its last shard. The manifest is written when all are
 """
 
 import hashlib
-import json
 import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -17,6 +16,10 @@ from chex import ArrayTree
 from safetensors.numpy import save as to_bytes
 
 from wsjax import costs, files, tree
+from wsjax.files import AnyPath
+
+__all__ = ["DONE", "VERSION", "Shard", "damaged", "done", "finish", "load"]
+__all__ += ["load_row", "manifest", "packed", "path_of", "read_shard", "write_shard"]
 
 VERSION = 1
 DONE = "done"
@@ -35,37 +38,32 @@ class Shard(NamedTuple):
     cost: dict
 
 
-def path_of(folder: pathlib.Path, start: int) -> pathlib.Path:
+def path_of(folder: AnyPath, start: int) -> pathlib.Path:
     """File of the shard whose first row is `start`."""
-    return folder / f"weights_{start:08d}.safetensors"
+    return pathlib.Path(folder) / f"weights_{start:08d}.safetensors"
 
 
-def write_shard(folder: pathlib.Path, shard: Shard) -> None:
+def write_shard(folder: AnyPath, shard: Shard) -> None:
     """Writes a shard, whole or not at all."""
     files.write_bytes(path_of(folder, shard.start), packed(shard))
 
 
 def packed(shard: Shard) -> bytes:
     """A shard as the bytes of its file."""
-    leaves = {
-        name: np.ascontiguousarray(leaf)
-        for name, leaf in tree.named(shard.weights).items()
-    }
+    named = tree.named(shard.weights).items()
+    leaves = {name: np.ascontiguousarray(leaf) for name, leaf in named}
     header = {
         "version": str(VERSION),
         "start": str(shard.start),
-        "instances": json.dumps(shard.instances),
+        "instances": files.to_json(shard.instances),
         # Padded: the size of a file does not depend on the clock.
-        "cost": json.dumps(shard.cost).ljust(80),
+        "cost": files.to_json(shard.cost).ljust(80),
     }
     return to_bytes(leaves, header)
 
 
 def read_shard(
-    path: pathlib.Path,
-    *,
-    like: ArrayTree | None = None,
-    rows: slice = slice(None),
+    path: AnyPath, *, like: ArrayTree | None = None, rows: slice = slice(None)
 ) -> Shard:
     """Reads a shard, or some of its rows and no other bytes.
 
@@ -93,29 +91,29 @@ def read_shard(
         leaves = {name: leaves[name] for name in tree.named(like)}
     try:
         start = int(header["start"]) + (rows.start or 0)
-        instances, cost = (json.loads(header[key]) for key in ("instances", "cost"))
+        instances = files.from_json(header["instances"])
+        cost = files.from_json(header["cost"])
     except (KeyError, ValueError) as error:
         raise ValueError(f"{path} cannot be read ({error!r}); {again}") from error
     return Shard(start, tree.from_named(leaves), instances[rows], cost)
 
 
-def _check_leaves(path, leaves: dict[str, np.ndarray], like: ArrayTree) -> None:
+def _check_leaves(path: AnyPath, leaves: dict[str, np.ndarray], like: ArrayTree):
     wanted = {name: leaf.shape for name, leaf in tree.named(like).items()}
-    found = {name: leaf.shape[1:] for name, leaf in leaves.items()}
-    for name in sorted(set(wanted) | set(found)):
-        if wanted.get(name) != found.get(name):
+    stored = {name: leaf.shape[1:] for name, leaf in leaves.items()}
+    for name in sorted(set(wanted) | set(stored)):
+        if wanted.get(name) != stored.get(name):
             raise ValueError(
                 f"{path}: leaf {name} should have shape {wanted.get(name, 'none')} per "
-                f"instance, found {found.get(name, 'no such leaf')}; the weights "
-                "belong to another base or representation, use the recipe that wrote "
-                "them"
+                f"instance, found {stored.get(name, 'no such leaf')}; the weights "
+                "are of another base or representation; use the recipe that wrote them"
             )
 
 
 def finish(
-    folder: pathlib.Path, description: dict, *, starts: Iterable[int] | None = None
+    folder: AnyPath, description: dict, *, starts: Iterable[int] | None = None
 ) -> dict:
-    """Writes `manifest.json` over the shards of a folder and returns it.
+    """Writes `manifest.json` over the shards of a folder; returns it as read back.
 
     Args:
       folder: with the shards.
@@ -125,6 +123,7 @@ def finish(
     Raises:
       ValueError: if a shard is missing or damaged.
     """
+    folder = pathlib.Path(folder)
     shards, instances, spent, leaves = [], [], [], {}
     paths = sorted(folder.glob("weights_*.safetensors"))
     if starts is not None:
@@ -132,14 +131,13 @@ def finish(
     for path in paths:
         shard = read_shard(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows = len(shard.instances)
-        entry = {"file": path.name, "start": shard.start, "rows": rows}
-        shards.append({**entry, "sha256": digest})
+        place = {"start": shard.start, "rows": len(shard.instances)}
+        shards.append({"file": path.name, **place, "sha256": digest})
         instances += shard.instances
         spent.append(shard.cost)
         for name, leaf in tree.named(shard.weights).items():
             leaves[name] = {"shape": leaf.shape[1:], "dtype": str(leaf.dtype)}
-    manifest = {
+    contents = {
         "version": VERSION,
         **description,
         "n": len(instances),
@@ -148,28 +146,28 @@ def finish(
         "shards": shards,
         "instances": instances,
     }
-    files.write_json(folder / "manifest.json", manifest)
-    return manifest
+    files.write_json(folder / "manifest.json", contents)
+    return files.read_json(folder / "manifest.json")
 
 
-def damaged(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Shards of a finished set that are gone or not what the manifest's sums say."""
+def damaged(folder: AnyPath) -> list[pathlib.Path]:
+    """Shards of a finished set that are gone or differ from their checksums."""
     bad = []
     for entry in manifest(folder)["shards"]:
-        path = folder / entry["file"]
-        found = path.exists() and hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != entry["sha256"]:
+        path = pathlib.Path(folder) / entry["file"]
+        digest = path.exists() and hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != entry["sha256"]:
             bad.append(path)
     return bad
 
 
-def manifest(folder: pathlib.Path) -> dict:
+def manifest(folder: AnyPath) -> dict:
     """Reads the manifest of a finished weight set.
 
     Raises:
       FileNotFoundError: if the set is absent or unfinished.
     """
-    path = folder / "manifest.json"
+    path = pathlib.Path(folder) / "manifest.json"
     if not path.exists():
         raise FileNotFoundError(
             f"no finished weight set in {folder}: manifest.json is missing; run the "
@@ -179,7 +177,7 @@ def manifest(folder: pathlib.Path) -> dict:
 
 
 def load(
-    folder: pathlib.Path, *, like: ArrayTree | None = None, rows: slice = slice(None)
+    folder: AnyPath, *, like: ArrayTree | None = None, rows: slice = slice(None)
 ) -> tuple[ArrayTree, list[dict]]:
     """Reads some or all instances of a finished set, and of its shards no more.
 
@@ -205,7 +203,7 @@ def load(
 
 
 def load_row(
-    folder: pathlib.Path, i: int, *, like: ArrayTree | None = None
+    folder: AnyPath, i: int, *, like: ArrayTree | None = None
 ) -> tuple[ArrayTree, dict]:
     """Reads one instance of a finished set, and of its shard no more.
 
@@ -231,14 +229,16 @@ def load_row(
     return tree.row(weights, 0), instances[0]
 
 
-def _load(folder: pathlib.Path, contents: dict, first: int, last: int, like):
+def _load(folder: AnyPath, contents: dict, first: int, last: int, like):
+    """Instances `first` to `last - 1`, from the shards that hold them alone."""
     weights, instances, row = [], [], 0
     for entry in sorted(contents["shards"], key=lambda entry: entry["start"]):
         begin, end = max(first - row, 0), min(last - row, entry["rows"])
         row += entry["rows"]
         if begin < end:
             part = slice(begin, end)
-            shard = read_shard(folder / entry["file"], like=like, rows=part)
+            path = pathlib.Path(folder) / entry["file"]
+            shard = read_shard(path, like=like, rows=part)
             weights.append(shard.weights)
             instances += shard.instances
     return tree.concatenate(weights), instances

@@ -1,15 +1,20 @@
-"""Small tools for pytrees of weights; leaves are named by their path."""
+"""Small tools for pytrees of weights, whose leaves are named by their paths."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
+__all__ = ["concatenate", "count", "fingerprint", "from_named", "named", "row"]
+__all__ += ["squared_distance"]
+
 
 def row(stacked: ArrayTree, i: int | slice | jax.Array) -> ArrayTree:
-    """Instance `i` (or instances, for a slice or indices) of a stacked tree."""
+    """Instance `i` of a stacked tree; a stacked tree, if `i` is a slice or an array."""
     return jax.tree.map(lambda x: x[i], stacked)
 
 
@@ -19,23 +24,23 @@ def concatenate(parts: list[ArrayTree]) -> ArrayTree:
 
 
 def count(tree: ArrayTree) -> int:
-    """Numbers in a tree."""
+    """How many numbers a tree holds."""
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
 
 
 def squared_distance(a: ArrayTree, b: ArrayTree) -> jax.Array:
     """Sum over all leaves of `(a - b)**2`, `[]`."""
     parts = jax.tree.map(lambda x, y: jnp.sum(jnp.square(x - y)), a, b)
-    return sum(jax.tree.leaves(parts))
+    return jnp.asarray(sum(jax.tree.leaves(parts)))
 
 
-def named(tree: ArrayTree) -> dict[str, jax.Array]:
-    """Leaves by path name, `layer/factor`, in the tree's own order."""
+def named(tree: ArrayTree) -> dict[str, Any]:
+    """Leaves by path name, such as `layer_0/a`, in the tree's own order."""
     pairs, _ = jax.tree.flatten_with_path(tree)
     return {jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in pairs}
 
 
-def from_named(leaves: dict[str, jax.Array]) -> ArrayTree:
+def from_named(leaves: Mapping[str, Any]) -> ArrayTree:
     """Nested dicts from path names; the inverse of `named` for trees of dicts."""
     tree: dict = {}
     for name, leaf in leaves.items():

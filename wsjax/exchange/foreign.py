@@ -1,5 +1,6 @@
 """Reads weights that other projects fitted, and writes them as a weight set of ours."""
 
+import collections
 import os
 import pathlib
 from typing import NamedTuple
@@ -8,16 +9,19 @@ import jax
 import numpy as np
 from chex import ArrayTree
 
-from wsjax import costs, store, tree
-from wsjax.exchange.readers import READERS
+from wsjax import costs, files, store, tree
+from wsjax.exchange.part import Kinds, check_same, kinds
+from wsjax.exchange.readers import ENDINGS, read
+
+__all__ = ["Foreign", "read_foreign", "to_set"]
 
 
 class Foreign(NamedTuple):
     """N instances that could be read.
 
     `weights`: nested dicts, leaves `[N, ...]`; `instances`: N dicts with `name`,
-    `status` and what else the files say, such as `label` and `psnr_db`; `skipped` gives
-    the reason for each file left out of both, by name.
+    `status` and whatever else the files say, such as `label` and `psnr_db`; `skipped`:
+    the reason for each file that is in neither, by its name.
     """
 
     weights: ArrayTree
@@ -28,46 +32,61 @@ class Foreign(NamedTuple):
 def read_foreign(path: str | os.PathLike) -> Foreign:
     """Reads the weights in a file, or in all files of a folder and its subfolders.
 
-    Known are the state dicts of torch with factors `lora_A` and `lora_B` (the paper's
-    authors, PEFT), those with `A` and `B` and a PSNR (mlora-neural-fields) and those of
-    plain networks, one instance per `.safetensors`, `.npz`, `.pt` or `.pth`; the
-    `.hdf5` of fit-a-nef, many in each; and what `to_npz` and `to_safetensors` wrote.
-    `state_dict` tells how names and shapes become ours.
+    It knows the state dicts of torch with factors `lora_A` and `lora_B` (the paper's
+    authors, PEFT with its `adapter_config.json`), with factors `A` and `B`
+    (mlora-neural-fields) and of plain networks, as one instance per `.safetensors`,
+    `.npz`, `.pt`, `.pth`, `.bin` or `.ckpt`, or as a list of instances; the `.hdf5` of
+    fit-a-nef, with many instances each; and what `to_npz` and `to_safetensors` wrote.
+    The module `state_dict` says how it translates names and shapes.
 
     A file that cannot be read, or whose leaves differ in name, shape or type from those
-    of the first, is recorded in `skipped` and stops no other. An instance with weights
-    that are not finite keeps its row, and its status says so.
+    of the first, is recorded in `skipped` and does not stop the others; an export of
+    which files are missing is recorded there as well. An instance with weights that are
+    not finite keeps its row, and its status says so.
 
     Args:
-      path: of the file or folder. Files are taken in the order of their names.
+      path: of the file or folder. Files are read in the order of their names, `2.pt`
+        before `10.pt`.
 
     Returns:
-      The instances; each bears the name in its file, or else the file's own.
+      The instances, each with the name that its file states, or else the file's own.
 
     Raises:
       FileNotFoundError: if there is nothing at `path`.
       ValueError: if not one file can be read.
     """
-    parts, instances, skipped, first = [], [], {}, {}
+    parts, instances, skipped = [], [], {}
+    first: Kinds | None = None
+    exports: collections.Counter = collections.Counter()
     for name, file in _files(pathlib.Path(path)).items():
         try:
-            part = READERS[file.suffix.lower()](file)
-            if not part.facts:
-                raise ValueError("expected instances, found none; leave the file out")
-            kinds = _kinds(part.weights)
-            _check_same(kinds, first.setdefault("kinds", kinds))
+            part = read(file)
+            first = first or kinds(part.weights)
+            check_same(part.weights, first)
         except (ValueError, OSError) as error:
             skipped[name] = str(error)
             continue
         parts.append(part.weights)
-        instances += _instances(name, *part)
+        instances += _instances(name, part.weights, part.facts)
+        if part.files is not None and file != pathlib.Path(path):
+            exports[name.rpartition("/")[0], part.files] += 1
     if not parts:
         name, reason = next(iter(skipped.items()))
         raise ValueError(
             f"{path}: expected weights, found {len(skipped)} files and not one that can"
             f" be read; the first, {name}: {reason}"
         )
-    return Foreign(tree.concatenate(parts), instances, skipped)
+    return Foreign(tree.concatenate(parts), instances, skipped | _missing(exports))
+
+
+def _missing(exports: dict[tuple[str, int], int]) -> dict[str, str]:
+    """Exports that say how many files they have, and have fewer, by their folders."""
+    return {
+        f"{folder or '.'}/": f"expected the {wanted} files of an export, found {n} that"
+        " can be read; export again"
+        for (folder, wanted), n in exports.items()
+        if n < wanted
+    }
 
 
 def _files(path: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -80,34 +99,19 @@ def _files(path: pathlib.Path) -> dict[str, pathlib.Path]:
         raise ValueError(
             f"{path} is a weight set already; read it with wsjax.store.load"
         )
-    found = [path] if path.is_file() else sorted(path.rglob("*"))
-    files = [x for x in found if x.suffix.lower() in READERS and x.is_file()]
-    if not files:
+    start = path.parent if path.is_file() else path
+    every = [path] if path.is_file() else path.rglob("*")
+    chosen = {
+        file.relative_to(start).as_posix(): file
+        for file in every
+        if file.suffix.lower() in ENDINGS and file.is_file()
+    }
+    if not chosen:
         raise ValueError(
             f"{path}: expected files of weights, found none that end in"
-            f" {', '.join(READERS)}; give the folder they lie in"
+            f" {', '.join(ENDINGS)}; give the folder they lie in"
         )
-    start = path.parent if path.is_file() else path
-    return {file.relative_to(start).as_posix(): file for file in files}
-
-
-def _kinds(weights: ArrayTree) -> dict[str, tuple]:
-    """Shape and type per instance of each leaf."""
-    leaves = tree.named(weights).items()
-    return {name: (list(leaf.shape[1:]), str(leaf.dtype)) for name, leaf in leaves}
-
-
-def _check_same(found: dict[str, tuple], wanted: dict[str, tuple]) -> None:
-    for name in sorted(set(wanted) | set(found)):
-        if found.get(name) != wanted.get(name):
-            expected, got = (
-                "{1} {0}".format(*kinds[name]) if name in kinds else "none"
-                for kinds in (wanted, found)
-            )
-            raise ValueError(
-                f"leaf {name}: expected {expected}, as in the first file that was read,"
-                f" found {got}; read weights of another kind on their own"
-            )
+    return {name: chosen[name] for name in sorted(chosen, key=files.natural)}
 
 
 def _instances(name: str, weights: ArrayTree, facts: list[dict]) -> list[dict]:
@@ -134,12 +138,12 @@ def to_set(
 ) -> dict:
     """Writes a weight set, for `store.load` to read, and returns its manifest.
 
-    A second run after an interrupted one completes the set.
+    A second call completes the set of a call that was interrupted.
 
     Args:
-      foreign: what to write.
+      foreign: the instances.
       folder: of the new set.
-      representation: its name, for the manifest; None if it is not known.
+      representation: its name, such as "lora", for the manifest; None if unknown.
       group: instances per shard.
 
     Raises:

@@ -1,8 +1,9 @@
-"""Moves of the weights that leave a field's function: act, undo, line up.
+"""Symmetries: changes of the weights that leave a field's function as it is.
 
 Two groups act on an instance. GL(R) mixes the rank components of a low-rank adapter
 (Theorem 1, Remark 1); a mask leaves a part of it (Corollary 2.2). Permutations and
-positive scalings move the neurons of the base or of a standalone field.
+positive scalings move the neurons of the base or of a standalone field. `actions`
+applies them, `canonical` removes them, `align` undoes them against a reference.
 """
 
 from wsjax.symmetry.actions import (
@@ -14,7 +15,7 @@ from wsjax.symmetry.actions import (
     permutation,
     scaling,
 )
-from wsjax.symmetry.align import neurons_to, permuted_to, rotated_to
+from wsjax.symmetry.align import neurons_to, permuted_to
 from wsjax.symmetry.canonical import balanced, canonicaliser, spectral
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "neurons_to",
     "permutation",
     "permuted_to",
-    "rotated_to",
     "scaling",
     "spectral",
 ]

@@ -1,4 +1,4 @@
-"""Groups that act on one instance: mixtures of rank components, moves of neurons.
+"""Groups that act on one instance: they mix rank components or move neurons.
 
 A layer of a low-rank adapter holds `a` `[R, d_in]` and `b` `[R, d_out]`; the base's
 kernels are `[d_in, d_out]` and only the product `a.T @ b` reaches them.
@@ -10,8 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
+from jax.typing import ArrayLike
 
 from wsjax.types import Params
+
+__all__ = ["Moves", "Wiring", "freedom", "is_admissible", "mix", "move_adapter"]
+__all__ += ["move_neurons", "permutation", "scaling"]
 
 Wiring = Mapping[str, tuple[str | None, str | None]]
 """`{layer: (space of its inputs, space of its outputs)}`; None may not be moved."""
@@ -21,7 +25,7 @@ Moves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 times `scale[j]`. Concrete values: they are checked on the host."""
 
 
-def mix(adapter: ArrayTree, matrices: Mapping[str, jax.Array]) -> ArrayTree:
+def mix(adapter: ArrayTree, matrices: Mapping[str, ArrayLike]) -> ArrayTree:
     """Mixes rank components and leaves every product (Theorem 1, Remark 1).
 
     `a -> inv(G).T @ a` and `b -> G @ b`, hence `a.T @ b -> a.T @ inv(G) @ G @ b`.
@@ -42,12 +46,12 @@ def mix(adapter: ArrayTree, matrices: Mapping[str, jax.Array]) -> ArrayTree:
                 f"no factors to mix in {name!r}; there are {list(adapter)}"
             )
         a, b = jnp.asarray(layer["a"]), jnp.asarray(layer["b"])
-        matrix = jnp.asarray(matrix, a.dtype)
-        if matrix.shape != (len(a), len(a)):
+        g = jnp.asarray(matrix, a.dtype)
+        if g.shape != (len(a), len(a)):
             raise ValueError(
-                f"{name!r} has rank {len(a)}, its matrix the shape {matrix.shape}"
+                f"{name!r} has rank {len(a)}, its matrix the shape {g.shape}"
             )
-        mixed[name] = {**layer, "a": jnp.linalg.solve(matrix.T, a), "b": matrix @ b}
+        mixed[name] = {**layer, "a": jnp.linalg.solve(g.T, a), "b": g @ b}
     return mixed
 
 
@@ -79,7 +83,7 @@ def scaling(scale: np.ndarray) -> np.ndarray:
 
 
 def is_admissible(
-    adapter: ArrayTree, free: ArrayTree, matrices: Mapping[str, jax.Array]
+    adapter: ArrayTree, free: ArrayTree, matrices: Mapping[str, ArrayLike]
 ) -> bool:
     """Whether `mix` by these matrices leaves all frozen entries at their values.
 
@@ -196,7 +200,7 @@ def _check_names(wiring: Wiring, moves: Moves) -> None:
 
 def _move(moves: Moves, space: str | None, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Order and scale `[size]` of one space, checked; the identity if not named."""
-    if space not in moves:
+    if space is None or space not in moves:
         return np.arange(size), np.ones(size)
     order, scale = (np.asarray(x) for x in moves[space])
     if order.shape != (size,) or not _is_permutation(order):

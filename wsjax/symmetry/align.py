@@ -1,53 +1,43 @@
-"""Lines one instance up with a reference of the same shape; on the host.
+"""Aligns one instance with a reference of the same shape; on the host.
 
-What is left of a distance after that is not due to a choice of representative. Masked
-adapters are lined up by their mask already: these moves would take it apart.
+A distance that remains after alignment is not due to the choice of representatives. Do
+not align masked adapters: their mask fixes the order of components, and these moves
+would break it.
 """
-
-from collections.abc import Callable
 
 import jax
 import numpy as np
 from chex import ArrayTree
-from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 
 from wsjax.symmetry.actions import Wiring, mix, move_neurons, permutation
 from wsjax.symmetry.canonical import balanced
 from wsjax.types import Params
 
+__all__ = ["neurons_to", "permuted_to"]
+
 
 def permuted_to(adapter: ArrayTree, reference: ArrayTree) -> ArrayTree:
-    """Balanced adapter, its rank components in the order and signs of the reference's.
+    """Balances an adapter and gives its components the reference's order and signs.
 
-    Layer by layer the signed permutation with the largest inner product with the
-    balanced reference (exact, by the Hungarian method). Products stay.
+    In each layer it applies the signed permutation that has the largest inner product
+    with the balanced reference (exact, by the Hungarian method). Products stay.
     """
     adapter = balanced(adapter)
-    return mix(adapter, _matrices(_signed_permutation, adapter, balanced(reference)))
-
-
-def rotated_to(adapter: ArrayTree, reference: ArrayTree) -> ArrayTree:
-    """Adapter with its rank components rotated towards the reference's; products stay.
-
-    Layer by layer the orthogonal matrix with the smallest distance between the stacked
-    factors `[a, b]` (orthogonal Procrustes). Apply `spectral` to both before, so that
-    rotations are all that is left of GL(R).
-    """
-    return mix(adapter, _matrices(_rotation, adapter, reference))
+    return mix(adapter, _matrices(adapter, balanced(reference)))
 
 
 def neurons_to(params: Params, reference: Params, wiring: Wiring) -> Params:
-    """Field with its neurons in the order of the reference's; the function stays.
+    """Puts the neurons of a field into the reference's order; the function stays.
 
     Weight matching of Ainsworth et al. 2023 (Git Re-Basin, section 3.2): one space at a
-    time gets the order with the largest inner product of all its weights, until none
-    improves. Exact for one hidden space, else a local optimum. Permutations only: the
-    scales of the neurons stay.
+    time gets the order with the largest inner product of all its weights, until no
+    space improves. This is exact for one hidden space, else a local optimum. Neurons
+    are permuted, never scaled.
 
     Args:
       params: a field's, or a whole adapter.
-      reference: of the same shapes; layers outside the wiring are not looked at.
+      reference: of the same shapes; layers outside the wiring are ignored.
       wiring: of the field.
 
     Returns:
@@ -76,15 +66,15 @@ def neurons_to(params: Params, reference: Params, wiring: Wiring) -> Params:
     return params
 
 
-def _matrices(find: Callable, adapter: ArrayTree, reference: ArrayTree) -> dict:
-    """`{layer: G [R, R]}` of all layers that have factors."""
+def _matrices(adapter: ArrayTree, reference: ArrayTree) -> dict[str, np.ndarray]:
+    """`{layer: signed permutation [R, R]}` of all layers that have factors."""
 
-    def stacked(layer):
+    def stacked(layer: ArrayTree) -> np.ndarray:
         factors = [np.asarray(layer[name], np.float64) for name in ("a", "b")]
         return np.concatenate(factors, axis=1)
 
     return {
-        name: find(stacked(layer), stacked(reference[name]))
+        name: _signed_permutation(stacked(layer), stacked(reference[name]))
         for name, layer in adapter.items()
         if "a" in layer
     }
@@ -97,23 +87,19 @@ def _signed_permutation(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return signs[:, None] * permutation(order)
 
 
-def _rotation(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    return orthogonal_procrustes(ours.T, theirs.T)[0].T
-
-
 def _overlap(
     params: Params, reference: Params, wiring: Wiring, space: str
 ) -> np.ndarray:
     """`[d, d]` inner products of neurons in one space: reference's row, our column."""
-    overlap = 0.0
+    overlap = np.zeros(())
     for name, (source, target) in wiring.items():
         ours, theirs = (
             {leaf: np.asarray(tree[name][leaf], np.float64) for leaf in tree[name]}
             for tree in (params, reference)
         )
         if source == space:
-            overlap += theirs["kernel"] @ ours["kernel"].T
+            overlap = overlap + theirs["kernel"] @ ours["kernel"].T
         if target == space:
-            overlap += theirs["kernel"].T @ ours["kernel"]
-            overlap += np.outer(theirs["bias"], ours["bias"])
+            overlap = overlap + theirs["kernel"].T @ ours["kernel"]
+            overlap = overlap + np.outer(theirs["bias"], ours["bias"])
     return overlap

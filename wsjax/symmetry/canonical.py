@@ -1,7 +1,8 @@
-"""One representative for all adapters that mean the same.
+"""One canonical representative for all adapters that mean the same.
 
-Of the groups in `actions`, what a mask leaves is removed here without a reference:
-scale and sign of each component, or all of GL(R). Pure functions of one adapter.
+The functions remove the freedom that a mask leaves of GL(R), without a reference: the
+scale and sign of each rank component, or all of GL(R). They are pure functions of one
+adapter.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
+
+__all__ = ["balanced", "canonicaliser", "spectral"]
 
 Factors = tuple[jax.Array, jax.Array]
 
@@ -62,7 +65,7 @@ def canonicaliser(
 
 
 def _form(free: ArrayTree, start: ArrayTree) -> Callable[..., Factors] | None:
-    """What removes the freedom of one layer; None if there is none to remove."""
+    """The function that removes the freedom of one layer; None if it has none."""
     if "a" not in start:
         return None
     frozen = np.asarray(start["a"])[~np.asarray(free["a"])]
@@ -94,7 +97,7 @@ def _diagonalise(a: jax.Array, b: jax.Array) -> Factors:
     u, sizes, vt = jnp.linalg.svd(core_a @ core_b.T, full_matrices=False)
     rounding = max(a.shape[1], b.shape[1]) * jnp.finfo(sizes.dtype).eps * sizes[0]
     sizes = jnp.where(sizes > rounding, sizes, 0.0)
-    pair = _balance((left @ u).T, sizes[:, None] * (right @ vt.T).T)
+    new_a, new_b = _balance((left @ u).T, sizes[:, None] * (right @ vt.T).T)
     # A layer with fewer channels than R has fewer singular components as well.
-    missing = len(a) - len(sizes)
-    return tuple(jnp.pad(x, ((0, missing), (0, 0))) for x in pair)
+    missing = ((0, len(a) - len(sizes)), (0, 0))
+    return jnp.pad(new_a, missing), jnp.pad(new_b, missing)
