@@ -14,6 +14,7 @@ ALLOWED = {
     "coords": set(),
     "costs": set(),
     "files": set(),
+    "machine": set(),
     "checkpoint": {"tree"},
     "store": {"costs", "files", "tree"},
     "exchange": {"files", "store", "tree"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
-    "metrics": set(),
+    "metrics": {"machine"},
     "analysis": set(),
 }
 ONLY_IN = {
