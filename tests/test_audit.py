@@ -117,7 +117,8 @@ PASSING = {
         ({"novelty": 0.89}, ["novelty 0.89 is below 0.9"]),
         ({"fd": 3.0}, ["FD 3 is not below the 3 of noise"]),
         ({"average_two": 2.0}, ["not below the 2 of averages"]),
-        ({"novelty": np.nan}, ["novelty nan", "nan of noise"]),
+        ({"novelty": np.nan}, ["novelty is not a number", "nan of noise"]),
+        ({"add_noise": [(np.nan, 1.0), (1.5, 5.0)]}, ["nan of noise"]),
         ({"fd": np.nan}, ["of noise", "of averages"]),
         ({"novelty": 0.1, "fd": 9.0}, ["novelty", "the 1 of noise", "of averages"]),
         ({"novelty": 1.2, "least": 1.3}, ["novelty 1.2 is below 1.3"]),
@@ -146,7 +147,14 @@ def test_a_setting_more_novel_and_nearer_replaces_those_below_it():
     assert found[-1] == 9.0 and min(np.diff(found)) >= 0
 
 
-@pytest.mark.parametrize("curve", [[], [(1.0, np.nan)], [(1.0, 2.0, 3.0)]])
-def test_a_curve_without_sense_is_refused(curve):
-    with pytest.raises(ValueError, match="finite pairs"):
+@pytest.mark.parametrize("curve", [[], [(1.0, 2.0, 3.0)]])
+def test_what_is_no_curve_is_refused(curve):
+    with pytest.raises(ValueError, match="need pairs"):
         at_novelty(curve, 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_curve_with_a_setting_that_failed_says_nothing(bad):
+    for setting in ((bad, 1.0), (1.0, bad)):
+        assert np.isnan(at_novelty([(0.5, 2.0), setting], 1.0))
+    assert np.isnan(at_novelty([(0.5, 2.0)], bad))

@@ -111,6 +111,34 @@ def test_two_nn_leaves_out_the_largest_ratios():
     assert found[0.0] < 0.5 < 1.5 < found[0.1]
 
 
+ROWS = {
+    "flat": flat(2, n=200),
+    "equal": np.full((20, 3), 0.1),
+    "one": np.ones((1, 3)),
+    "two": np.eye(2),
+    "few": flat(2, n=9),
+    "enough": flat(2, n=12),
+    "twice": np.repeat(flat(2, n=10), 30, axis=0),
+    "same distances": np.eye(AMBIENT),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_it_is_known_before_whether_rows_have_a_dimension(name):
+    rows = ROWS[name]
+    for known, measure in (
+        (dimension.has_two_nn, dimension.two_nn),
+        (dimension.varies, dimension.participation_ratio),
+    ):
+        if known(rows):
+            assert 0 < measure(rows) < AMBIENT
+        else:
+            with pytest.raises(ValueError):
+                measure(rows)
+    assert dimension.has_two_nn(rows) == (name in ("flat", "enough"))
+    assert dimension.varies(rows) == (name not in ("equal", "one"))
+
+
 def test_measures_name_what_was_wrong():
     for measure in (dimension.spectrum, dimension.participation_ratio):
         with pytest.raises(ValueError, match="all 4 rows are equal"):
@@ -125,3 +153,33 @@ def test_measures_name_what_was_wrong():
         dimension.two_nn(np.repeat(flat(2, n=10), 30, axis=0))
     with pytest.raises(ValueError, match="second neighbour"):
         dimension.two_nn(np.eye(AMBIENT))
+
+
+@pytest.mark.parametrize("dimensions", [1, 7, 12])
+@pytest.mark.parametrize("shape", [(60, 20), (15, 90)])
+def test_components_for_finds_the_planted_dimension(dimensions, shape):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(shape[0], dimensions))
+    axes = generator.normal(size=(dimensions, shape[1]))
+    assert dimension.components_for(rows @ axes + 3, share=1.0) == dimensions
+
+
+def test_components_for_counts_shares_of_variance_and_not_of_deviation():
+    # Orthogonal axes with variances 6 : 3 : 1 about a far mean.
+    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    rows = signs * np.sqrt([6, 3, 1]) + 50
+    shares = (0.59, 0.61, 0.89, 0.91, 1.0)
+    counts = [dimension.components_for(rows, share=share) for share in shares]
+    assert counts == [1, 2, 2, 3, 3]
+
+
+def test_components_for_equal_rows_is_zero():
+    assert dimension.components_for(np.full((7, 3), 0.1)) == 0
+    assert dimension.components_for(np.ones((1, 3))) == 0
+
+
+def test_components_for_names_what_was_wrong():
+    with pytest.raises(ValueError, match="got 90"):
+        dimension.components_for(np.eye(3), share=90)
+    with pytest.raises(ValueError, match=r"got shape \(3,\)"):
+        dimension.components_for(np.ones(3))

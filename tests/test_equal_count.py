@@ -153,6 +153,21 @@ def test_without_a_limit_a_line_over_the_share_is_read_off_exactly():
     assert found == pytest.approx({"value": 5, "floor": 3})
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7])
+def test_it_is_known_before_whether_sets_are_large_enough(n):
+    """The real ones are halved, so that as many of them are needed again."""
+    real, samples = normal(n, 2), normal(9, 2, seed=1)
+    for compare, least in (
+        (equal_count.at_equal_count, equal_count.LEAST),
+        (equal_count.unlimited, equal_count.LEAST_UNLIMITED),
+    ):
+        if n // 2 >= least:
+            assert np.isfinite(compare(generation.frechet, real, samples)["value"])
+        else:
+            with pytest.raises(ValueError, match="need"):
+                compare(generation.frechet, real, samples)
+
+
 def test_two_counts_are_needed():
     with pytest.raises(ValueError, match="need sets of 3 or more for two counts"):
         equal_count.unlimited(generation.frechet, normal(4, 2), normal(4, 2))

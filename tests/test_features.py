@@ -1,3 +1,5 @@
+"""Feature spaces that are learnt from pictures, and what these need for it."""
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -56,6 +58,42 @@ def test_pixel_pca_names_what_was_wrong():
         features.pixel_pca(pictures)
     with pytest.raises(ValueError, match=r"\(2, 8, 2\)"):
         features.pixel_pca(pictures, components=2)(np.zeros((2, 8, 2)))
+
+
+@pytest.mark.parametrize("shape", [(9, 4, 4, 1), (20, 2, 2, 2), (2, 3, 3, 1)])
+def test_as_many_components_as_there_may_be(shape):
+    pictures = np.random.default_rng(0).normal(size=shape)
+    most = features.most_components(pictures)
+    assert features.pixel_pca(pictures, components=most)(pictures).shape[1] == most
+    with pytest.raises(ValueError, match=f"{most + 1} components need"):
+        features.pixel_pca(pictures, components=most + 1)
+
+
+@pytest.mark.parametrize("n", [5, 20])  # Both solvers.
+def test_black_pictures_have_features_all_the_same(n):
+    black, labels = np.zeros((n, 3, 3, 1)), np.arange(n) % 2
+    np.testing.assert_array_equal(features.pixel_pca(black, components=4)(black), 0)
+    chances = features.classifier(black, labels).probabilities(black)
+    np.testing.assert_array_equal(chances, chances[:1].repeat(n, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (None, None),
+        (np.zeros(4, int), None),
+        (np.full(4, -1), None),
+        (np.array([0, 1, 0, 1]), [0, 1]),
+        (np.array([-1, 7, 1000, 7]), [-1, 7, 1000]),
+        (np.array(["cat", "dog", "cat", "dog"]), ["cat", "dog"]),
+    ],
+)
+def test_it_is_known_before_whether_a_classifier_can_be_trained(labels, classes):
+    assert features.has_classes(labels) == (classes is not None)
+    if classes:
+        pictures = np.random.default_rng(0).normal(size=(4, 2, 2))
+        trained = features.classifier(pictures, labels)
+        np.testing.assert_array_equal(trained.classes, classes)
 
 
 def test_classifier_reads_digits_it_has_not_seen(digits, trained):

@@ -28,7 +28,7 @@ ALLOWED = {
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
-    "metrics": set(),
+    "metrics": {"machine"},
     "analysis": set(),
 }
 ONLY_IN = {

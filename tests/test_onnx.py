@@ -84,6 +84,18 @@ def test_grey_is_repeated_and_colour_averaged_to_what_the_file_wants(tmp_path):
     )
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_pictures_of_other_channels_are_averaged_to_grey_and_no_colours(
+    tmp_path, channels
+):
+    odd = pictures(2, 4, 4, channels)
+    one = onnx_features(identity(tmp_path / "one.onnx", ["n", 1, "h", "w"]))
+    np.testing.assert_allclose(one(odd)[:, 0], odd.mean(axis=(1, 2, 3)), rtol=1e-5)
+    three = onnx_features(pooled(tmp_path / "three.onnx", ["n", 3, 4, 4]))
+    with pytest.raises(ValueError, match=f"three.onnx reads .* got {channels}; leave"):
+        three(odd)
+
+
 def test_pictures_are_resized_bilinearly_to_a_fixed_size(tmp_path):
     # Between the centres of pixels a ramp stays the ramp that it is.
     ramp = np.broadcast_to(np.linspace(0, 1, 8)[:, None, None], (1, 8, 8, 3))

@@ -1,3 +1,5 @@
+"""Features of a random network: what it computes, and that rows stay apart."""
+
 import numpy as np
 import pytest
 from scipy.signal import correlate
@@ -23,12 +25,18 @@ def test_pictures_and_grids_of_any_size_get_features_that_repeat(shape):
 
 @pytest.mark.parametrize("shape", [(8, 9, 2), (8, 8, 8, 1)])
 def test_each_row_belongs_to_its_instance_alone(shape):
-    """Also across calls of the compiled program, which take 64 at a time."""
+    """Also across calls of the compiled program, which take 64 at a time.
+
+    Up to rounding: the last rows of a batch may be summed in another order.
+    """
     things, features = drawn(70, shape), random_conv(shape)
     found = features(things)
     for i in (0, 63, 64, 69):
-        np.testing.assert_array_equal(features(things[i : i + 1]), found[i : i + 1])
-    np.testing.assert_array_equal(features(things[::-1]), found[::-1])
+        alone = features(things[i : i + 1])
+        np.testing.assert_allclose(alone, found[i : i + 1], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        features(things[::-1]), found[::-1], rtol=1e-5, atol=1e-7
+    )
     assert features(things[:0]).shape == (0, 128)
 
 

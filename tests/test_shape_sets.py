@@ -1,14 +1,24 @@
-import functools
+"""Distances between sets of clouds, and what is read off their matrices."""
+
+import os
+import threading
+import time
 
 import numpy as np
 import pytest
 
 from wsjax.metrics import shape_sets, shapes
 
+
+def of_means(a, b):
+    """A distance that takes points, and is known by hand."""
+    return np.linalg.norm(a.mean(axis=0) - b.mean(axis=0))
+
+
 DISTANCES = {
     "chamfer_squared": shapes.chamfer_squared,
     "chamfer_mean": shapes.chamfer_mean,
-    "emd": shape_sets.emd,
+    "of_means": of_means,
 }
 
 
@@ -53,16 +63,28 @@ def test_a_set_measured_within_itself_measures_each_pair_once():
 
 
 def test_any_distance_is_given_points_and_one_cloud_is_enough():
-    """Unlike a distance of nearest neighbours, that of the means is known."""
-
-    def of_means(a, b):
-        return np.linalg.norm(a.mean(axis=0) - b.mean(axis=0))
-
     x = clouds(1)
     shifted = x + np.array([0.0, 3.0, 4.0])
     found = shape_sets.distances(x, shifted, distance=of_means)
     np.testing.assert_allclose(found, [[5.0]])
     assert np.array_equal(shape_sets.distances(x, x, distance=of_means), [[0.0]])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_no_more_threads_work_than_this_process_may_use():
+    threads, before = set(), os.sched_getaffinity(0)
+
+    def slow(a, b):
+        threads.add(threading.get_ident())
+        time.sleep(0.01)  # So that a second thread would have started by now.
+        return 0.0
+
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        shape_sets.distances(clouds(4), clouds(2), distance=slow)
+    finally:
+        os.sched_setaffinity(0, before)
+    assert len(threads) == 1
 
 
 def test_clouds_of_one_set_may_differ_in_count():
@@ -77,34 +99,6 @@ def test_an_empty_set_and_a_bad_cloud_are_refused():
     for distance in DISTANCES.values():
         with pytest.raises(ValueError, match="finite; leave out failed shapes"):
             shape_sets.distances(clouds(2), np.nan * clouds(2), distance=distance)
-
-
-def test_emd_of_a_shifted_and_shuffled_cloud_is_the_length_of_the_shift():
-    a = clouds(1, points=30)[0]
-    assert shape_sets.emd(a, a[::-1]) == 0
-    # Matching each point to its own copy is best for a shift, however long.
-    shift = np.array([3.0, 0.0, 4.0])
-    np.testing.assert_allclose(shape_sets.emd(a, a[::-1] + shift), 5.0)
-
-
-def test_emd_takes_the_best_matching_not_the_nearest_neighbours():
-    """Both points are nearest to the one at 1; one of them has to go on to 10."""
-    line = functools.partial(np.pad, pad_width=((0, 0), (0, 2)))
-    a, b = line([[0.0], [1.0]]), line([[1.0], [10.0]])
-    assert shape_sets.emd(a, b) == (1 + 9) / 2
-    assert shapes.chamfer_mean(a, b) == (0.5 + 4.5) / 2
-
-
-def test_emd_is_symmetric_and_never_below_the_chamfer_distance():
-    for a, b in zip(clouds(5), clouds(5, seed=1), strict=True):
-        assert shape_sets.emd(a, b) > shapes.chamfer_mean(a, b) > 0
-        np.testing.assert_allclose(shape_sets.emd(b, a), shape_sets.emd(a, b))
-
-
-def test_emd_needs_equal_counts():
-    a = clouds(1)[0]
-    with pytest.raises(ValueError, match="equal counts, got 12 and 11"):
-        shape_sets.emd(a, a[1:])
 
 
 def test_standard_clouds_have_no_place_and_no_size():
@@ -236,12 +230,11 @@ def test_compare_is_its_parts_on_the_first_samples():
 
 
 def test_compare_names_another_distance():
-    found = shape_sets.compare(
-        clouds(3), clouds(3, seed=1), distance=shape_sets.emd, name="emd"
-    )
-    assert list(found) == ["mmd_emd", "cov_emd", "one_nna_emd"]
-    d = shape_sets.distances(clouds(3), clouds(3, seed=1), distance=shape_sets.emd)
-    assert found["mmd_emd"] == shape_sets.minimum_matching_distance(d)
+    samples, references, other = clouds(3), clouds(3, seed=1), shapes.chamfer_mean
+    found = shape_sets.compare(samples, references, distance=other, name="mean")
+    assert list(found) == ["mmd_mean", "cov_mean", "one_nna_mean"]
+    d = shape_sets.distances(samples, references, distance=other)
+    assert found["mmd_mean"] == shape_sets.minimum_matching_distance(d)
 
 
 def test_compare_refuses_fewer_samples_than_references():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from wsjax.analysis import trivial
+from wsjax.analysis import dimension, trivial
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,7 +71,7 @@ def test_draws_follow_their_key_and_are_shuffled():
     ("n", "components", "wrong"),
     [
         (6, (10,), r"components=\(10,\), but 5 rows .* 1 to 2"),
-        (4, (1,), r"5 rows or more, got shape \(4, 9\)"),
+        (1, (1,), r"2 rows or more, got shape \(1, 9\)"),
     ],
 )
 def test_too_few_rows_are_refused(n, components, wrong):
@@ -81,6 +81,87 @@ def test_too_few_rows_are_refused(n, components, wrong):
         )
 
 
-def test_few_rows_take_fewer_gaussians():
-    rows = two_lumps(6, 9)
-    assert trivial.gaussian_mixture(jax.random.key(0), rows, n=3).shape == (3, 9)
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
+def test_few_rows_take_fewer_gaussians(n):
+    rows = two_lumps(n, 9)
+    draws = trivial.gaussian_mixture(jax.random.key(0), rows, n=3)
+    assert draws.shape == (3, 9) and np.isfinite(draws).all()
+    np.testing.assert_allclose(draws[:, -1], 5.0)
+
+
+GENERATORS = {
+    "gaussian_samples": trivial.gaussian_samples,
+    "gaussian_mixture": trivial.gaussian_mixture,
+    "average_two": trivial.average_two,
+    "add_noise": lambda key, x, n: trivial.add_noise(key, x, n=n, scale=1.0),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_from_equal_rows_every_generator_draws_the_row_itself(name):
+    rows = np.tile([0.0, 0.1, -7.0], (12, 1))
+    draws = GENERATORS[name](jax.random.key(0), rows, n=5)
+    np.testing.assert_allclose(draws, rows[:5], rtol=1e-12)
+
+
+def test_there_is_a_row_to_choose_from():
+    with pytest.raises(ValueError, match="need a row to choose from, got 0"):
+        trivial.even_rows(jax.random.key(0), 0, n=3)
+
+
+def test_gaussian_samples_have_the_mean_and_covariance_of_the_rows():
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(30, 3)) @ generator.normal(size=(3, 4)) + 10
+    draws = trivial.gaussian_samples(jax.random.key(0), rows, n=50_000)
+    assert draws.shape == (50_000, 4)
+    np.testing.assert_allclose(draws.mean(axis=0), rows.mean(axis=0), atol=0.05)
+    expected = np.cov(rows, rowvar=False)
+    assert np.abs(np.cov(draws, rowvar=False) - expected).max() < 0.03 * expected.max()
+    assert dimension.components_for(draws, share=1.0) == 3
+
+
+@pytest.mark.parametrize("n", [3, 5, 12, 20])
+def test_no_row_comes_again_before_all_have_come(n):
+    rows = trivial.even_rows(jax.random.key(0), 5, n=n)
+    counts = np.bincount(rows, minlength=5)
+    assert len(rows) == n and np.ptp(counts) <= 1
+    others = trivial.even_rows(jax.random.key(1), 5, n=n)
+    assert not np.array_equal(rows, others)
+    if n > 5:  # Every round has an order of its own.
+        assert not np.array_equal(rows[:5], rows[5 : min(n, 10)])
+
+
+def test_average_two_is_the_mean_of_two_different_rows():
+    powers = 2.0 ** np.arange(5)[:, None]  # Every pair has its own sum.
+    pairs = {a + b for a in powers[:, 0] for b in powers[:, 0] if a != b}
+    draws = trivial.average_two(jax.random.key(0), powers, n=400)
+    assert draws.shape == (400, 1)
+    assert set(2 * draws[:, 0]) == pairs
+    few = trivial.average_two(jax.random.key(0), powers, n=5)  # Each row is a first.
+    assert few.sum() > powers.sum() / 2
+
+
+def test_add_noise_is_rows_plus_noise_of_the_asked_deviation():
+    rows = np.array([[0.0, 0.0, 5.0], [1000.0, 2.0, 5.0]])
+    still = trivial.add_noise(jax.random.key(0), rows, n=50, scale=0.0)
+    for row in rows:
+        assert (still == row).all(axis=1).sum() == 25
+    noisy = trivial.add_noise(jax.random.key(0), rows, n=4000, scale=0.1)
+    noise = noisy - rows[(noisy[:, 0] > 500).astype(int)]
+    np.testing.assert_allclose(noise.std(axis=0), [50, 0.1, 0], rtol=0.05)
+
+
+@pytest.mark.parametrize("name", ["gaussian_samples", "average_two", "add_noise"])
+def test_trivial_generators_follow_their_key_and_need_two_rows(name):
+    options = {"n": 6, "scale": 0.5} if name == "add_noise" else {"n": 6}
+    generate, rows = (
+        getattr(trivial, name),
+        np.random.default_rng(0).normal(size=(9, 2)),
+    )
+    first, again, other = (
+        generate(jax.random.key(seed), rows, **options) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    with pytest.raises(ValueError, match=r"2 rows or more, got shape \(1, 2\)"):
+        generate(jax.random.key(0), rows[:1], **options)

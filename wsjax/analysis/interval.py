@@ -1,7 +1,8 @@
-"""How sure a mean over instances is."""
+"""Confidence intervals of means over instances."""
 
 import numpy as np
-from scipy import stats
+
+__all__ = ["interval"]
 
 
 def interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -20,5 +21,8 @@ def interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, fl
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"need 2 values or more, got shape {values.shape}")
+    # Here, as it takes a second to import.
+    from scipy import stats
+
     quantile = stats.t.ppf((1 + confidence) / 2, len(values) - 1)
     return float(values.mean()), float(quantile * stats.sem(values))

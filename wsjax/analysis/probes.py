@@ -1,9 +1,9 @@
-"""How much a simple reader finds out about an instance from its row of numbers.
+"""How well simple classifiers and clusterings recover classes from rows of numbers.
 
-Rows `x` `[N, F]` are flattened weights or any other features, `y` `[N]` their classes,
-`heldout` `[N]` booleans that are True for the rows a probe may not learn from. With
-`standardise` every column is brought to mean 0 and variance 1, as measured on the rows
-that the probe learns from.
+Rows `x` `[N, F]` are flattened weights or any other features, `y` `[N]` their classes
+(numbers or strings), `heldout` `[N]` booleans that are True for the rows that a probe
+is tested on and must not learn from. With `standardise`, every column is shifted and
+scaled to mean 0 and variance 1 of the rows that the probe learns from.
 """
 
 import numpy as np
@@ -13,6 +13,41 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
+
+__all__ = [
+    "LEAST_MAPPED",
+    "can_map",
+    "can_probe",
+    "kmeans_ari",
+    "logistic_accuracy",
+    "one_nn_accuracy",
+    "probe",
+    "tsne",
+]
+
+LEAST_MAPPED = 4
+"""Rows that `tsne` needs."""
+
+
+def can_probe(y: np.ndarray | None, heldout: np.ndarray) -> bool:
+    """Whether the probes have what they need.
+
+    They need labels, rows to be tested on, and rows of two classes or more to learn
+    from. Any two different labels are two classes: -1 and 7 as well as 0 and 1.
+
+    Args:
+      y: `[N]` classes, or None.
+      heldout: `[N]` booleans.
+    """
+    if y is None or not np.any(heldout):
+        return False
+    return len(np.unique(np.asarray(y)[~np.asarray(heldout)])) > 1
+
+
+def can_map(x: np.ndarray) -> bool:
+    """Whether `tsne` can map these rows: `LEAST_MAPPED` or more, not all equal."""
+    x = _matrix(x)
+    return len(x) >= LEAST_MAPPED and bool(np.ptp(x, axis=0).any())
 
 
 def one_nn_accuracy(
@@ -28,7 +63,7 @@ def one_nn_accuracy(
     Args:
       x: `[N, F]` features.
       y: `[N]` classes.
-      heldout: `[N]` booleans; neighbours are looked for among the other rows.
+      heldout: `[N]` booleans; neighbours are sought among the other rows.
       metric: "cosine" or "euclidean".
       standardise: whether to standardise the columns first.
 
@@ -36,13 +71,13 @@ def one_nn_accuracy(
       The accuracy in [0, 1].
 
     Raises:
-      ValueError: if `y` or `heldout` is not one entry per row, `heldout` selects
-        nothing or everything, there is only one class, or the metric is unknown.
+      ValueError: if `y` or `heldout` is not one entry per row, unless
+        `can_probe(y, heldout)`, or if the metric is unknown.
     """
     if metric not in ("cosine", "euclidean"):
         raise ValueError(f"metric must be 'cosine' or 'euclidean', got {metric!r}")
-    reader = KNeighborsClassifier(n_neighbors=1, metric=metric)
-    return _heldout_accuracy(reader, x, y, heldout, standardise)
+    classifier = KNeighborsClassifier(n_neighbors=1, metric=metric)
+    return _heldout_accuracy(classifier, x, y, heldout, standardise)
 
 
 def logistic_accuracy(
@@ -53,14 +88,14 @@ def logistic_accuracy(
     inverse_penalty: float = 1.0,
     standardise: bool = True,
 ) -> float:
-    """Share of held-out rows that multinomial logistic regression gets right.
+    """Share of held-out rows that multinomial logistic regression classifies rightly.
 
     Args:
       x: `[N, F]` features.
       y: `[N]` classes.
-      heldout: `[N]` booleans; the other rows are learnt from.
-      inverse_penalty: weight of the data against half the squared norm of the
-        coefficients (scikit-learn's C); smaller is smoother.
+      heldout: `[N]` booleans; the regression learns from the other rows.
+      inverse_penalty: weight of the data's loss relative to half the squared norm of
+        the coefficients (scikit-learn's C); smaller values regularise more.
       standardise: whether to standardise the columns first.
 
     Returns:
@@ -69,8 +104,8 @@ def logistic_accuracy(
     Raises:
       ValueError: as `one_nn_accuracy`, except for the metric.
     """
-    reader = LogisticRegression(C=inverse_penalty, solver="lbfgs", max_iter=2000)
-    return _heldout_accuracy(reader, x, y, heldout, standardise)
+    classifier = LogisticRegression(C=inverse_penalty, solver="lbfgs", max_iter=2000)
+    return _heldout_accuracy(classifier, x, y, heldout, standardise)
 
 
 def kmeans_ari(
@@ -79,7 +114,8 @@ def kmeans_ari(
     """Adjusted Rand index (Hubert and Arabie 1985) of k-means clusters and classes.
 
     Args:
-      x: `[N, F]` features, all of them clustered, into as many clusters as classes.
+      x: `[N, F]` features. All rows are clustered, into as many clusters as there are
+        classes; all of them set the scale of the columns.
       y: `[N]` classes; the clustering does not see them.
       seed: of the ten starts, of which the tightest clustering counts.
       standardise: whether to standardise the columns first.
@@ -88,7 +124,7 @@ def kmeans_ari(
       The index: 1 for the same partition, 0 on average for unrelated ones.
 
     Raises:
-      ValueError: if `y` is not one entry per row or holds only one class.
+      ValueError: if `y` is not one entry per row, or holds one class only.
     """
     x, y = _labelled(x, y)
     if standardise:
@@ -105,9 +141,10 @@ def probe(
     seed: int = 0,
     standardise: bool = True,
 ) -> dict[str, float]:
-    """All three probes with their defaults, named as their functions.
+    """The three probes with their defaults, by the names of their functions.
 
-    Args and errors as `one_nn_accuracy`; `seed` as `kmeans_ari`, which sees all rows.
+    Arguments and errors are those of `one_nn_accuracy`; `seed` is that of `kmeans_ari`,
+    which sees all rows.
     """
     return {
         "one_nn_accuracy": one_nn_accuracy(x, y, heldout, standardise=standardise),
@@ -121,26 +158,34 @@ def tsne(x: np.ndarray, *, perplexity: float = 30.0, seed: int = 0) -> np.ndarra
 
     Args:
       x: `[N, F]` features.
-      perplexity: effective number of neighbours per row. Small sets cannot have that
-        many: it is lowered to (N - 1) / 3 where that is less.
+      perplexity: effective number of neighbours per row, at most (N - 1) / 3: larger
+        values are lowered to that.
       seed: of the optimisation.
 
     Returns:
-      `[N, 2]` places, without unit: only who is near whom means anything.
+      `[N, 2]` places without unit: only which rows are near each other means anything.
 
     Raises:
-      ValueError: if there are fewer than 4 rows.
+      ValueError: unless `can_map(x)`.
     """
     x = _matrix(x)
-    if len(x) < 4:
-        raise ValueError(f"t-SNE needs 4 rows or more, got {len(x)}")
+    if len(x) < LEAST_MAPPED:
+        raise ValueError(f"t-SNE needs {LEAST_MAPPED} rows or more, got {len(x)}")
+    if not can_map(x):  # On these, scikit-learn does not fail but crash.
+        raise ValueError(f"t-SNE needs different rows, but all {len(x)} are equal")
     start = "pca" if x.shape[1] > 1 else "random"
     perplexity = min(perplexity, (len(x) - 1) / 3)
     plane = TSNE(2, perplexity=perplexity, init=start, random_state=seed)
     return plane.fit_transform(x)
 
 
-def _heldout_accuracy(reader, x, y, heldout, standardise: bool) -> float:
+def _heldout_accuracy(
+    classifier: KNeighborsClassifier | LogisticRegression,
+    x: np.ndarray,
+    y: np.ndarray,
+    heldout: np.ndarray,
+    standardise: bool,
+) -> float:
     x, y = _labelled(x, y)
     heldout = np.asarray(heldout)
     if heldout.shape != y.shape or heldout.dtype != bool:
@@ -159,10 +204,10 @@ def _heldout_accuracy(reader, x, y, heldout, standardise: bool) -> float:
     if standardise:
         scaler = StandardScaler().fit(train)
         train, test = scaler.transform(train), scaler.transform(test)
-    return float(reader.fit(train, y[~heldout]).score(test, y[heldout]))
+    return float(classifier.fit(train, y[~heldout]).score(test, y[heldout]))
 
 
-def _labelled(x, y) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = _matrix(x), np.asarray(y)
     if y.shape != (len(x),):
         raise ValueError(f"need one label per row: {len(x)} rows, labels {y.shape}")
@@ -171,7 +216,7 @@ def _labelled(x, y) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _matrix(x) -> np.ndarray:
+def _matrix(x: np.ndarray) -> np.ndarray:
     x = np.asarray(x, np.float64)
     if x.ndim != 2:
         raise ValueError(f"features must be a matrix [N, F], got shape {x.shape}")

@@ -1,7 +1,7 @@
-"""Whether fits from unlike starts end in one linear mode; section 4.2 of the paper.
+"""Whether fits from different starts end in one linear mode; section 4.2 of the paper.
 
-Two fits of one instance, the second from a start perturbed by a strength: how similar
-are their weights, and how much worse is the field between them?
+One instance is fitted twice, the second time from a perturbed start. How similar are
+the two fits' weights, and how much worse than both is the field halfway between them?
 """
 
 import chex
@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
+
+__all__ = ["LAMBDAS", "barrier", "cosine", "perturbed", "worst_drop"]
 
 LAMBDAS = tuple((np.linspace(0.0, 0.5**0.25, 10) ** 2).tolist())
 """Strengths of the perturbation in the authors' code: 0 to sqrt(1/2), denser at 0."""
@@ -29,17 +31,17 @@ def perturbed(
       centre: mean of the draws.
       first: a draw.
       second: an independent draw.
-      strength: `[]` in [0, 1], a number or traced; NaN comes of more than 1.
+      strength: `[]` in [0, 1], a number or traced; above 1 the start is NaN.
 
     Returns:
-      The start: bit for bit `first` at 0, `second` at 1, and an entry that is the same
-      in all three, as frozen ones are.
+      The start: bit for bit `first` at strength 0 and `second` at 1. An entry that is
+      the same in all three, as frozen ones are, keeps its bits at any strength.
     """
     chex.assert_trees_all_equal_shapes(centre, first, second)
     keep = jnp.sqrt(1 - strength**2)
 
     # Selected, as arithmetic loses the tiniest numbers, the sign of 0 and last bits.
-    def leaf(centre, first, second):
+    def leaf(centre: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
         mixed = centre + keep * (first - centre) + strength * (second - centre)
         frozen = (first == centre) & (second == centre)
         mixed = jnp.where(frozen, centre, mixed)
@@ -51,7 +53,8 @@ def perturbed(
 def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Cosine similarity of vectors along the last axis.
 
-    Frozen entries are shared and bring the similarity near 1: give free ones only.
+    All adapters share their frozen entries, which raise the similarity towards 1: pass
+    the free entries only.
 
     Args:
       x: `[..., K]`.
@@ -74,11 +77,11 @@ def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def barrier(qualities: np.ndarray) -> np.ndarray:
-    """Mean quality of both ends of a segment minus that of its middle.
+    """Mean quality at both ends of a segment minus the quality at its middle.
 
     Args:
       qualities: `[..., T]` PSNRs in dB at evenly spaced points of the segment between
-        two fits, both ends among them; T is odd.
+        two fits, from one end to the other; T is odd.
 
     Returns:
       `[...]` in dB; positive where the middle is worse than the ends.
@@ -99,10 +102,10 @@ def worst_drop(qualities: np.ndarray) -> np.ndarray:
 
     Args:
       qualities: `[..., T]` PSNRs in dB at evenly spaced points of the segment between
-        two fits, both ends among them.
+        two fits, from one end to the other.
 
     Returns:
-      `[...]` in dB; never negative, as the ends themselves fall short by 0.
+      `[...]` in dB; never negative, as both ends lie on the line.
 
     Raises:
       ValueError: if T is less than 3.
@@ -113,7 +116,7 @@ def worst_drop(qualities: np.ndarray) -> np.ndarray:
     return (line - qualities).max(axis=-1)
 
 
-def _segment(qualities) -> np.ndarray:
+def _segment(qualities: np.ndarray) -> np.ndarray:
     qualities = np.asarray(qualities, np.float64)
     if qualities.ndim == 0 or qualities.shape[-1] < 3:
         raise ValueError(

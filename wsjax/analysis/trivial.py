@@ -1,6 +1,7 @@
-"""Trivial generators: a learnt one is worth something only where it beats them all.
+"""Trivial generators: a trained one is worth something only if it beats all of them.
 
-Rows `x` `[N, F]` are flattened weights or any other features.
+Rows `x` `[N, F]` are flattened weights or any other features; nothing held out may be
+among them. All generators need 2 rows; from equal rows they draw copies.
 """
 
 import jax
@@ -8,18 +9,26 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from wsjax.analysis.dimension import population
+from wsjax.analysis.dimension import population, varies
 
-_DIMENSIONS = 32  # Principal components that the mixture is fitted in.
-_RIDGE = 1e-3  # On its covariances; an entry has variance 1.
+__all__ = [
+    "add_noise",
+    "average_two",
+    "even_rows",
+    "gaussian_mixture",
+    "gaussian_samples",
+]
+
+_DIMENSIONS = 32  # Principal components in which the mixture is fitted.
+_RIDGE = 1e-3  # Added to its variances, where an entry of a row has variance 1.
 
 
 def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     """Draws from the Gaussian with the mean and the covariance of the rows.
 
-    A standard normal mixture of the centred rows over sqrt(N - 1) has exactly the
-    sample covariance, so no `[F, F]` matrix is ever made; every draw lies in the span
-    of the principal components.
+    The sum of the centred rows, each times a standard normal number over sqrt(N - 1),
+    has exactly the sample covariance, so that no `[F, F]` matrix is made. Every draw
+    lies in the span of the principal components.
 
     Args:
       key: consumed.
@@ -34,26 +43,39 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     """
     x = population(x, least=2)
     mean = x.mean(axis=0)
-    mixture = np.asarray(jax.random.normal(key, (n, len(x))), x.dtype)
-    return mean + mixture @ (x - mean) / np.sqrt(len(x) - 1)
+    coefficients = np.asarray(jax.random.normal(key, (n, len(x))), x.dtype)
+    return mean + coefficients @ (x - mean) / np.sqrt(len(x) - 1)
 
 
 def even_rows(key: jax.Array, count: int, *, n: int) -> np.ndarray:
-    """Numbers `[n]` of random rows out of `count`, none of them k + 1 times before
-    every one k times.
+    """Random row indices, every row used equally often, give or take once.
 
-    Rows drawn at random repeat some kinds by chance: of 800 shapes of ten categories,
-    1,000 copies are further from the others for that alone.
+    For example, 12 indices out of 5 rows name each row twice, and two rows a third
+    time. Independent draws would repeat some rows by chance: with 800 shapes of ten
+    categories, that alone moves 1,000 copies away from the others.
+
+    Args:
+      key: consumed.
+      count: number of rows to choose from, at least 1.
+      n: number of indices.
+
+    Returns:
+      `[n]` indices in [0, count).
+
+    Raises:
+      ValueError: if there is no row to choose from.
     """
+    if count < 1:
+        raise ValueError(f"need a row to choose from, got {count}")
     keys = jax.random.split(key, -(-n // count))
     rounds = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
     return np.asarray(rounds).reshape(-1)[:n]
 
 
 def average_two(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
-    """Means of two different random rows; `n` of them, as `gaussian_samples`.
+    """Means of two different random rows, the first of each pair by `even_rows`.
 
-    The first of each pair are `even_rows`.
+    Arguments, result and errors as `gaussian_samples`.
     """
     x = population(x, least=2)
     first_key, step_key = jax.random.split(key)
@@ -63,14 +85,14 @@ def average_two(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
 
 
 def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndarray:
-    """The rows of `even_rows` plus normal noise; `n` of them, as `gaussian_samples`.
+    """Random rows, chosen by `even_rows`, plus normal noise.
 
     Args:
       key: consumed.
       x: `[N, F]` rows.
       n: number of draws.
-      scale: standard deviation of the noise on an entry over that of the entry itself
-        across rows.
+      scale: standard deviation of the noise on an entry, relative to the standard
+        deviation of that entry across rows.
 
     Returns:
       `[n, F]` draws.
@@ -95,13 +117,14 @@ def gaussian_mixture(
     """Draws from a mixture of Gaussians fitted to the rows.
 
     The mixture has full covariances in the first 32 principal components of the
-    standardised rows; what they leave out is drawn from one Gaussian. The number of
-    Gaussians is that with the highest likelihood on a fifth of the rows, after a fit to
-    the others; then all rows are fitted.
+    standardised rows; the residual of the rows is drawn from one Gaussian. The number
+    of Gaussians is the one under which a fifth of the rows is likeliest, after a fit to
+    the other rows; with fewer than 5 rows, which have no fifth, it is the smallest. The
+    mixture of that number is then fitted to all rows.
 
     Args:
       key: consumed.
-      x: `[N, F]` rows, of which nothing held out may be one.
+      x: `[N, F]` rows.
       n: number of draws.
       components: numbers of Gaussians to choose from; those above half of the rows
         that are fitted are left out.
@@ -110,21 +133,23 @@ def gaussian_mixture(
       `[n, F]` draws.
 
     Raises:
-      ValueError: if `x` is not a matrix of 5 rows or more, or `components` has no
+      ValueError: if `x` is not a matrix of 2 rows or more, or if `components` has no
         number that so few rows allow.
     """
-    x = population(x, least=5)
+    x = population(x, least=2)
+    if not varies(x):  # The ridge would be the only variance there is.
+        return np.repeat(x[:1], n, axis=0)
     split_key, fit_key, order_key, rest_key = jax.random.split(key, 4)
     scale = x.std(axis=0)
     scale[scale == 0] = 1.0
     standard = (x - x.mean(axis=0)) / scale
     most = min(_DIMENSIONS, len(x) - 1, x.shape[1])
     pca = PCA(most, random_state=0).fit(standard)
-    # In directions without variance the ridge would be all there is.
+    # In directions without variance, the ridge would be the only variance there is.
     variance = pca.explained_variance_
     axes = pca.components_[variance >= 1e-9 * variance[0]]
     inside = standard @ axes.T
-    # Each fit starts from clusters, which the seed makes the same again.
+    # Every fit starts from k-means clusters, which follow from this seed.
     seed = int(jax.random.randint(fit_key, (), 0, 2**31 - 1))
     order = np.asarray(jax.random.permutation(split_key, len(x)))
     count = _chosen(inside[order], components, seed)
@@ -150,5 +175,7 @@ def _chosen(rows: np.ndarray, components: tuple[int, ...], seed: int) -> int:
             f"components={components}, but {len(seen)} rows allow numbers from 1 to "
             f"{max(1, len(seen) // 2)}; add a smaller one"
         )
+    if not len(unseen):
+        return min(allowed)
     scores = [_fitted(seen, count, seed).score(unseen) for count in allowed]
     return allowed[int(np.argmax(scores))]

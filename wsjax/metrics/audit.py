@@ -1,15 +1,17 @@
 """Whether a generator learnt anything: it must beat copies, noise and averages.
 
-Generators of weights have been found to hand out their training checkpoints, and to be
-no better than noise on them (Zeng et al. 2025, "Generative Modeling of Weights:
-Generalization or Memorization?"). The figures judged here are measured elsewhere; every
-distance is one to held-out instances, which copies cannot profit from.
+Zeng et al. 2025 ("Generative Modeling of Weights: Generalization or Memorization?")
+found generators of weights that reproduce their training checkpoints, and that are no
+better than noise on them. This module judges figures that others measure; every
+distance is one to held-out instances, from which copies gain nothing.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+__all__ = ["LEAST_NOVELTY", "Audit", "at_novelty", "audit"]
 
 LEAST_NOVELTY = 0.9
 """Novelty below which samples lie nearer to training instances than new ones do."""
@@ -19,10 +21,10 @@ class Audit(NamedTuple):
     """The verdict on a generator.
 
     `novelty`: median distance of its samples to the nearest training instance, over
-    that of held-out instances; `fd`: its distance to held-out instances;
-    `fd_add_noise`: that of training weights with noise, at the same novelty;
-    `fd_average_two`: that of means of two training weights; `reasons`: what it failed
-    by, nothing if it passed.
+    the same median of held-out instances; `fd`: Fréchet distance of its samples to
+    held-out instances; `fd_add_noise`: that of training weights with noise, at the same
+    novelty; `fd_average_two`: that of means of two training weights; `reasons`: why it
+    failed, empty if it passed.
     """
 
     novelty: float
@@ -45,20 +47,23 @@ def audit(
 
     Args:
       novelty: of its samples in function space, 1 for samples like held-out instances.
-      fd: distance of its samples to held-out instances.
+      fd: Fréchet distance of its samples to held-out instances.
       add_noise: `(novelty, fd)` of training weights with noise, at several scales.
       average_two: `fd` of the means of two training weights.
-      least: novelty that is needed.
+      least: smallest novelty that passes.
 
     Returns:
-      The verdict. What is not a number fails.
+      The verdict. A figure that is not a number, as the novelty on data without any
+      variance is, fails.
 
     Raises:
       ValueError: as `at_novelty`.
     """
     noisy = at_novelty(add_noise, novelty)
     reasons = []
-    if not novelty >= least:
+    if np.isnan(novelty):
+        reasons.append("novelty is not a number")
+    elif novelty < least:
         reasons.append(f"novelty {novelty:.3g} is below {least:g}: nearly copies")
     if not fd < noisy:
         reasons.append(
@@ -76,23 +81,25 @@ def audit(
 def at_novelty(curve: Sequence[tuple[float, float]], novelty: float) -> float:
     """The distance that a generator of several settings reaches at some novelty.
 
-    Linear between the settings. A setting that is more novel and nearer as well takes
-    the place of those below it, so that the distance never falls with novelty; beyond
-    the ends it stays what it is there.
+    The curve is linear between the settings and constant beyond its ends. A setting
+    that is both more novel and nearer replaces those of less novelty, so that the
+    distance never falls as novelty grows.
 
     Args:
       curve: `(novelty, distance)` of each setting, in any order.
-      novelty: where it is asked for.
+      novelty: at which the curve is read.
 
     Returns:
-      The distance; not a number if `novelty` is not.
+      The distance; NaN if `novelty` or any number of the curve is not finite.
 
     Raises:
-      ValueError: if the curve is empty or holds a value that is not finite.
+      ValueError: if the curve is empty or holds anything but pairs.
     """
     points = np.asarray(curve, np.float64)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"need finite pairs (novelty, distance), got {list(curve)}")
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"need pairs (novelty, distance), got {list(curve)}")
+    if not np.isfinite([*points.flat, novelty]).all():
+        return np.nan
     novelties, distances = points[np.lexsort(points.T[::-1])].T
     lowest = np.minimum.accumulate(distances[::-1])[::-1]
     return float(np.interp(novelty, novelties, lowest))

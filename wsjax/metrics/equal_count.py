@@ -9,6 +9,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+__all__ = [
+    "LEAST",
+    "LEAST_UNLIMITED",
+    "against_heldout",
+    "at_equal_count",
+    "unlimited",
+]
+
+LEAST = 2
+"""Rows that each set needs, and each half of the real ones."""
+
+LEAST_UNLIMITED = 3
+"""The same for `unlimited`, which compares at two counts or more."""
+
+_Sets = dict[str, np.ndarray]
+
 
 def at_equal_count(
     distance: Callable[[np.ndarray, np.ndarray], float],
@@ -22,16 +38,15 @@ def at_equal_count(
 ) -> dict[str, float]:
     """A distance beside its floor and its ceiling, all between sets of one size.
 
-    Distances of finite sets shrink as the sets grow, so they compare at equal count
-    only. Each repeat splits `real` at random into two halves: the floor is the distance
-    between the halves, the value that of as many random samples to the first half, the
-    ceiling that of the second half's reconstructions to the first half: a generator
-    that draws from the reconstructions can do no better.
+    Each repeat splits `real` at random into two halves. The floor is the distance
+    between the halves, the value the distance of as many random samples to the first
+    half, and the ceiling that of the second half's reconstructions to the first half: a
+    generator that draws from the reconstructions can do no better.
 
     Args:
       distance: `distance(x, y) -> float` of two sets.
       real: `[N, F]` real things.
-      samples: `[M, F]` generated ones; M < N // 2 makes the halves M things each.
+      samples: `[M, F]` generated ones; if M < N // 2, the halves have M rows each.
       rebuilt: `[N, F]` reconstructions of the rows of `real`; None: no ceiling.
       floors: False leaves floor and ceiling out; the value stays the same.
       repeats: number of random splits that are averaged.
@@ -42,8 +57,8 @@ def at_equal_count(
       average if the samples are as good as more real things.
 
     Raises:
-      ValueError: if a half or `samples` has fewer than 2 rows, or `repeats` is not
-        positive.
+      ValueError: if a half or `samples` has fewer than `LEAST` rows, or if `repeats` is
+        not positive.
     """
     real, samples = np.asarray(real), np.asarray(samples)
     count = _equal_count(len(real) // 2, len(samples))
@@ -64,13 +79,14 @@ def against_heldout(
 ) -> dict[str, float]:
     """A distance to held-out things alone, beside its floor and its ceiling.
 
-    No generator saw the reference, so copies of training things cannot fall below the
-    floor, that of as many training things; the ceiling is that of the reconstructions
-    of those. Every repeat draws sets of one size at random.
+    The floor is the distance of as many training things to the held-out ones, so that
+    copies of training things cannot fall below it; the ceiling is the distance of the
+    reconstructions of those training things. Every repeat draws sets of one size at
+    random.
 
     Args:
       distance: `distance(x, y) -> float` of two sets.
-      heldout: `[H, F]` things that nothing was trained on: the reference.
+      heldout: `[H, F]` things that no generator was trained on: the reference.
       samples: `[M, F]` generated things.
       train: `[N, F]` things that the generator was trained on.
       rebuilt: `[N, F]` reconstructions of the rows of `train`; None: no ceiling.
@@ -88,7 +104,7 @@ def against_heldout(
     count = _equal_count(len(heldout), len(samples), len(train))
     generator = np.random.default_rng(seed)
 
-    def draw() -> dict[str, np.ndarray]:
+    def draw() -> _Sets:
         reference, drawn, others = (
             generator.permutation(len(rows))[:count]
             for rows in (heldout, samples, train)
@@ -111,11 +127,11 @@ def unlimited(
     repeats: int = 8,
     seed: int = 0,
 ) -> dict[str, float]:
-    """A distance as sets without end would have it (Chong & Forsyth 2020).
+    """A distance extrapolated to sets of infinite size (Chong & Forsyth 2020).
 
-    What a finite count adds to a Fréchet distance falls as one over the count: the
-    distances of `at_equal_count` at a quarter to all of the count lie on a straight
-    line over it, and its value at 0 is taken.
+    The bias of a Fréchet distance of finite sets is about proportional to 1 / count.
+    Distances of `at_equal_count` at a quarter to all of the count are fitted by a
+    straight line over 1 / count, and its value at 0 is returned.
 
     Args:
       distance: `distance(x, y) -> float` of two sets.
@@ -126,17 +142,19 @@ def unlimited(
       seed: of the splits.
 
     Returns:
-      `{"value": ..., "floor": ...}`; the floor is 0 but for chance, and so may any
-      value near it be negative.
+      `{"value": ..., "floor": ...}`; the floor is 0 on average, so that it and values
+      near it may be negative.
 
     Raises:
-      ValueError: as `at_equal_count`, or if sets are too small for two counts.
+      ValueError: as `at_equal_count`, with `LEAST_UNLIMITED` rows in place of `LEAST`.
     """
     real, samples = np.asarray(real), np.asarray(samples)
     most = _equal_count(len(real) // 2, len(samples))
     counts = sorted({max(2, round(share * most)) for share in (0.25, 0.35, 0.5, 1.0)})
-    if len(counts) < 2:
-        raise ValueError(f"need sets of 3 or more for two counts, got {most}")
+    if most < LEAST_UNLIMITED:
+        raise ValueError(
+            f"need sets of {LEAST_UNLIMITED} or more for two counts, got {most}"
+        )
     draw = _halves(np.random.default_rng(seed), real, samples, None, floors=floors)
     lines = [
         # Small sets scatter more, and there are more of them.
@@ -150,13 +168,20 @@ def unlimited(
     }
 
 
-def _halves(generator, real, samples, rebuilt, *, floors: bool) -> Callable:
+def _halves(
+    generator: np.random.Generator,
+    real: np.ndarray,
+    samples: np.ndarray,
+    rebuilt: np.ndarray | None,
+    *,
+    floors: bool,
+) -> Callable[[int], _Sets]:
     """`draw(count) -> sets` of that size from two halves of `real` and from `samples`.
 
-    Each draw goes on with the same generator.
+    All draws take their random numbers from `generator`, one after the other.
     """
 
-    def draw(count: int) -> dict[str, np.ndarray]:
+    def draw(count: int) -> _Sets:
         shuffled = generator.permutation(len(real))
         others = shuffled[count : 2 * count]
         drawn = samples[generator.permutation(len(samples))[:count]]
@@ -169,23 +194,27 @@ def _halves(generator, real, samples, rebuilt, *, floors: bool) -> Callable:
     return draw
 
 
-def _averaged(distance: Callable, draw: Callable, repeats: int) -> dict[str, float]:
-    """Mean distance of each set of a draw to its `reference`."""
+def _averaged(
+    distance: Callable[[np.ndarray, np.ndarray], float],
+    draw: Callable[[], _Sets],
+    repeats: int,
+) -> dict[str, float]:
+    """Mean distance of each set of a draw to the set "reference" of that draw."""
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
-    found = collections.defaultdict(list)
+    measured = collections.defaultdict(list)
     for _ in range(repeats):
         sets = draw()
         reference = sets.pop("reference")
         for name, rows in sets.items():
-            found[name].append(distance(rows, reference))
-    return {name: float(np.mean(values)) for name, values in found.items()}
+            measured[name].append(distance(rows, reference))
+    return {name: float(np.mean(values)) for name, values in measured.items()}
 
 
 def _equal_count(*counts: int) -> int:
-    if min(counts) < 2:
+    if min(counts) < LEAST:
         raise ValueError(
-            "need 2 rows or more in every set, and real ones in each half, got "
+            f"need {LEAST} rows or more in every set, and real ones in each half, got "
             f"{', '.join(map(str, counts))}"
         )
     return min(counts)

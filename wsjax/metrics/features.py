@@ -1,7 +1,7 @@
-"""Feature spaces made from the real pictures alone, for distances between sets.
+"""Feature spaces learnt from the real pictures alone, for distances between sets.
 
-Pictures are `[N, ...]` arrays of any one shape and any one range of values, kept the
-same between making a feature function and calling it.
+Pictures are arrays `[N, ...]` of any shape and any range of values; a feature function
+takes pictures of the shape and the range that it was made from.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,18 @@ from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import normalize
 
+__all__ = [
+    "Classifier",
+    "classifier",
+    "has_classes",
+    "most_components",
+    "pixel_pca",
+    "unit",
+]
+
 
 class Classifier(NamedTuple):
-    """A trained reader of pictures.
+    """A trained classifier of pictures.
 
     `probabilities(pictures [N, ...]) -> [N, len(classes)]`, columns in the order of
     `classes`; `features(pictures [N, ...]) -> [N, F]`, the last hidden activations.
@@ -23,6 +32,11 @@ class Classifier(NamedTuple):
     probabilities: Callable[[np.ndarray], np.ndarray]
     features: Callable[[np.ndarray], np.ndarray]
     classes: np.ndarray
+
+
+def most_components(real: np.ndarray) -> int:
+    """Largest number of components of `pixel_pca` that these pictures allow."""
+    return min(len(real), int(np.prod(real.shape[1:])))
 
 
 def pixel_pca(
@@ -38,19 +52,29 @@ def pixel_pca(
       `features(pictures [M, ...]) -> [M, components]`, in units of pixel values.
 
     Raises:
-      ValueError: if there are fewer pictures or pixels than components; from
-        `features`, if the pictures have another shape than the real ones.
+      ValueError: if `components` is above `most_components(real)`; from `features`,
+        if the pictures have another shape than the real ones.
     """
     rows, shape = _rows(real, real.shape[1:]), real.shape[1:]
-    if components > min(rows.shape):
+    if components > most_components(real):
         raise ValueError(
             f"{components} components need as many pictures and pixels, "
             f"got {rows.shape[0]} and {rows.shape[1]}"
         )
     # Both are exact; the first is the quicker one for many small pictures.
     solver = "covariance_eigh" if rows.shape[0] >= rows.shape[1] else "full"
-    pca = PCA(components, svd_solver=solver).fit(rows)
+    # Equal pictures have no variance: PCA divides 0 by 0 for shares nobody reads.
+    with np.errstate(invalid="ignore"):
+        pca = PCA(components, svd_solver=solver).fit(rows)
     return lambda pictures: pca.transform(_rows(pictures, shape))
+
+
+def has_classes(labels: np.ndarray | None) -> bool:
+    """Whether there are labels of two classes or more, as a `classifier` needs.
+
+    Any two different labels are two classes: -1 and 7 as well as 0 and 1.
+    """
+    return labels is not None and len(np.unique(labels)) > 1
 
 
 def classifier(
@@ -60,7 +84,7 @@ def classifier(
 
     Args:
       pictures: `[N, ...]` real pictures.
-      labels: `[N]` their classes.
+      labels: `[N]` their classes, numbers or strings.
       seed: of the initial weights and the order of pictures.
 
     Returns:
@@ -68,13 +92,13 @@ def classifier(
       not calibrated.
 
     Raises:
-      ValueError: if the lengths differ or there is only one class; from the functions
-        of the result, if the pictures have another shape than the real ones.
+      ValueError: if the lengths differ, or unless `has_classes(labels)`; from the
+        functions of the result, if pictures have another shape than those here.
     """
     labels, shape = np.asarray(labels), pictures.shape[1:]
     if labels.shape != (len(pictures),):
         raise ValueError(f"need {len(pictures)} labels, got shape {labels.shape}")
-    if len(np.unique(labels)) < 2:
+    if not has_classes(labels):
         raise ValueError(f"need two classes or more, got {np.unique(labels)}")
     # Training stops when the loss stalls; the limit lies far above what that takes.
     network = MLPClassifier((128, 64), tol=1e-3, max_iter=2000, random_state=seed)

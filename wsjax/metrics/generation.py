@@ -2,10 +2,11 @@
 
 Sets are matrices with one row per thing; the order of rows never matters. Lower is
 nearer, but for precision and recall. No figure means anything without its floor: see
-`wsjax.metrics.equal_count`.
+`wsjax.metrics.equal_count`. Measures of all pairs go through them in blocks, so that
+memory grows with the sets and not with their product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from sklearn.metrics.pairwise import (
@@ -15,6 +16,20 @@ from sklearn.metrics.pairwise import (
 )
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
+
+__all__ = [
+    "frechet",
+    "mmd_gaussian",
+    "mmd_polynomial",
+    "nearest",
+    "precision",
+    "recall",
+]
+
+_BLOCK = 2**22  # Pairs that are held at once: 32 MiB of float64.
+
+_Pairwise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def frechet(x: np.ndarray, y: np.ndarray) -> float:
@@ -124,8 +139,17 @@ def precision(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     k = min(k, len(y) - 1)  # The nearest of all, at distance 0, is the row itself.
-    radii = np.partition(euclidean_distances(y), k, axis=1)[:, k]
-    return float(np.mean((euclidean_distances(x, y) <= radii).any(axis=1)))
+    radii = [
+        # A copy of the column, as a view would keep its block.
+        np.partition(distances, k, axis=1)[:, k].copy()
+        for distances in _blocks(euclidean_distances, y, y)
+    ]
+    reach = np.concatenate(radii)
+    inside = [
+        (distances <= reach).any(axis=1)
+        for distances in _blocks(euclidean_distances, x, y)
+    ]
+    return float(np.mean(np.concatenate(inside)))
 
 
 def recall(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
@@ -133,21 +157,34 @@ def recall(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
     return precision(y, x, k=k)
 
 
-def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: Callable) -> float:
+def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: _Pairwise) -> float:
     x, y = (normalize(z) for z in _two_sets(x, y, least=2))
-    across = kernel(x, y).mean()
-    return float(
-        _mean_of_pairs(kernel(x, x)) + _mean_of_pairs(kernel(y, y)) - 2 * across
-    )
+    across = sum(block.sum() for block in _blocks(kernel, x, y)) / (len(x) * len(y))
+    return float(_mean_of_pairs(kernel, x) + _mean_of_pairs(kernel, y) - 2 * across)
 
 
-def _mean_of_pairs(gram: np.ndarray) -> float:
+def _mean_of_pairs(kernel: _Pairwise, x: np.ndarray) -> float:
     """Mean over the pairs of different rows: the diagonal would be the bias."""
-    n = len(gram)
-    return (gram.sum() - np.trace(gram)) / (n * (n - 1))
+    total, begin, n = 0.0, 0, len(x)
+    for block in _blocks(kernel, x, x):
+        total += block.sum() - np.trace(block, offset=begin)
+        begin += len(block)
+    return total / (n * (n - 1))
 
 
-def _two_sets(x: np.ndarray, y: np.ndarray, *, least: int):
+def _blocks(measure: _Pairwise, x: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
+    """`measure(x, y)` `[N, M]` in blocks of whole rows, one after the other."""
+    rows = max(1, _BLOCK // len(y))
+    if rows >= len(x):  # The arrays themselves: scikit-learn knows a set from a copy.
+        yield measure(x, y)
+        return
+    for some in gen_batches(len(x), rows):
+        yield measure(x[some], y)
+
+
+def _two_sets(
+    x: np.ndarray, y: np.ndarray, *, least: int
+) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(

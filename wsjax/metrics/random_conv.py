@@ -1,7 +1,7 @@
-"""Features of a convolutional network that never was trained.
+"""Features of a convolutional network with random weights.
 
-It needs no labels, no download and no data, so it favours no generator; its features
-tell textures and parts apart that a linear map of pixels cannot.
+It needs no labels, no download and no data, so it favours no generator; it tells
+textures and parts apart that a linear map of the pixels cannot.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+__all__ = ["random_conv"]
 
 _WIDTHS = (16, 32, 64, 64)
 _LEAST = 8  # Cells per side.
@@ -30,7 +32,7 @@ def random_conv(
 
     Returns:
       `features(instances [N, *shape]) -> [N, 128]`, non-negative, in units of the
-      values; row i depends on instance i alone.
+      values; row i depends on instance i alone, up to rounding.
 
     Raises:
       ValueError: if `shape` is no picture or grid of 8 cells or more per side; from
@@ -51,17 +53,17 @@ def random_conv(
             raise ValueError(
                 f"instances must be [N, *{tuple(shape)}], got {instances.shape}"
             )
-        found = [
+        batches = [
             np.asarray(compute(_filled(instances[begin : begin + _BATCH])))
             for begin in range(0, len(instances), _BATCH)
         ]
-        return np.concatenate([*found, np.zeros((0, 128))])[: len(instances)]
+        return np.concatenate([*batches, np.zeros((0, 128))])[: len(instances)]
 
     return features
 
 
 def _kernels(dimensions: int, channels: int, seed: int) -> list[np.ndarray]:
-    # NumPy's generator: its stream is the same on every device.
+    # NumPy draws the same numbers whatever device JAX runs on.
     generator = np.random.default_rng(seed)
     kernels = []
     for before, after in zip((channels, *_WIDTHS), _WIDTHS, strict=False):
@@ -75,13 +77,16 @@ def _features(batch: jax.Array, kernels: list[np.ndarray]) -> jax.Array:
     maps = jnp.moveaxis(batch, -1, 1)
     for kernel in kernels:
         step = [2 if side > _SMALL else 1 for side in maps.shape[2:]]
-        # The same numbers on accelerators, which else round what they multiply.
-        maps = jax.lax.conv(maps, kernel, step, "SAME", precision="highest")
+        # By default, accelerators multiply at less than single precision.
+        maps = jax.lax.conv(
+            maps, jnp.asarray(kernel), step, "SAME", precision="highest"
+        )
         maps = jax.nn.relu(maps)
     space = tuple(range(2, maps.ndim))
     return jnp.concatenate([maps.mean(space), maps.std(space)], axis=1)
 
 
 def _filled(instances: np.ndarray) -> np.ndarray:
+    """A batch, filled up with zeros: programs are compiled for one size."""
     empty = np.zeros((_BATCH - len(instances), *instances.shape[1:]), np.float32)
     return np.concatenate([instances, empty])

@@ -1,65 +1,55 @@
 """How near a set of generated shapes is to a set of real ones, by clouds of points.
 
-All measures read matrices of distances, so a matrix is worked out once for many. None
-of the numbers means anything without its floor: what a set of other real shapes of the
-same count gets against the same references.
+Every measure takes matrices of distances, so that one matrix serves several measures.
+None of the numbers means anything without its floor: what a set of other real shapes of
+the same count gets against the same references.
 """
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
+from wsjax.machine import processors
 from wsjax.metrics import shapes
 
-Distance = Callable[[np.ndarray, np.ndarray], float]
+__all__ = [
+    "Clouds",
+    "Distance",
+    "compare",
+    "coverage",
+    "distances",
+    "minimum_matching_distance",
+    "one_nn_accuracy",
+    "standardise",
+]
+
+Clouds: TypeAlias = np.ndarray | Sequence[np.ndarray]
+"""Point clouds `[N, P, 3]`, or N clouds `[P_i, 3]`."""
+
+Distance: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
 """`distance(a [P, 3], b [Q, 3]) -> float`, symmetric, 0 between a cloud and itself."""
 
 _TAKE_TREES = (shapes.chamfer_squared, shapes.chamfer_mean)
 
 
-def emd(a: np.ndarray, b: np.ndarray) -> float:
-    """Earth mover's distance: the mean length of the best one-to-one matching.
-
-    min over permutations s of mean_i |a_i - b_s(i)|, exact, which takes P^3 time: some
-    hundred points per cloud. It is never below `shapes.chamfer_mean`.
-
-    Args:
-      a: `[P, 3]` points.
-      b: `[P, 3]` points.
-
-    Returns:
-      The distance in units of the points.
-
-    Raises:
-      ValueError: as `shapes.tree`, or if the counts differ.
-    """
-    a, b = shapes.tree(a).data, shapes.tree(b).data
-    if len(a) != len(b):
-        raise ValueError(f"a matching needs equal counts, got {len(a)} and {len(b)}")
-    lengths = cdist(a, b)
-    return float(lengths[linear_sum_assignment(lengths)].mean())
-
-
 def distances(
-    x: np.ndarray, y: np.ndarray, *, distance: Distance = shapes.chamfer_squared
+    x: Clouds, y: Clouds, *, distance: Distance = shapes.chamfer_squared
 ) -> np.ndarray:
     """Distance of each cloud of one set to each of another.
 
-    One thread per processor takes row after row, and each cloud's search tree is built
-    once; with 2,048 points a pair takes some 3 ms of one processor. If `y` is `x`
-    itself, each pair is measured once.
+    One thread per processor that this process may use takes row after row, and each
+    cloud's search tree is built once; a pair of 2,048 points takes one processor some
+    3 ms. If `y` is `x` itself, each pair is measured once.
 
     Args:
       x: `[N, P, 3]` clouds, or N clouds `[P_i, 3]`.
       y: `[M, P, 3]` clouds, likewise.
-      distance: `distance(a, b) -> float`, symmetric.
+      distance: of two clouds.
 
     Returns:
-      `[N, M]`, float64.
+      `[N, M]`, float64, in units of `distance`.
 
     Raises:
       ValueError: if a set is empty or not of three axes; else as `distance`.
@@ -68,16 +58,16 @@ def distances(
     rows = _prepared(x, distance)
     columns = rows if within else _prepared(y, distance)
 
-    def one_row(i):
+    def one_row(i: int) -> list[float]:
         others = columns[i + 1 :] if within else columns
         return [distance(rows[i], other) for other in others]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(one_row, range(len(rows))))
+    with ThreadPoolExecutor(processors()) as pool:
+        measured = list(pool.map(one_row, range(len(rows))))
     if not within:
-        return np.array(found, np.float64)
+        return np.array(measured, np.float64)
     matrix = np.zeros((len(rows), len(rows)))
-    matrix[np.triu_indices(len(rows), 1)] = np.concatenate(found)
+    matrix[np.triu_indices(len(rows), 1)] = np.concatenate(measured)
     return matrix + matrix.T
 
 
@@ -170,8 +160,8 @@ def one_nn_accuracy(
 
 
 def compare(
-    samples: np.ndarray,
-    references: np.ndarray,
+    samples: Clouds,
+    references: Clouds,
     *,
     distance: Distance = shapes.chamfer_squared,
     name: str = "cd",
@@ -215,7 +205,7 @@ def compare(
     }
 
 
-def _prepared(clouds: np.ndarray, distance: Distance) -> list:
+def _prepared(clouds: Clouds, distance: Distance) -> list:
     if not len(clouds):
         raise ValueError("need one cloud or more, got an empty set")
     trees = [shapes.tree(cloud) for cloud in clouds]

@@ -5,10 +5,22 @@ surface of area A are not at distance 0: with n points each, `chamfer_squared` i
 2 A / (pi n) on average. Give this floor beside the numbers.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-Points = np.ndarray | cKDTree
+__all__ = [
+    "Points",
+    "chamfer_mean",
+    "chamfer_squared",
+    "f_score",
+    "iou",
+    "normal_consistency",
+    "tree",
+]
+
+Points: TypeAlias = np.ndarray | cKDTree
 """Points `[P, 3]`, or their `tree` where one cloud is measured against many."""
 
 

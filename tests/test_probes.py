@@ -1,9 +1,10 @@
-import jax
+"""Probes of rows: which classes they find, and what they never learn from."""
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from wsjax.analysis import dimension, probes, trivial
+from wsjax.analysis import probes
 
 N, CLASSES = 240, 3
 KEYS = {"one_nn_accuracy", "logistic_accuracy", "kmeans_ari"}
@@ -48,6 +49,73 @@ def test_heldout_labels_are_never_learnt_from(planted):
     spoilt = np.where(heldout, (labels + 1) % CLASSES, labels)
     assert probes.one_nn_accuracy(rows, spoilt, heldout) < 0.05
     assert probes.logistic_accuracy(rows, spoilt, heldout) < 0.05
+
+
+@pytest.mark.parametrize("reader", [probes.one_nn_accuracy, probes.logistic_accuracy])
+def test_heldout_rows_judged_together_are_as_when_judged_alone(planted, reader):
+    """Rows that a probe may not learn from do not set the scale of columns either."""
+    rows, labels, heldout = (x.copy() for x in planted)
+    # Two columns that a scale measured on all rows would squash, and a third that
+    # tells nothing and would then count alone.
+    rows[:, :CLASSES] *= [1.0, 1.0, 0.0]
+    far, near = np.split(np.flatnonzero(heldout), [20])
+    rows[far, :2] += [1e4, -1e4]
+    right = sum(
+        len(some) * reader(rows[kept], labels[kept], heldout[kept])
+        for some, kept in (
+            (far, ~heldout | np.isin(np.arange(N), far)),
+            (near, ~heldout | np.isin(np.arange(N), near)),
+        )
+    )
+    found = reader(rows, labels, heldout)
+    assert found * heldout.sum() == pytest.approx(right)
+    kept = ~np.isin(np.arange(N), far)
+    assert reader(rows[kept], labels[kept], heldout[kept]) > 0.95
+
+
+def test_labels_may_be_any_numbers_or_words(planted):
+    rows, labels, heldout = planted
+    expected = probes.probe(rows, labels, heldout)
+    for names in ([-1, 7, 1000], [1, 2, 3], ["b", "a", "c"]):
+        found = probes.probe(rows, np.array(names)[labels], heldout)
+        assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "heldout"),
+    [
+        (np.arange(6) % 2, np.arange(6) < 2),
+        (np.arange(6) % 2 - 1, np.arange(6) < 2),
+        (np.full(6, -1), np.arange(6) < 2),
+        (np.arange(6) % 2, np.arange(6) < 0),
+        (np.arange(6) % 2, np.arange(6) < 6),
+        (np.arange(6) // 3, np.arange(6) < 3),
+    ],
+)
+def test_it_is_known_before_whether_a_probe_will_run(labels, heldout):
+    rows = np.random.default_rng(0).normal(size=(6, 2))
+    if probes.can_probe(labels, heldout):
+        assert set(probes.probe(rows, labels, heldout)) == KEYS
+    else:
+        with pytest.raises(ValueError):
+            probes.probe(rows, labels, heldout)
+    assert not probes.can_probe(None, heldout)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_rows_without_variance_are_probed_and_not_mapped():
+    black, labels, heldout = np.zeros((12, 5)), np.arange(12) % 2, np.arange(12) < 4
+    for standardise in (True, False):
+        found = probes.probe(black, labels, heldout, standardise=standardise)
+        assert found == {
+            "one_nn_accuracy": 0.5,
+            "logistic_accuracy": 0.5,
+            "kmeans_ari": 0,
+        }
+    assert not probes.can_map(black)
+    with pytest.raises(ValueError, match="all 12 are equal"):
+        probes.tsne(black)
+    assert not probes.can_map(np.eye(3)) and probes.can_map(np.eye(4))
 
 
 def test_cosine_does_not_see_the_length_of_a_row_and_euclidean_does(planted):
@@ -125,91 +193,3 @@ def test_tsne_maps_few_rows_and_single_columns(planted, n, width):
     plane = probes.tsne(planted[0][:n, :width])
     assert plane.shape == (n, 2)
     assert np.isfinite(plane).all()
-
-
-@pytest.mark.parametrize("dimensions", [1, 7, 12])
-@pytest.mark.parametrize("shape", [(60, 20), (15, 90)])
-def test_components_for_finds_the_planted_dimension(dimensions, shape):
-    generator = np.random.default_rng(0)
-    rows = generator.normal(size=(shape[0], dimensions))
-    axes = generator.normal(size=(dimensions, shape[1]))
-    assert dimension.components_for(rows @ axes + 3, share=1.0) == dimensions
-
-
-def test_components_for_counts_shares_of_variance_and_not_of_deviation():
-    # Orthogonal axes with variances 6 : 3 : 1 about a far mean.
-    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
-    rows = signs * np.sqrt([6, 3, 1]) + 50
-    shares = (0.59, 0.61, 0.89, 0.91, 1.0)
-    counts = [dimension.components_for(rows, share=share) for share in shares]
-    assert counts == [1, 2, 2, 3, 3]
-
-
-def test_components_for_equal_rows_is_zero():
-    assert dimension.components_for(np.full((7, 3), 0.1)) == 0
-    assert dimension.components_for(np.ones((1, 3))) == 0
-
-
-def test_gaussian_samples_have_the_mean_and_covariance_of_the_rows():
-    generator = np.random.default_rng(0)
-    rows = generator.normal(size=(30, 3)) @ generator.normal(size=(3, 4)) + 10
-    draws = trivial.gaussian_samples(jax.random.key(0), rows, n=50_000)
-    assert draws.shape == (50_000, 4)
-    np.testing.assert_allclose(draws.mean(axis=0), rows.mean(axis=0), atol=0.05)
-    expected = np.cov(rows, rowvar=False)
-    assert np.abs(np.cov(draws, rowvar=False) - expected).max() < 0.03 * expected.max()
-    assert dimension.components_for(draws, share=1.0) == 3
-
-
-@pytest.mark.parametrize("n", [3, 5, 12, 20])
-def test_no_row_comes_again_before_all_have_come(n):
-    rows = trivial.even_rows(jax.random.key(0), 5, n=n)
-    counts = np.bincount(rows, minlength=5)
-    assert len(rows) == n and np.ptp(counts) <= 1
-    others = trivial.even_rows(jax.random.key(1), 5, n=n)
-    assert not np.array_equal(rows, others)
-    if n > 5:  # Every round has an order of its own.
-        assert not np.array_equal(rows[:5], rows[5 : min(n, 10)])
-
-
-def test_average_two_is_the_mean_of_two_different_rows():
-    powers = 2.0 ** np.arange(5)[:, None]  # Every pair has its own sum.
-    pairs = {a + b for a in powers[:, 0] for b in powers[:, 0] if a != b}
-    draws = trivial.average_two(jax.random.key(0), powers, n=400)
-    assert draws.shape == (400, 1)
-    assert set(2 * draws[:, 0]) == pairs
-    few = trivial.average_two(jax.random.key(0), powers, n=5)  # Each row is a first.
-    assert few.sum() > powers.sum() / 2
-
-
-def test_add_noise_is_rows_plus_noise_of_the_asked_deviation():
-    rows = np.array([[0.0, 0.0, 5.0], [1000.0, 2.0, 5.0]])
-    still = trivial.add_noise(jax.random.key(0), rows, n=50, scale=0.0)
-    for row in rows:
-        assert (still == row).all(axis=1).sum() == 25
-    noisy = trivial.add_noise(jax.random.key(0), rows, n=4000, scale=0.1)
-    noise = noisy - rows[(noisy[:, 0] > 500).astype(int)]
-    np.testing.assert_allclose(noise.std(axis=0), [50, 0.1, 0], rtol=0.05)
-
-
-@pytest.mark.parametrize("name", ["gaussian_samples", "average_two", "add_noise"])
-def test_trivial_generators_follow_their_key_and_need_two_rows(name):
-    options = {"n": 6, "scale": 0.5} if name == "add_noise" else {"n": 6}
-    generate, rows = (
-        getattr(trivial, name),
-        np.random.default_rng(0).normal(size=(9, 2)),
-    )
-    first, again, other = (
-        generate(jax.random.key(seed), rows, **options) for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    with pytest.raises(ValueError, match=r"2 rows or more, got shape \(1, 2\)"):
-        generate(jax.random.key(0), rows[:1], **options)
-
-
-def test_components_for_names_what_was_wrong():
-    with pytest.raises(ValueError, match="got 90"):
-        dimension.components_for(np.eye(3), share=90)
-    with pytest.raises(ValueError, match=r"got shape \(3,\)"):
-        dimension.components_for(np.ones(3))
