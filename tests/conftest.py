@@ -23,6 +23,7 @@ def freed():
     yield
     jax.clear_caches()
     gc.collect()
+    memory.trim()
 
 
 @pytest.fixture
