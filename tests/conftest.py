@@ -1,14 +1,29 @@
-"""Strict JAX flags for the whole suite, and what is made once for all of it."""
+"""Strict JAX flags, the memory that a test process may take, and shared fixtures."""
+
+import gc
 
 import jax
 import pytest
 
-from tests import kills, runs
+from tests import kills, memory, runs
 
 jax.config.update("jax_num_cpu_devices", 4)  # Parallel code is always tested.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)  # A key used twice is an error.
 jax.config.update("jax_disable_most_optimizations", True)  # Compiles twice as fast.
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(memory.Peaks(), "peaks")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed():
+    """Compiled programs live until the end of their module, not of the process."""
+    yield
+    jax.clear_caches()
+    gc.collect()
+    memory.trim()
 
 
 @pytest.fixture
