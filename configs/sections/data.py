@@ -28,6 +28,8 @@ def image_data(
         size=size,
         channels=FieldReference(channels, field_type=int),
         n=FieldReference(n, field_type=int),
+        # Values of black and white, such as (0, 1) for masks; None: by their type.
+        range=config_dict.placeholder(tuple),
         heldout=0.2,  # Share of the instances that nothing is trained on.
     )
     if augment is not None:

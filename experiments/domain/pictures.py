@@ -45,7 +45,7 @@ def domain(source: images.Images) -> Domain:
     return Domain(
         kind="pictures",
         view="pixels",
-        classes=None,
+        classes=source.classes,
         loss=losses.squared_error,
         read=read,
         train_on=train_on,

@@ -23,8 +23,12 @@ def load(config: ConfigDict) -> Data:
     options = config.data.to_dict()
     fraction, name = options.pop("heldout"), options.pop("name")
     changes = options.pop("augment", None)
+    if name == "images":
+        options["seed"] = config.seed  # Of the instances that `n` leaves.
     source = _drawn(**options) if name == "shapes" else data.load(name, **options)
-    mask = split.heldout(len(source.names), fraction=fraction, seed=config.seed)
+    mask = split.heldout(
+        len(source.names), fraction=fraction, seed=config.seed, groups=source.groups
+    )
     if isinstance(source, images.Images):
         n, changes = len(mask), _checked(changes or {})
         source, mask = _with_copies(source, mask, seed=config.seed, **changes)
@@ -67,8 +71,11 @@ def _with_copies(
     labels = source.labels
     if labels is not None:
         labels = np.concatenate([labels, *[labels[rows]] * copies])
-    grown = images.Images(
-        np.concatenate(pixels), labels, source.names + names, source.skipped
+    grown = source._replace(
+        pixels=np.concatenate(pixels),
+        labels=labels,
+        names=source.names + names,
+        groups=None,  # The split is made.
     )
     return grown, np.concatenate([heldout, np.zeros(copies * len(rows), bool)])
 

@@ -144,7 +144,7 @@ def load_path(
     if channels not in (None, 1, 3):
         raise ValueError(f"channels= needs 1 (grey), 3 (RGB) or None, got {channels!r}")
     source = _open(path, limits)
-    rows = _rows(source, n, seed)
+    rows = list(split.limited(len(source.names), n, source.labels, seed=seed))
     pictures, skipped = _read(source, rows, size, channels, limits is not None)
     pixels = _stacked(list(pictures.values()))
     names = [source.names[i] for i in pictures]
@@ -178,12 +178,6 @@ def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
             f" {path.suffix or 'nameless'} file; give the folder it lies in, or convert"
         )
     return open_npz(path, limits=limits)
-
-
-def _rows(source: Source, n: int | None, seed: int) -> Sequence[int]:
-    if n is None or source.labels is None:
-        return list(np.arange(len(source.names))[:n])
-    return list(split.subset(source.labels, n, seed=seed))
 
 
 def _read(

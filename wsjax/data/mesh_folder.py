@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsjax.data import scan
+from wsjax.data import scan, split
 from wsjax.data.mesh_list import Listed, from_list, is_named
 from wsjax.data.source import BadInstance, check_positive
 from wsjax.meshes.formats import MOST_BYTES, MOST_FACES, SUFFIXES, BadMesh, decode
@@ -60,7 +60,7 @@ def open_meshes(
         there are classes, one of those. None takes `index.csv` in the folder, if any.
       class_column: the column of classes; None takes the first of `class`, `label`,
         `category`, `group` that there is. Classes are numbered in natural order.
-      n: the first n instances only; the classes stay those of all.
+      n: instances to take, see `split.limited`; the classes stay those of all.
       most_faces: see `decode`.
       most_bytes: see `decode`; a longer file is not opened.
 
@@ -90,8 +90,9 @@ def open_meshes(
     classes = sorted(kinds, key=scan.natural)
     place: dict[str | None, int] = {kind: i for i, kind in enumerate(classes)}
     place[None] = -1
-    labels = np.array([place[entry.kind] for entry in found[:n]], np.int32)
-    found = found[:n]
+    labels = np.array([place[entry.kind] for entry in found], np.int32)
+    rows = split.limited(len(found), n, labels if classes else None)
+    found, labels = [found[row] for row in rows], labels[rows]
 
     def content(i):
         if found[i].fault:

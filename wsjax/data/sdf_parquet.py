@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wsjax.data import split
 from wsjax.data.sdf_samples import AROUND, COLUMNS, to_arrays
 from wsjax.data.shape_cache import Content, Origin, Sampled
 from wsjax.data.source import BadInstance
@@ -55,7 +56,7 @@ def open_parquet(path: Path, *, n: int | None = None) -> Origin:
     Args:
       path: a parquet file, or a folder with some anywhere below. If those lie in
         several folders, each such folder is a class, in sorted order.
-      n: takes only the first n shapes.
+      n: shapes to take, see `split.limited`.
 
     Returns:
       The origin of the shapes, in sorted order of the files. A file that is damaged or
@@ -69,15 +70,17 @@ def open_parquet(path: Path, *, n: int | None = None) -> Origin:
         raise ValueError(f"{path}: expected parquet files, found none")
     _check_installed()
     classes = sorted({file.parent.name for file in files})
-    rows = [row for file in files for row in _list(file)][:n]
-    labels = [classes.index(row.file.parent.name) for row in rows]
+    rows = [row for file in files for row in _list(file)]
     many = len(classes) > 1
+    kinds = np.array([classes.index(row.file.parent.name) for row in rows], np.int32)
+    kept = split.limited(len(rows), n, kinds if many else None)
+    rows, labels = [rows[row] for row in kept], kinds[kept]
     names = [f"{r.file.parent.name}/{r.name}" if many else r.name for r in rows]
     groups = itertools.groupby(rows, key=lambda row: (row.file, row.group))
     return Origin(
         where=str(path),
         names=names,
-        labels=np.array(labels, np.int32) if many else None,
+        labels=labels if many else None,
         classes=classes if many else [],
         batches=[list(group) for _, group in groups],
         read=_read,

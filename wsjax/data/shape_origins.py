@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsjax.data import parametric, point_cloud_folder
+from wsjax.data import parametric, point_cloud_folder, split
 from wsjax.data.mesh_folder import MeshSource, open_meshes
 from wsjax.data.shape_cache import Content, Origin, Sampled
 from wsjax.data.source import BadInstance
@@ -65,12 +65,14 @@ def meshes(
 def clouds(path: Path, *, n: int | None) -> Origin:
     """The point clouds of a folder; arguments and errors as `list_clouds`."""
     names, labels, classes = point_cloud_folder.list_clouds(path)
+    rows = split.limited(len(names), n, labels)
+    names = [names[row] for row in rows]
     return Origin(
         str(path),
-        names[:n],
-        None if labels is None else labels[:n],
+        names,
+        None if labels is None else labels[rows],
         classes,
-        _grouped([path / name for name in names[:n]]),
+        _grouped([path / name for name in names]),
         _read_clouds,
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["heldout", "subset"]
+__all__ = ["heldout", "limited", "subset"]
 
 
 def heldout(
@@ -92,3 +92,23 @@ def subset(labels: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(len(labels))
     chosen = [order[kinds[order] == k][:count] for k, count in enumerate(counts)]
     return np.sort(np.concatenate(chosen))
+
+
+def limited(
+    count: int, n: int | None, labels: np.ndarray | None, *, seed: int = 0
+) -> np.ndarray:
+    """Rows that a limit of `n` instances leaves of `count`: all if there are fewer.
+
+    Args:
+      count: N, the number of instances.
+      n: how many are wanted, None: all.
+      labels: `[N]` integers: the rows are a `subset` that keeps the shares of the
+        classes; None: they are the first n.
+      seed: of the subset.
+
+    Returns:
+      `[min(n, N)]` rows in increasing order.
+    """
+    if n is None or labels is None:
+        return np.arange(count)[:n]
+    return subset(labels, n, seed=seed)
