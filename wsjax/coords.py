@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+__all__ = ["grid"]
+
 
 def grid(shape: tuple[int, ...]) -> jax.Array:
     """Cell centres of a grid.
@@ -11,8 +13,8 @@ def grid(shape: tuple[int, ...]) -> jax.Array:
       shape: cells per axis, such as `(H, W)`.
 
     Returns:
-      `[P, D]` with P the product of `shape`, last axis fastest (row-major), so that
-      point i of a picture is pixel i of `picture.reshape(-1, C)`.
+      `[P, D]` with P the product of `shape`, in row-major order: point i of a picture
+      is pixel i of `picture.reshape(-1, C)`.
     """
     axes = [(jnp.arange(n) + 0.5) * (2.0 / n) - 1.0 for n in shape]
     mesh = jnp.meshgrid(*axes, indexing="ij")

@@ -77,13 +77,14 @@ def principal(
     Args:
       vectors: `[N, K]`, standardised.
       components: M.
-      metric: `[K, K]` positive semi-definite; distances are measured by it, so that
-        with the decoder's average Gram matrix squared error in the latent is squared
-        error of the rendered values. None: the identity (plain PCA).
+      metric: `[K, K]` positive semi-definite; distances are measured by it. With the
+        decoder's average Gram matrix, squared error in the latent is squared error of
+        the rendered values. None is plain PCA.
 
     Returns:
       `{"project": [K, M], "lift": [M, K]}` float32, scaled such that the latents have
-      variance 1 on average; `lift @ project` is the identity of the latent.
+      variance 1 on average; `lift @ project` is the identity of the latent. Vectors
+      that are all equal have latents of zero.
 
     Raises:
       ValueError: if there are fewer instances or numbers than components.
@@ -94,24 +95,33 @@ def principal(
             f"a latent of {components} numbers needs more instances and as many "
             f"numbers, got {n} instances of {k}"
         )
-    root, inverse = _roots(np.eye(k) if metric is None else metric)
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-    _, sizes, directions = np.linalg.svd(centred @ root, full_matrices=False)
-    directions = directions[:components]
+    if metric is None:
+        directions, spread = _main_directions(centred, components)
+        project, lift = directions.T / spread, spread * directions
+    else:
+        root, inverse = _roots(metric)
+        directions, spread = _main_directions(centred @ root, components)
+        project, lift = root @ directions.T / spread, spread * directions @ inverse
+    return {"project": project.astype(np.float32), "lift": lift.astype(np.float32)}
+
+
+def _main_directions(rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    """Orthonormal directions `[M, K]` of centred rows, and the mean deviation there."""
+    _, sizes, directions = np.linalg.svd(rows, full_matrices=False)
+    directions = directions[:count]
     # SVD leaves the signs open: the largest entry of each direction is positive.
     largest = np.abs(directions).argmax(axis=1)
-    directions *= np.sign(directions[np.arange(components), largest])[:, None]
-    spread = np.sqrt(np.mean(np.square(sizes[:components])) / n)
-    return {
-        "project": (root @ directions.T / spread).astype(np.float32),
-        "lift": (spread * directions @ inverse).astype(np.float32),
-    }
+    directions *= np.sign(directions[np.arange(count), largest])[:, None]
+    spread = np.sqrt(np.mean(np.square(sizes[:count])) / len(rows))
+    return directions, spread if spread > 0 else 1.0
 
 
 def _roots(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Square root of a metric and its inverse; tiny eigenvalues are raised."""
     values, vectors = np.linalg.eigh(metric.astype(np.float64))
-    values = values / values.mean()
+    mean = values.mean()
+    values = values / (mean if mean > 0 else 1.0)  # A metric of zeros has no scale.
     values = np.sqrt(np.maximum(values, 0.0) + 1e-3)
     return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
 

@@ -1,12 +1,23 @@
-"""The vocabulary: every record of functions that crosses a module border."""
+"""The vocabulary: the types and the records of functions that modules exchange."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 from chex import ArrayTree
 
-Params = ArrayTree
+__all__ = [
+    "Adapter",
+    "Codec",
+    "Denoise",
+    "Field",
+    "Params",
+    "Process",
+    "Sampler",
+    "Signal",
+]
+
+Params: TypeAlias = ArrayTree
 """Weights of one field: `{layer: {"kernel": [d_in, d_out], "bias": [d_out], ...}}`."""
 
 Signal = tuple[jax.Array, jax.Array]
@@ -32,12 +43,14 @@ class Field(NamedTuple):
 class Adapter(NamedTuple):
     """How one instance differs from the base field.
 
-    `init(key, base) -> adapter`; `merge(base, adapter) -> params` of the same
-    structure as `base`; `attach(base, adapter) -> params` of the same function, whose
-    kernels are still the base's own, with the factors beside them where that can be
-    done (`wsjax.fields.linear`); `free(base) -> tree` of booleans shaped like the
-    adapter, False where an entry is frozen at a value that all instances share;
-    `centre(base) -> adapter`: the mean of `init` over its keys.
+    `init(key, base) -> adapter`.
+    `merge(base, adapter) -> params`, of the structure of `base`.
+    `attach(base, adapter) -> params` computes the same function, but keeps the base's
+    kernels and stores the factors beside them (`wsjax.fields.linear`); adapters that
+    cannot be written so return what `merge` does.
+    `free(base) -> tree` of booleans shaped like the adapter, False where an entry is
+    frozen at a value that all instances share.
+    `centre(base) -> adapter`, the mean of `init` over its keys.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -48,7 +61,7 @@ class Adapter(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """An invertible way to write one adapter as the vector that is diffused.
+    """An invertible map from one adapter to the vector that is diffused.
 
     `encode(adapter) -> [K]`; `decode([K]) -> adapter`.
     """
@@ -62,8 +75,8 @@ class Process(NamedTuple):
 
     `draw_time(key) -> t []`; `levels(t) -> (signal [], noise [])`, so that
     `noisy = signal * clean + noise * draw`; `loss(prediction, clean, draw, t) -> []`;
-    `clean(noisy, prediction, t)` and `noise(noisy, prediction, t)` read an estimate
-    of either part off the prediction.
+    `clean(noisy, prediction, t)` and `noise(noisy, prediction, t)` turn a prediction
+    into an estimate of the clean vector and of the draw.
     """
 
     draw_time: Callable[[jax.Array], jax.Array]
@@ -74,10 +87,10 @@ class Process(NamedTuple):
 
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
-"""`denoise(noisy [K], t []) -> prediction [K]`, parameters and label already bound."""
+"""`denoise(noisy [K], t []) -> prediction [K]`, with parameters and label bound."""
 
 Sampler = Callable[[Denoise, jax.Array], jax.Array]
 """`sampler(denoise, start [K]) -> sample [K]`, `start` drawn from N(0, I).
 
-A sampler that begins before the end of time starts from a noised instance instead.
+If sampling begins at t < 1, `start` is an instance noised to t instead.
 """

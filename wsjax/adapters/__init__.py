@@ -3,11 +3,25 @@
 A new representation is one new file with a builder, and one line in `ADAPTERS`.
 """
 
+from collections.abc import Callable
+
 from wsjax.adapters.lora import lora
 from wsjax.adapters.mask import masked
 from wsjax.adapters.mlora import mlora
 from wsjax.adapters.whole import whole
 from wsjax.types import Adapter
+
+__all__ = [
+    "ADAPTERS",
+    "by_name",
+    "lora",
+    "lora_asym",
+    "masked",
+    "mlora",
+    "mlora_asym",
+    "mlp_asym",
+    "whole",
+]
 
 _KAPPA = 6.0  # Frozen entries of MLP-Asym and LoRA-Asym are 6 * N(0, 1) (paper 3.4).
 
@@ -18,16 +32,16 @@ def mlp_asym(*, mask_seed: int = 0) -> Adapter:
 
 
 def lora_asym(*, mask_seed: int = 0, **options) -> Adapter:
-    """Additive factors with large frozen entries in `a`; options as `lora`."""
+    """Additive factors with large frozen entries in `a`; takes the options of `lora`."""
     return masked(lora(**options), value=_KAPPA, seed=mask_seed)
 
 
 def mlora_asym(*, mask_seed: int = 0, **options) -> Adapter:
-    """Multiplicative factors with zeros in `a`; options as `mlora`."""
+    """Multiplicative factors with zeros in `a`; takes the options of `mlora`."""
     return masked(mlora(**options), value=0.0, seed=mask_seed)
 
 
-ADAPTERS = {
+ADAPTERS: dict[str, Callable[..., Adapter]] = {
     "mlp": whole,
     "mlp_asym": mlp_asym,
     "lora": lora,

@@ -1,9 +1,9 @@
 """In which form an adapter is applied: the cheaper one, or at lower precision.
 
-Merged, every instance multiplies with a kernel of its own; attached, all multiply with
-the base's and the factors stand beside it. Both are one function; which is faster is
-decided layer by layer, by the floating point operations of one step of a fit, forward
-and backward, over P points:
+Merged, every instance multiplies by a kernel of its own. Attached, all instances
+multiply by the base's kernel and apply their factors beside it. Both forms compute the
+same function. `cheapest` picks one for each layer, by counting the floating point
+operations of one step of a fit, forward and backward, over P points:
 
   merged    6 P d_in d_out + 6 R d_in d_out      (the second: the product of factors)
   gates     4 K P d_in d_out                     (mLoRA; no gradient of a kernel)
@@ -17,13 +17,15 @@ from chex import ArrayTree
 
 from wsjax.types import Adapter, Params
 
+__all__ = ["attached_is_cheaper", "cheapest", "rounded"]
+
 
 def cheapest(adapter: Adapter, *, points: int) -> Adapter:
-    """The same adapter whose `merge` leaves a layer attached where that is cheaper.
+    """The same adapter, but `merge` leaves a layer attached where that is cheaper.
 
     Args:
       adapter: any.
-      points: P, at which the field is evaluated at once.
+      points: P, how many the field is evaluated at in one step.
     """
 
     def merge(base: Params, weights: ArrayTree) -> Params:
@@ -54,10 +56,10 @@ def attached_is_cheaper(layer: Params, *, points: int) -> bool:
 
 
 def rounded(adapter: Adapter, dtype: str) -> Adapter:
-    """The same adapter whose merged kernels multiply in a lower precision.
+    """The same adapter, but merged kernels multiply in a lower precision.
 
-    The factors themselves, their gradients, biases and sums keep theirs: a fit's
-    master copy is never rounded.
+    Factors, gradients, biases and sums keep their precision: the weights that a fit
+    updates are never rounded.
 
     Args:
       adapter: any.

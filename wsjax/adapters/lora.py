@@ -6,8 +6,16 @@ import chex
 import jax
 from chex import ArrayTree
 
-from wsjax.adapters.factors import factor_shapes, filled, free_factors, shifted
+from wsjax.adapters.factors import (
+    Shapes,
+    factor_shapes,
+    filled,
+    free_factors,
+    shifted,
+)
 from wsjax.types import Adapter, Params
+
+__all__ = ["lora"]
 
 
 def lora(
@@ -15,8 +23,8 @@ def lora(
 ) -> Adapter:
     """Additive adapter on every kernel: `kernel + a.T @ b`.
 
-    Starts at `b = 0` and `a ~ U(+-1/sqrt(d_in))`, so that a fresh adapter changes
-    nothing.
+    The start is `b = 0` and `a ~ U(+-1/sqrt(d_in))`, as in the code of LoRA (Hu et al.
+    2022): a fresh adapter changes nothing.
 
     Args:
       rank: R, components per layer that `ranks` does not name.
@@ -24,7 +32,7 @@ def lora(
       biases: whether the instance moves the biases of its layers too.
     """
 
-    def shapes(base: Params) -> dict:
+    def shapes(base: Params) -> Shapes:
         return factor_shapes(base, rank, ranks=ranks, biases=biases)
 
     def centre(base: Params) -> ArrayTree:

@@ -1,6 +1,6 @@
-"""Asymmetric masks (paper section 3.4): some entries are frozen, alike for everyone.
+"""Asymmetric masks (paper section 3.4): all instances share some frozen entries.
 
-A mask is drawn on the host from a seed and the leaf's name alone, so that it is the
+The host draws a mask from a seed and the leaf's name alone, so that the mask is the
 same for all instances, runs and machines and costs nothing inside a compiled fit.
 """
 
@@ -14,9 +14,11 @@ from chex import ArrayTree
 
 from wsjax.types import Adapter, Params
 
+__all__ = ["frozen_per_row", "masked"]
+
 
 def frozen_per_row(d_in: int, rank: int) -> int:
-    """floor(sqrt(d_in)) entries, never fewer than rank - 1 (Corollary 2.2)."""
+    """Frozen entries: floor(sqrt(d_in)), but rank - 1 at least (Corollary 2.2)."""
     return max(math.isqrt(d_in), rank - 1)
 
 
@@ -25,14 +27,14 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def _frozen_factor(seed: int, name: str, shape: tuple[int, int]) -> np.ndarray:
-    """`[R, d_in]`, True where frozen: a random set of equal size in every row."""
+    """`[R, d_in]`, True where frozen: random columns, equally many in every row."""
     rank, d_in = shape
     order = _generator(seed, name).random(shape).argsort(axis=1)
     return order < frozen_per_row(d_in, rank)
 
 
 def _frozen_kernel(seed: int, name: str, shape: tuple[int, int]) -> np.ndarray:
-    """`[d_in, d_out]`, True where frozen: the same for each output channel."""
+    """`[d_in, d_out]`, True where frozen: random rows, equally many in every column."""
     d_in, d_out = shape
     order = _generator(seed, name).random((d_out, d_in)).argsort(axis=1)
     return (order < frozen_per_row(d_in, 1)).T
@@ -44,13 +46,13 @@ _MASKED = {"a": _frozen_factor, "kernel": _frozen_kernel}
 def masked(
     inner: Adapter, *, value: float, seed: int = 0, skip: tuple[str, ...] = ()
 ) -> Adapter:
-    """Freezes entries of every factor `a` (or of every kernel an instance owns).
+    """The same adapter with frozen entries in every factor `a` (or owned kernel).
 
     Args:
       inner: the adapter to mask.
-      value: scale of the frozen entries: they are `value * N(0, 1)`, one draw for all
+      value: scale of the frozen entries, `value * N(0, 1)`, drawn once for all
         instances. The paper takes 0 for mLoRA and 6 for LoRA and the MLP.
-      seed: of the positions and the frozen draws.
+      seed: of the frozen positions; `seed + 1` draws the values at them.
       skip: layers without a mask.
     """
 

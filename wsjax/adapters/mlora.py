@@ -1,51 +1,68 @@
 """Multiplicative low rank: W' = W * (BA), element by element (paper section 3.2).
 
-The factor starts in one of four exactly defined ways; with R the rank and iota
-standard normal draws:
+The start defines both the first values of `a` and `b` and what they mean. R is the
+rank, iota are standard normal draws:
 
   ones    a, b = 1 + spread * iota    factor = a.T @ b / R           (about 1)
   normal  a, b = iota                 factor = a.T @ b / sqrt(R)     (zero mean)
   skip    a = iota / sqrt(d_in), b=0  factor = 1 + a.T @ b           (exactly 1)
   exp     a = iota / sqrt(d_in), b=0  factor = exp(a.T @ b)          (exactly 1)
 
-`ones` is the default: fits from it end in one linear mode, those from `skip` do not;
-`skip` and `exp` reconstruct better. The literal `b = 0` of additive LoRA is a dead
-start (zero gradient).
+`ones` is the default: fits from perturbed `ones` starts end in one linear mode, those
+from `skip` do not; `skip` and `exp` reconstruct better. Additive LoRA's literal start,
+`b = 0` without the 1, is dead here: the kernel and the gradient are zero.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.adapters.factors import factor_shapes, filled, free_factors, shifted
+from wsjax.adapters.factors import (
+    Shapes,
+    factor_shapes,
+    filled,
+    free_factors,
+    shifted,
+)
 from wsjax.types import Adapter, Params
+
+__all__ = ["STARTS", "Start", "Width", "mlora"]
+
+
+Width = float | Literal["spread", "fan_in"]
 
 
 class Start(NamedTuple):
-    """`draws`: by factor, its mean and the standard deviation of the draw around it.
+    """How factors start and what they do to the kernel.
 
-    `spread` stands for the adapter's own, `fan_in` for 1 / sqrt(d_in).
-    `gain(a.T @ b, R)` is what the kernel is multiplied with; `gates(a, b)` are `[K, *]`
-    inputs and outputs with inputs.T @ outputs equal to it, None where there are none.
+    `draws`: for each factor its mean and its standard deviation, where "spread" stands
+    for the adapter's option of that name and "fan_in" for 1 / sqrt(d_in).
+    `gain(a.T @ b, R) -> [d_in, d_out]`: what the kernel is multiplied by.
+    `gates(a, b) -> (inputs [K, d_in], outputs [K, d_out])`: the same gain as a sum of K
+    outer products, `inputs.T @ outputs`; None where the gain is no such sum.
     """
 
-    draws: dict[str, tuple[float, str | float]]
+    draws: Mapping[str, tuple[float, Width]]
     gain: Callable[[jax.Array, int], jax.Array]
     gates: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
 
 
-_NEAR_ONE = {"a": (1.0, "spread"), "b": (1.0, "spread")}
-_UNIT = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
-_HALF = {"a": (0.0, "fan_in"), "b": (0.0, 0.0)}
+_NEAR_ONE: dict[str, tuple[float, Width]] = {
+    "a": (1.0, "spread"),
+    "b": (1.0, "spread"),
+}
+_UNIT: dict[str, tuple[float, Width]] = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+_HALF: dict[str, tuple[float, Width]] = {"a": (0.0, "fan_in"), "b": (0.0, 0.0)}
 
 
 def _with_ones(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """One more component, of ones: the kernel itself."""
-    return tuple(jnp.concatenate([jnp.ones_like(x[:1]), x]) for x in (a, b))
+    """Gates of 1 + a.T @ b: a component of ones, which is the 1, and then the rest."""
+    inputs, outputs = (jnp.concatenate([jnp.ones_like(x[:1]), x]) for x in (a, b))
+    return inputs, outputs
 
 
 STARTS = {
@@ -86,7 +103,7 @@ def mlora(
         raise ValueError(f"unknown start {start!r}; choose one of {sorted(STARTS)}")
     draws, gain, gates = STARTS[start]
 
-    def shapes(base: Params) -> dict:
+    def shapes(base: Params) -> Shapes:
         return factor_shapes(base, rank, ranks=ranks, biases=biases)
 
     def centre(base: Params) -> ArrayTree:
@@ -96,13 +113,14 @@ def mlora(
         adapter = centre(base)
         keys = jax.random.split(key, len(adapter))
         for layer_key, factors in zip(keys, adapter.values(), strict=True):
-            widths = {"spread": spread, "fan_in": factors["a"].shape[1] ** -0.5}
+            named = {"spread": spread, "fan_in": factors["a"].shape[1] ** -0.5}
             leaf_keys = jax.random.split(layer_key)
             for leaf_key, (name, (_, width)) in zip(
                 leaf_keys, draws.items(), strict=True
             ):
                 noise = jax.random.normal(leaf_key, factors[name].shape)
-                factors[name] += widths.get(width, width) * noise
+                size = named[width] if isinstance(width, str) else width
+                factors[name] += size * noise
         return adapter
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
@@ -115,6 +133,8 @@ def mlora(
         return params
 
     def attach(base: Params, adapter: ArrayTree) -> Params:
+        if gates is None:
+            return merge(base, adapter)
         params = dict(base)
         for name, factors in adapter.items():
             inputs, outputs = gates(factors["a"], factors["b"])
@@ -126,4 +146,4 @@ def mlora(
     def free(base: Params) -> ArrayTree:
         return free_factors(shapes(base))
 
-    return Adapter(init, merge, attach if gates else merge, free, centre)
+    return Adapter(init, merge, attach, free, centre)

@@ -7,12 +7,14 @@ from chex import ArrayTree
 from wsjax.adapters.factors import adapted
 from wsjax.types import Adapter, Params
 
+__all__ = ["whole"]
+
 
 def whole() -> Adapter:
-    """Kernels and biases are the instance's own; the Fourier layer stays the base's.
+    """Kernels and biases are the instance's own; all share the base's Fourier layer.
 
-    Every instance starts from the base itself (one shared initialisation), whose
-    kernels are draws around zero.
+    Every instance starts from the base itself, the one shared initialisation. The
+    centre is zero, since the base's kernels are draws around zero.
     """
 
     def init(key: jax.Array, base: Params) -> ArrayTree:

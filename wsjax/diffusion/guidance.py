@@ -1,8 +1,10 @@
-"""Guidance: samples that show their label more plainly, at the price of variety."""
+"""Guidance: samples that are more typical of their label, but less varied."""
 
 import jax
 
 from wsjax.types import Denoise
+
+__all__ = ["guided"]
 
 
 def guided(
@@ -20,26 +22,29 @@ def guided(
     near the end it does nothing (Kynkäänniemi et al. 2024).
 
     Args:
-      conditional: with the label.
-      unconditional: without one; not called outside of the interval.
-      weight: 1: `conditional` itself; larger: further from what all labels share.
-      low: first time of the interval.
-      high: last time of the interval.
+      conditional: the denoiser with the label.
+      unconditional: the denoiser without a label; not called outside of the interval.
+      weight: 1 is `conditional` itself, 0 `unconditional`; above 1 samples move
+        further from what all labels share.
+      low: smallest time with guidance.
+      high: largest time with guidance.
 
     Raises:
-      ValueError: if the interval is empty.
+      ValueError: if the interval is empty, or `weight` is negative or not finite.
     """
+    if not 0.0 <= weight < float("inf"):
+        raise ValueError(f"weight={weight} should be 0 or more, such as 1.5")
     if low > high:
         raise ValueError(f"guidance from {low} to {high}: no time lies there")
 
     def denoise(noisy: jax.Array, t: jax.Array) -> jax.Array:
-        known = conditional(noisy, t)
+        labelled = conditional(noisy, t)
 
-        def push(known):
-            # The same sum, written such that a weight of 1 changes no bit.
-            return known + (weight - 1.0) * (known - unconditional(noisy, t))
+        def push(labelled):
+            # The sum of the docstring, written such that a weight of 1 changes no bit.
+            return labelled + (weight - 1.0) * (labelled - unconditional(noisy, t))
 
         inside = (low <= t) & (t <= high)
-        return jax.lax.cond(inside, push, lambda known: known, known)
+        return jax.lax.cond(inside, push, lambda labelled: labelled, labelled)
 
     return denoise

@@ -1,7 +1,7 @@
 """How noise is added to clean weights, and what the denoiser is asked to predict.
 
-Time runs from 0 (clean) to 1 (noise). Both processes are records of pure functions, so
-that training and sampling never ask which of the two they serve.
+Time runs from 0 (clean) to 1 (noise). Both processes are records of pure functions:
+training and sampling need not know which of the two they use.
 """
 
 import jax
@@ -9,7 +9,9 @@ import jax.numpy as jnp
 
 from wsjax.types import Process
 
-_SMALLEST = 1e-4  # Levels are kept away from zero where they divide.
+__all__ = ["PROCESSES", "ddpm", "flow"]
+
+_SMALLEST = 1e-4  # The smallest level that anything is divided by.
 
 
 def ddpm(
@@ -24,11 +26,11 @@ def ddpm(
     q(x_t | x_0) = N(sqrt(alpha_bar) x_0, (1 - alpha_bar) I), Ho et al. 2020, Eq. 4.
 
     Args:
-      steps: T. With 1000 the last level is pure noise; with 500 it is not.
+      steps: T. With 1000 the last level is nearly pure noise, with 500 it is not.
       first: beta_1.
       last: beta_T.
-      predicts: what the denoiser is asked for, by mean squared error: "noise", or
-        "clean" weights as in HyperDiffusion (Erkoç et al. 2023), which has 500 steps.
+      predicts: what the denoiser is trained to predict, by mean squared error:
+        "noise", or "clean" weights as in HyperDiffusion (Erkoç et al. 2023; T = 500).
 
     Raises:
       ValueError: if `predicts` is neither.
@@ -67,14 +69,14 @@ def ddpm(
 def flow(*, location: float = 0.0, scale: float = 1.0, floor: float = 0.1) -> Process:
     """Straight paths `(1 - t) clean + t draw`, clean prediction, logit-normal times.
 
-    Rectified flow with the prediction and weighting of "Back to Basics" (JiT): the
-    network predicts the clean weights, the loss is that of the velocity, so that
-    errors count by 1 / t^2 with `floor` below t.
+    Rectified flow with the prediction and the weighting of JiT ("Back to Basics", Li
+    and He 2025): the network predicts the clean weights, but the loss is the squared
+    error of the velocity, so that errors of the prediction are weighted by 1 / t^2.
 
     Args:
       location: mean of the logit of t.
       scale: standard deviation of the logit of t.
-      floor: smallest t in the weighting.
+      floor: t below which the weight stays at 1 / floor^2.
     """
 
     def draw_time(key):

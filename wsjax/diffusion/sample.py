@@ -1,16 +1,29 @@
-"""Samplers: from noise to clean weights, one scan over a short step function.
+"""Samplers: from noise to clean weights, each a scan over a short step function.
 
-Divided by the sum of its levels, `noisy = signal * clean + noise * draw` lies on the
+`ddim` steps from level to level. The other two solve an ordinary differential equation:
+divided by the sum of its levels, `noisy = signal * clean + noise * draw` lies on the
 straight line from `clean` to `draw`, at the share `noise / (signal + noise)` of the
-way, whatever the process. There the exact flow has the velocity `draw - clean`, and
-every method for ordinary differential equations serves.
+way, whatever the process. With that share as time, the velocity is `draw - clean`.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from wsjax.types import Denoise, Process, Sampler
+
+__all__ = [
+    "SAMPLERS",
+    "SPACINGS",
+    "call_times",
+    "ddim",
+    "heun",
+    "multistep",
+    "noised",
+    "steps_within",
+]
 
 
 def ddim(
@@ -21,20 +34,21 @@ def ddim(
     On straight paths this is Euler's method for the flow.
 
     Args:
-      process: gives the levels and reads the prediction.
-      steps: calls of the denoiser, from `begin` to 0.
-      begin: time at which the sampler takes over, in (0, 1]; below 1 it starts from
-        what `noised` makes of an instance.
+      process: the noise process of the denoiser.
+      steps: S, calls of the denoiser, at times from `begin` down.
+      begin: time at which sampling begins, in (0, 1]; below 1 the sampler starts from
+        an instance with noise, as `noised` makes it.
       spacing: of the times: "uniform", or "cosine", which is finer at both ends.
 
     Raises:
-      ValueError: if there is no step, no such time or no such spacing.
+      ValueError: if `steps` is below 1, `begin` lies outside (0, 1] or the spacing is
+        unknown.
     """
     times = _times(steps, begin, spacing)
 
     def sampler(denoise: Denoise, start: jax.Array) -> jax.Array:
-        def step(noisy, times):
-            t, following = times
+        def step(noisy, pair):
+            t, following = pair
             prediction = denoise(noisy, t)
             signal, noise = process.levels(following)
             clean = process.clean(noisy, prediction, t)
@@ -49,11 +63,11 @@ def ddim(
 def heun(
     process: Process, *, steps: int, begin: float = 1.0, spacing: str = "uniform"
 ) -> Sampler:
-    """Heun's second-order method.
+    """Heun's second-order method; the last step is DDIM's, and so a clean prediction.
 
     Args:
       process: as for `ddim`.
-      steps: S; the denoiser is called 2 S - 1 times, the last step being DDIM's.
+      steps: S; the denoiser is called 2 S - 1 times.
       begin: as for `ddim`.
       spacing: as for `ddim`.
 
@@ -84,13 +98,14 @@ def heun(
 def multistep(
     process: Process, *, steps: int, begin: float = 1.0, spacing: str = "uniform"
 ) -> Sampler:
-    """Second order at one call per step: Adams and Bashforth's method of two steps.
+    """The two-step Adams-Bashforth method: second order, one call per step.
 
-    Each velocity is extrapolated from the one before it (DEIS, Zhang and Chen 2023).
-    DPM-Solver++(2M) (Lu et al. 2022) extrapolates the clean prediction against half
-    the log ratio of the levels instead; with 4 or 8 calls that left a quarter to two
-    thirds more error on mixtures of Gaussians, whose flow is known. The first step and
-    the last one are DDIM's, so that the sample is a clean prediction.
+    Each step extrapolates the velocity from this step's and the last one's (DEIS, Zhang
+    and Chen 2023). The first and the last step are DDIM's, so that the sample is a
+    clean prediction. DPM-Solver++(2M) (Lu et al. 2022) extrapolates the clean
+    prediction instead, over the log of the ratio of the levels. Measured on mixtures of
+    Gaussians, whose flow is known, it had a quarter to two thirds more error at 4 and 8
+    calls.
 
     Args:
       process: as for `ddim`.
@@ -104,7 +119,7 @@ def multistep(
     times = _times(steps, begin, spacing)
     length, share = _line(process, times)
     move = jnp.diff(share)
-    # Where steps are finer than the process tells times apart, some go nowhere.
+    # A process with discrete times may give two times the same levels: no move there.
     before = jnp.where(move[:-2] == 0.0, jnp.inf, move[:-2])
     weight = jnp.pad(0.5 * move[1:-1] / before, (1, 1))[:steps]
 
@@ -126,7 +141,7 @@ def multistep(
     return sampler
 
 
-_PAIRS = slice(0, -2), slice(1, -1)  # Points of a grid and the following ones.
+_PAIRS = slice(0, -2), slice(1, -1)  # Each point but the last two, and the next one.
 
 
 def _times(steps: int, begin: float, spacing: str) -> jax.Array:
@@ -140,13 +155,16 @@ def _times(steps: int, begin: float, spacing: str) -> jax.Array:
 
 
 def _line(process: Process, times: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Sum of the levels, and the share of the noise in it."""
+    """Sum of the levels and the share of the noise in it, both `[S + 1]`."""
     signal, noise = jax.vmap(process.levels)(times)
     return signal + noise, noise / (signal + noise)
 
 
-def _velocity(process: Process, denoise: Denoise):
-    """`velocity(place, t, length)` on the straight line."""
+def _velocity(process: Process, denoise: Denoise) -> Callable[..., jax.Array]:
+    """`velocity(place [K], t, length) -> [K]` on the straight line.
+
+    `length` is the sum of the levels at t.
+    """
 
     def velocity(place, t, length):
         noisy = length * place
@@ -160,10 +178,10 @@ def _velocity(process: Process, denoise: Denoise):
 def noised(
     key: jax.Array, process: Process, clean: jax.Array, *, t: float
 ) -> jax.Array:
-    """An instance `[K]` with the noise of time `t`, from which samplers may begin.
+    """An instance `[K]` with the noise of time `t`, for a sampler to begin with.
 
-    What they make of it resembles the instance, the less the later `t` (SDEdit, Meng
-    et al. 2022).
+    The sample resembles the instance, less so for larger `t` (SDEdit, Meng et al.
+    2022).
     """
     signal, noise = process.levels(jnp.asarray(t))
     return signal * clean + noise * jax.random.normal(key, clean.shape)
@@ -185,11 +203,11 @@ def call_times(
       ValueError: as `ddim`.
     """
     times = np.asarray(_times(steps, begin, spacing))[:-1]
-    # Heun's method looks at the end of each step before it goes there.
+    # Heun's method calls the denoiser at both ends of each step.
     again = 2 if name == "heun" else 1
     return np.repeat(times, [1, *[again] * (steps - 1)])
 
 
 def steps_within(name: str, *, calls: int) -> int:
-    """The most steps of a sampler that need no more than so many calls."""
+    """The most steps that this sampler can take with so many calls of the denoiser."""
     return (calls + 1) // 2 if name == "heun" else calls

@@ -1,5 +1,6 @@
 """Train a denoiser on vectors: state, step and held-out loss."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,20 +11,32 @@ from chex import ArrayTree
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from wsjax.types import Process
+from wsjax.types import Denoise, Process
+
+__all__ = [
+    "Apply",
+    "Examples",
+    "State",
+    "diffusion_loss",
+    "make_advance",
+    "make_score",
+    "replicate",
+    "start",
+    "warmed",
+]
 
 Apply = Callable[..., jax.Array]
 """`apply(params, noisy [K], t [], label [] int32, key) -> prediction [K]`.
 
-A label of -1 is none; no dropout if the key is None.
+A label of -1 means unconditional; the key draws the dropout, None means no dropout.
 """
 
 
 class Examples(NamedTuple):
     """What a denoiser learns from.
 
-    `vectors` `[N, K]`; `labels` `[N]` int32, -1 for none; `noise` `[N, K]`: what each
-    is mixed with, None: something else every time.
+    `vectors` `[N, K]`; `labels` `[N]` int32, -1 means unconditional; `noise` `[N, K]`:
+    fixed noise paired with each vector, None draws fresh noise every time.
     """
 
     vectors: jax.Array
@@ -33,7 +46,7 @@ class Examples(NamedTuple):
 
 @struct.dataclass
 class State:
-    """Everything a resumed run needs; the key is derived from `step`, not stored.
+    """All that a resumed training needs; keys are derived from `step`, not stored.
 
     `averages` holds one moving average of the parameters per decay.
     """
@@ -52,26 +65,27 @@ def start(
     Args:
       params: of the denoiser.
       tx: optimiser.
-      averages: how many decays `make_advance` is told.
+      averages: how many moving averages: the number of decays in `make_advance`.
     """
-    # Nothing shared, not with the caller either: a step donates all of it.
+    # Copies, since a step donates the state: neither its own leaves nor the caller's
+    # parameters may share memory with it.
     first, *others = (jax.tree.map(jnp.copy, params) for _ in range(1 + averages))
     return State(jnp.zeros((), int), first, tuple(others), tx.init(params))
 
 
 def replicate(arrays: ArrayTree, mesh: Mesh) -> ArrayTree:
-    """The same arrays on every device, where all processes hold equal ones."""
+    """Arrays that all processes hold alike, replicated on every device of the mesh."""
     return jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(
         arrays
     )
 
 
 def warmed(decay: float, step: jax.Array) -> jax.Array:
-    """Decay of a moving average at a step, `[]`: small at first.
+    """Decay of a moving average at a step, `[]`; it warms up to `decay`.
 
-    The average spans a tenth of the steps so far, until it spans those of its decay.
-    A plain one that starts from a copy of the initial parameters consists of them for
-    a third after 2,000 steps of decay 0.9995.
+    At first the average spans about a tenth of the steps so far. Without this warm-up,
+    a third of an average of decay 0.9995 is still the initial parameters after 2,000
+    steps.
     """
     return jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
@@ -79,14 +93,19 @@ def warmed(decay: float, step: jax.Array) -> jax.Array:
 def diffusion_loss(
     key: jax.Array,
     process: Process,
-    denoise: Callable,
+    denoise: Denoise,
     clean: jax.Array,
     *,
     draw: jax.Array | None = None,
 ) -> jax.Array:
-    """Loss of one example `clean` `[K]` at a random time (Eq. 6 for `ddpm`), `[]`.
+    """Loss of one example `clean` `[K]` at a random time, `[]`; Eq. 6 for `ddpm`.
 
-    The noise is `draw` `[K]`, a fresh one if there is none.
+    Args:
+      key: draws the time, and the noise if it is not given.
+      process: noise process and loss.
+      denoise: a `Denoise`.
+      clean: `[K]`.
+      draw: `[K]` noise to mix in; None draws fresh noise.
     """
     time_key, noise_key = jax.random.split(key)
     t = process.draw_time(time_key)
@@ -97,8 +116,10 @@ def diffusion_loss(
     return process.loss(prediction, clean, draw, t)
 
 
-def _make_example(process: Process, apply: Apply, jitter: float, drop_label: float):
-    """`example(params, key, examples) -> loss []` of one that the key draws."""
+def _make_example(
+    process: Process, apply: Apply, jitter: float, drop_label: float
+) -> Callable[..., jax.Array]:
+    """`example(params, key, examples) -> loss []` of one example that the key draws."""
 
     def example(params, key, examples):
         row_key, label_key, jitter_key, dropout_key, loss_key = jax.random.split(key, 5)
@@ -129,8 +150,8 @@ def make_advance(
 ) -> Callable[..., tuple[State, jax.Array]]:
     """Returns `advance(key, state, examples, *, steps) -> (state, losses [steps])`.
 
-    What is random about an example depends on the key, the step and the example's
-    place in the batch alone, so that neither `accumulate` nor `mesh` changes it.
+    All randomness of an example derives from the key, the step and the example's place
+    in the batch, so that neither `accumulate` nor `mesh` changes it.
 
     Args:
       process: noise process and loss.
@@ -139,16 +160,16 @@ def make_advance(
       batch: B, examples per step, drawn with replacement.
       decays: of the moving averages of the parameters, see `warmed`.
       jitter: standard deviation of Gaussian noise added to the vectors, which keeps a
-        long training on few instances from copying them.
-      drop_label: probability that an example's label is replaced by -1, so that one
-        denoiser learns both to be told and not to be (Ho & Salimans 2022).
-      accumulate: parts of equal size that a batch is worked on in, one after the
-        other, to save memory.
-      mesh: of one axis "data": the devices that share every part, of all processes.
-        The state is the same on each. None: one device.
+        long training on few instances from memorising them.
+      drop_label: probability that -1 replaces an example's label, so that one denoiser
+        learns both conditional and unconditional prediction (Ho & Salimans 2022).
+      accumulate: micro-batches of equal size whose gradients are averaged (gradient
+        accumulation), to save memory.
+      mesh: devices of all processes that share each micro-batch, along one axis
+        "data"; the state is replicated. None is one device.
 
     Raises:
-      ValueError: if `batch` does not divide into the parts of the devices.
+      ValueError: if `accumulate` micro-batches on all devices do not divide `batch`.
     """
     devices = 1 if mesh is None else mesh.size
     if batch % (accumulate * devices):
@@ -167,8 +188,8 @@ def make_advance(
             if mesh is not None:
                 shards = NamedSharding(mesh, PartitionSpec("data"))
                 places = jax.lax.with_sharding_constraint(places, shards)
-            found = jax.value_and_grad(part_loss)(params, key, places, examples)
-            return jax.tree.map(jnp.add, total, found), None
+            part = jax.value_and_grad(part_loss)(params, key, places, examples)
+            return jax.tree.map(jnp.add, total, part), None
 
         places = jnp.arange(batch).reshape(accumulate, -1)
         zero = jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)
@@ -193,13 +214,14 @@ def make_advance(
 
 
 def _compiled(advance: Callable, mesh: Mesh | None) -> Callable:
-    placed = {}
-    if mesh is not None:
+    jit = functools.partial(jax.jit, static_argnums=3, donate_argnums=1)
+    if mesh is None:
+        jitted = jit(advance)
+    else:
         everywhere = NamedSharding(mesh, PartitionSpec())
-        placed = {"in_shardings": everywhere, "out_shardings": everywhere}
-    jitted = jax.jit(advance, static_argnums=3, donate_argnums=1, **placed)
+        jitted = jit(advance, in_shardings=everywhere, out_shardings=everywhere)
 
-    # JAX takes no shardings along with keyword arguments.
+    # `jax.jit` takes no `in_shardings` along with keyword arguments.
     def call(key, state, examples, *, steps):
         return jitted(key, state, examples, steps)
 
@@ -211,8 +233,8 @@ def make_score(
 ) -> Callable[[jax.Array, ArrayTree, Examples], jax.Array]:
     """Returns `score(key, params, examples) -> []`, the mean loss without dropout.
 
-    Called with one key it uses the same noise each time, so that two scores of one
-    data set differ by the parameters alone.
+    Every example has times and noise of its own. They depend on the key alone: with the
+    same key, two scores of one data set differ only by the parameters.
 
     Args:
       process: noise process and loss.

@@ -1,13 +1,13 @@
 """One linear layer of a field, merged or with its factors beside the kernel.
 
-Merged, a layer holds `kernel` `[d_in, d_out]` and `bias` `[d_out]`. Factors that are
-attached keep the kernel the same for all instances:
+A merged layer holds `kernel` `[d_in, d_out]` and `bias` `[d_out]`. An attached layer
+holds factors as well, and its kernel is the same for all instances:
 
   gates    y = sum_k outputs[k] * ((inputs[k] * x) @ kernel)    K components
   update   y = x @ kernel + (x @ a.T) @ b                       R components
 
-The first is W * sum_k(outputs[k] inputs[k]^T) by another order of sums, the second is
-W + BA. Neither needs the gradient of a whole kernel.
+The first computes W * sum_k(outputs[k] inputs[k]^T) in another order of sums, the
+second W + BA. Neither needs the gradient of a whole kernel.
 """
 
 import jax
@@ -15,12 +15,14 @@ import jax.numpy as jnp
 
 from wsjax.types import Params
 
+__all__ = ["linear"]
+
 
 def linear(layer: Params, x: jax.Array) -> jax.Array:
     """Applies a layer to one point, `[d_in] -> [d_out]`.
 
-    A kernel of lower precision multiplies in that precision; sums, biases and what
-    comes out stay in the bias's.
+    The product is computed in the precision of the kernel, sums and the result in that
+    of the bias.
     """
     if "gates" in layer:
         inputs, outputs = layer["gates"]["inputs"], layer["gates"]["outputs"]

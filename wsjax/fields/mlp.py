@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from wsjax.fields.linear import linear
 from wsjax.types import Field, Params
 
+__all__ = ["fourier", "head", "mlp", "wiring"]
+
 
 def fourier(params: Params, coord: jax.Array) -> jax.Array:
     """Sine and cosine of every frequency at one point, `[D] -> [F]`."""
@@ -24,12 +26,12 @@ def head(params: Params, x: jax.Array) -> jax.Array:
 
 
 def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
-    """Names the spaces of channels between layers, as `residual.wiring`.
+    """Names the channel spaces between layers, as `residual.wiring` does.
 
     Each hidden layer is a space of its own.
     """
     hidden = sum(name.startswith("layer_") for name in params)
-    spaces = [None, *(f"hidden_{i}" for i in range(hidden)), None]
+    spaces: list[str | None] = [None, *(f"hidden_{i}" for i in range(hidden)), None]
     layers = [*(f"layer_{i}" for i in range(hidden)), "output"]
     return dict(zip(layers, itertools.pairwise(spaces), strict=True))
 

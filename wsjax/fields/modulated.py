@@ -2,8 +2,8 @@
 
 StyleGAN2/CIPS modulation (paper section 3.3; `W_hat = demod(W * s)`): a mapping
 network turns a latent z into a style, each layer turns the style into one scale per
-input channel, and the rows are renormalised. `fold` carries this out for one style and
-returns plain kernels, so that the modulated field *is* the residual field of its fold.
+input channel, and then gives every output channel's weights unit norm. `fold` does this
+for one style and returns plain kernels; the residual field computes with these.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,16 @@ from chex import ArrayTree
 from wsjax.fields import residual
 from wsjax.types import Field, Params
 
+__all__ = ["Modulated", "fold", "modulated", "style"]
+
 _MAPPING_RATE = 0.01  # Mapping layers learn this much slower, as in StyleGAN2.
 
 
 class Modulated(NamedTuple):
-    """`init(key) -> params`; `style(params, latent [Z]) -> [T]`; `fold(params, style)`.
+    """The network is `field.apply(fold(params, style(params, latent)), coord)`.
 
-    `field.apply(fold(params, style(params, latent)), coord)` is the network.
+    `init(key) -> params`; `style(params, latent [Z]) -> [T]`;
+    `fold(params, style [T]) -> params` of `field`, a residual field.
     """
 
     init: Callable[[jax.Array], Params]
@@ -31,7 +34,9 @@ class Modulated(NamedTuple):
     field: Field
 
 
-def _init_mapping(key: jax.Array, latent_dim: int, style_dim: int, depth: int):
+def _init_mapping(
+    key: jax.Array, latent_dim: int, style_dim: int, depth: int
+) -> Params:
     widths = [latent_dim] + [style_dim] * depth
     keys = jax.random.split(key, depth)
     layers = {}
@@ -42,7 +47,7 @@ def _init_mapping(key: jax.Array, latent_dim: int, style_dim: int, depth: int):
 
 
 def style(params: Params, latent: jax.Array) -> jax.Array:
-    """Mapping network, `[Z] -> [T]`: equalised layers with leaky ReLU."""
+    """Mapping network, `[Z] -> [T]`: leaky ReLU layers of equalised learning rate."""
     x = latent
     for i in range(len(params["mapping"])):
         layer = params["mapping"][f"mapping_{i}"]
@@ -52,14 +57,14 @@ def style(params: Params, latent: jax.Array) -> jax.Array:
 
 
 def fold(params: Params, code: jax.Array) -> Params:
-    """Works one style into the layers: plain kernels and biases, no demodulation left.
+    """Modulates the kernels by one style, once and for all.
 
     Args:
       params: of the modulated field.
       code: `[T]` style; the mean style of the training set gives the frozen base.
 
     Returns:
-      Params of the residual field with the same function.
+      Params of the residual field that computes the same function.
     """
     folded = {"fourier": params["fourier"]}
     for name, layer in params["layers"].items():
@@ -85,7 +90,7 @@ def modulated(
     style_dim: int = 64,
     mapping_depth: int = 2,
 ) -> Modulated:
-    """Modulated field; `width`, `blocks`, `channels`, `dim`, `omega` as in `residual`.
+    """The residual field of these sizes, modulated by a latent.
 
     Args:
       width: channels of every hidden layer.

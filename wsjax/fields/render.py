@@ -4,6 +4,8 @@ import jax
 
 from wsjax.types import Field, Params
 
+__all__ = ["render"]
+
 
 def render(field: Field, params: Params, coords: jax.Array) -> jax.Array:
     """Evaluates a field at many points, `[P, D] -> [P, C]`."""

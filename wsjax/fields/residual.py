@@ -1,8 +1,8 @@
-"""The residual coordinate network whose folded form serves as base field.
+"""The residual coordinate network, which serves as base field.
 
-CIPS-like (`CIPSres`): Fourier layer, one linear layer, residual blocks of two, output.
-Layers are a flat dict, `layer_0 .. layer_{2 * blocks}` and `output`, so that an
-adapter can address each by name; only leaves called `kernel` are ever adapted.
+CIPS-like (`CIPSres`): Fourier layer, linear layer, residual blocks of two linear layers
+each, output layer. Layers are a flat dict, `layer_0 .. layer_{2 * blocks}` and
+`output`, so that an adapter can address each by name.
 """
 
 import jax
@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from wsjax.fields.linear import linear
 from wsjax.types import Field, Params
 
+__all__ = ["activation", "features", "head", "init_fourier", "residual", "wiring"]
+
 
 def activation(x: jax.Array) -> jax.Array:
     """Leaky ReLU of slope 0.2, scaled to keep the variance of a unit normal."""
@@ -18,7 +20,7 @@ def activation(x: jax.Array) -> jax.Array:
 
 
 def init_fourier(key: jax.Array, dim: int, width: int, omega: float) -> Params:
-    """Fourier layer `sin(coord @ frequencies + phases)`; CIPS's, times `omega`."""
+    """Frequencies and phases of the Fourier layer, drawn as in CIPS, times `omega`."""
     frequency_key, phase_key = jax.random.split(key)
     bound = jnp.sqrt(9.0 / dim)
     frequencies = jax.random.uniform(
@@ -29,7 +31,7 @@ def init_fourier(key: jax.Array, dim: int, width: int, omega: float) -> Params:
 
 
 def features(params: Params, coord: jax.Array) -> jax.Array:
-    """Fourier layer at one point, `[D] -> [F]`."""
+    """Fourier layer `sin(coord @ frequencies + phases)` at one point, `[D] -> [F]`."""
     fourier = params["fourier"]
     return jnp.sin(coord @ fourier["frequencies"] + fourier["phases"])
 
@@ -46,14 +48,17 @@ def head(params: Params, x: jax.Array) -> jax.Array:
 
 
 def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
-    """Names the spaces of channels between layers: `{layer: (inputs, outputs)}`.
+    """Names each layer's input and output channel space, `{layer: (inputs, outputs)}`.
 
-    Channels of one space can be moved together without a change of the function; None
-    stands for those that cannot: Fourier features and output values. The residual
-    stream is one space, the neurons inside a block are one each.
+    To permute all channels of a space together, in every layer that reads or writes
+    it, leaves the function unchanged. None stands for channels that have fixed
+    meanings: Fourier features and output values. The residual stream is one space, and
+    so are the hidden channels of each block: `{"layer_0": (None, "stream"), "layer_1":
+    ("stream", "inner_1"), "layer_2": ("inner_1", "stream"), "output": ("stream",
+    None)}`.
     """
     hidden = sum(name.startswith("layer_") for name in params)
-    spaces = {"layer_0": (None, "stream"), "output": ("stream", None)}
+    spaces: dict[str, tuple[str | None, str | None]] = {"layer_0": (None, "stream"), "output": ("stream", None)}
     for i in range(1, hidden, 2):
         spaces[f"layer_{i}"] = ("stream", f"inner_{i}")
         spaces[f"layer_{i + 1}"] = (f"inner_{i}", "stream")
@@ -63,7 +68,7 @@ def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
 def residual(
     *, width: int, blocks: int, channels: int, dim: int = 2, omega: float = 8.0
 ) -> Field:
-    """Plain residual field: what a modulated field becomes once a style is folded in.
+    """Plain residual field; `modulated.fold` makes params of it from a style.
 
     Args:
       width: channels of every hidden layer.

@@ -1,4 +1,4 @@
-"""Train the base field: a latent per instance and one shared decoder (Eq. 4)."""
+"""Train the base field as an autodecoder (Eq. 4): one latent per instance."""
 
 import functools
 from collections.abc import Callable
@@ -17,15 +17,28 @@ from wsjax.fit.accumulate import in_chunks
 from wsjax.fit.losses import squared_error
 from wsjax.types import Params
 
+__all__ = [
+    "State",
+    "adam",
+    "at_resolution",
+    "make_advance",
+    "mean_base",
+    "reconstruct",
+    "start",
+]
+
 _LATENT_SPREAD = 0.1  # Standard deviation of a latent at the start.
 
 
 @struct.dataclass
 class State:
-    """All that a resumed training needs; keys are derived from `step`, not stored."""
+    """All that a resumed training needs; keys are derived from `step`, not stored.
+
+    `trained` is `{"params": ..., "latents": [N, Z]}`; `average` its moving average.
+    """
 
     step: jax.Array
-    trained: ArrayTree  # {"params": ..., "latents": [N, Z]}
+    trained: ArrayTree
     average: ArrayTree
     opt_state: optax.OptState
 
@@ -65,19 +78,22 @@ def make_advance(
     """Returns `advance(key, state, coords, values, *, batch, steps, points=None)`.
 
     It takes `steps` optimiser steps on random batches of `batch` instances and returns
-    the state and the losses `[steps]`. `coords` `[P, D]`, or `[N, P, D]` where each
-    instance has its own, and `values` `[N, P, C]` may be those of any resolution
-    (`at_resolution`); each step sees `points` random ones, the same of every instance,
-    or all of them if None. The key serves all calls: each step derives its own from it.
+    the state and the losses `[steps]`. `coords` is `[P, D]`, or `[N, P, D]` where each
+    instance has its own, `values` is `[N, P, C]`; both may have any resolution
+    (`at_resolution`). Each step takes `points` random points, with the same indices in
+    every instance, or all points if None. Pass the same key to all calls: each step
+    derives its own from it.
 
     Args:
       network: the modulated field.
       tx: optimiser of parameters and latents together.
       penalty: lambda_r of Eq. 4, on the squared norm of a latent.
       decay: of the moving average that every later stage uses.
-      chunk: instances whose gradients are computed at once; it must divide `batch`
-        (see `in_chunks`).
+      chunk: instances whose gradients are computed at once (see `in_chunks`).
       loss: `(predicted [P, C], target [P, C]) -> []`.
+
+    Raises:
+      ValueError: from `advance`, if `chunk` does not divide `batch`.
     """
 
     def objective(common, params, latents, values, *own):
@@ -95,7 +111,7 @@ def make_advance(
             step_key = jax.random.fold_in(key, state.step)
             rows, place, target = _draw(step_key, coords, values, batch, points)
             latents = state.trained["latents"]
-            # Places that all share stay out of the batch: their features are, too.
+            # Shared places stay out of the batch: their features are computed once.
             common, data = (
                 (place, (target,)) if place.ndim == 2 else (None, (target, place))
             )
@@ -116,8 +132,14 @@ def make_advance(
     return jax.jit(advance, static_argnames=static, donate_argnums=1)
 
 
-def _draw(key, coords, values, batch: int, points: int | None):
-    """Random instances `[B]`, places `[p, D]` or `[B, p, D]`, the values there."""
+def _draw(
+    key: jax.Array,
+    coords: jax.Array,
+    values: jax.Array,
+    batch: int,
+    points: int | None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Random instances `[B]`, places `[p, D]` or `[B, p, D]`, and values there."""
     rows_key, points_key = jax.random.split(key)
     rows = jax.random.randint(rows_key, (batch,), 0, len(values))
     shared = coords.ndim == 2
@@ -131,8 +153,8 @@ def _draw(key, coords, values, batch: int, points: int | None):
 def mean_base(network: Modulated, trained: ArrayTree) -> Params:
     """Folds the mean style of all training instances into plain kernels.
 
-    What later stages freeze: a field that was part of the training, not the bare
-    trunk, which never worked without modulation.
+    Later stages freeze this base. The kernels without any style would not do: in
+    training they were always modulated.
     """
     codes = jax.vmap(network.style, in_axes=(None, 0))(
         trained["params"], trained["latents"]
@@ -140,7 +162,9 @@ def mean_base(network: Modulated, trained: ArrayTree) -> Params:
     return network.fold(trained["params"], jnp.mean(codes, axis=0))
 
 
-def reconstruct(network: Modulated, trained: ArrayTree, points: jax.Array):
+def reconstruct(
+    network: Modulated, trained: ArrayTree, points: jax.Array
+) -> jax.Array:
     """Renders every instance from its latent, `[N, P, C]`."""
 
     def one(latent):
@@ -155,7 +179,7 @@ def at_resolution(pixels: np.ndarray, factor: int) -> tuple[jax.Array, jax.Array
 
     Args:
       pixels: `[N, H, W, C]` in [0, 1].
-      factor: side of the square of pixels that is averaged into one.
+      factor: side of the square of pixels whose mean becomes one pixel.
 
     Raises:
       ValueError: if `factor` does not divide both sides.

@@ -1,4 +1,4 @@
-"""The consensus start: the mean of some fits, from which all others begin."""
+"""The consensus start: the mean of a few fits, where all fits then begin."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,11 @@ from wsjax import tree
 from wsjax.fit.instance import finite
 from wsjax.types import Params
 
+__all__ = ["Diverged", "consensus"]
+
 
 class Diverged(ValueError):
-    """Not one fit of a round stayed finite."""
+    """No fit of a round stayed finite."""
 
 
 def consensus(
@@ -22,18 +24,18 @@ def consensus(
     *stacked: ArrayTree,
     rounds: int,
 ) -> ArrayTree:
-    """Fits a few instances, takes their mean, and repeats from there.
+    """Fits a few instances, takes the mean of their weights, and repeats from there.
 
-    Everyone who starts at the consensus has a shorter way to go and arrives in the same
-    region of weight space: fits get faster and the weights easier to model.
+    Fits that start at the consensus have a shorter way to go and end in the same region
+    of weight space: they are faster, and their weights are easier to model.
 
     Args:
-      fit_many: a lifted `make_fit`, called as `fit_many((base, start), *stacked)`; the
-        first part of its result are the weights `[n, ...]`.
+      fit_many: a lifted `make_fit`, called as `fit_many((base, start), *stacked)`; its
+        first result are the weights `[n, ...]`.
       base: params of the frozen field.
-      start: the adapter of the first round.
-      *stacked: keys and signals of the instances that take part.
-      rounds: repetitions; 0 returns `start`.
+      start: the adapter where the first round starts.
+      *stacked: keys and signals of the n instances.
+      rounds: how often to fit and average; 0 returns `start`.
 
     Raises:
       Diverged: if every fit of a round diverged.

@@ -1,8 +1,8 @@
-"""The amortised start: what an instance's values say of its weights, by ridge.
+"""Predict each instance's starting weights from its values, by ridge regression.
 
-The consensus start is the best constant guess of where a fit ends; this is the best
-linear one. It is learnt from some fits, costs two thin products per instance, and saves
-most of the first steps.
+The consensus start is the best constant prediction of where a fit ends; this is the
+best linear one. It is learnt from a few fits, costs two thin products per instance, and
+saves most of the first steps.
 """
 
 import jax
@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
+__all__ = ["FEWEST", "constant", "guessed", "learn"]
+
 FEWEST = 8
-"""Fits that a guess can be learnt from."""
-_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # Of the largest singular value squared.
+"""The fewest fits that a guess can be learnt from."""
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # As shares of the largest squared singular value.
 
 
 def learn(
@@ -23,12 +25,13 @@ def learn(
     Args:
       values: `[n, P, C]` of the instances that were fitted.
       vectors: `[n, K]` free entries of their fits.
-      components: Q, of the values; those that n instances do not have are zero.
+      components: Q, principal components of the values; where n instances have fewer,
+        the rest are zero.
 
     Returns:
-      Leaves of the guess, for `guessed`: `centre` `[M]`, `project` `[M, Q]`, `slope`
-      `[Q, K]`, `mean` `[K]`, with M = P * C. The penalty is the one that predicts the
-      last quarter best from the rest.
+      The guess, for `guessed`: `centre` `[M]`, `project` `[M, Q]`, `slope` `[Q, K]`,
+      `mean` `[K]`, with M = P * C. Its penalty is the one with which the other
+      instances predict the last quarter best.
 
     Raises:
       ValueError: if there are fewer than 8 fits.
@@ -49,12 +52,12 @@ def learn(
 
 
 def constant(vector: np.ndarray, *, size: int, components: int = 256) -> ArrayTree:
-    """The guess, of the same shapes, that expects `vector` `[K]` of everyone.
+    """A guess that predicts `vector` `[K]` for every instance.
 
     Args:
       vector: free entries of a common start.
       size: M, numbers in the values of an instance.
-      components: Q.
+      components: Q; gives the leaves the shapes that `learn` would.
     """
     vector = np.asarray(vector, np.float32)
     return {
@@ -69,7 +72,7 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float, components: int) -> dic
     centre, mean = x.mean(axis=0), y.mean(axis=0)
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
     q = min(components, len(s))
-    tiny = np.finfo(s.dtype).tiny  # Values that are all alike say nothing, not NaN.
+    tiny = np.finfo(s.dtype).tiny  # Keeps values that are all alike from giving NaN.
     gain = s[:q] / (np.square(s[:q]) + penalty * np.square(s[0]) + tiny)
     slope = gain[:, None] * (u[:, :q].T @ (y - mean))
     more = components - q
@@ -80,6 +83,6 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float, components: int) -> dic
 
 
 def guessed(guess: ArrayTree, values: jax.Array) -> jax.Array:
-    """Free entries `[K]` that the guess expects for values `[P, C]`."""
+    """Free entries `[K]` that a guess predicts for values `[P, C]`."""
     away = jnp.ravel(values) - guess["centre"]
     return guess["mean"] + (away @ guess["project"]) @ guess["slope"]

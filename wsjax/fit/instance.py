@@ -1,4 +1,4 @@
-"""Fit one instance: one start, one loop that compiles to a single program."""
+"""Fit one instance: all steps compile to a single program."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,8 @@ from chex import ArrayTree
 from wsjax import tree
 from wsjax.fit import losses
 from wsjax.types import Adapter, Field, Params, Signal
+
+__all__ = ["adam", "finite", "make_fit"]
 
 
 def make_fit(
@@ -26,25 +28,24 @@ def make_fit(
 ) -> Callable[..., tuple[ArrayTree, jax.Array]]:
     """Returns `fit(shared, key, signal, rate=1.0) -> (adapter, trace)` of one instance.
 
-    `shared` is `(base, start)`: the frozen base field's params and the adapter all
-    instances start from. `rate` `[]` multiplies every update: a learning rate of the
-    instance's own. `trace` `[S]` is the loss before each step, NaN behind the last.
-    Minimises Eq. 2 of the paper plus the pull.
+    `shared` is `(base, start)`: the frozen base field's params and the adapter that all
+    instances start from. `rate` `[]` multiplies every update, so that each instance may
+    have its own learning rate. `trace` `[S]`: `trace[i]` is the loss before step i, NaN
+    after the last step. The fit minimises Eq. 2 of the paper plus the pull.
 
-    Fourier features are computed once, before the first step: P * F numbers for each
-    instance, or for all together where key and coordinates are not mapped over.
+    Fourier features are computed once, before the first step. They take P * F numbers
+    per instance, or P * F in all where `vmap` maps over neither key nor coordinates.
 
     Args:
       field: the coordinate network.
       adapter: what the instance owns.
       tx: optimiser, with its schedule.
-      steps: S, optimiser steps, the most that are taken.
-      points: points per step, at most all, in passes over all of them in an order
-        drawn from the key; None takes all in every step.
-      pull: weight of the squared distance to the start, which keeps directions that
-        the signal does not determine alike in all instances.
-      target: loss, averaged over a pass, at which the instance is done; None takes
-        all steps.
+      steps: S, the most optimiser steps that are taken.
+      points: points per step, as a mini-batch: passes go over all P points in an order
+        drawn from the key. None takes all points in every step.
+      pull: weight of the squared distance to the start; keeps directions that the
+        signal leaves undetermined equal across instances.
+      target: mean loss over a pass at which the fit ends; None takes all steps.
       loss: `(predicted [P, C], target [P, C]) -> []`.
     """
 
@@ -73,7 +74,9 @@ def make_fit(
     return fit
 
 
-def _blocks(field: Field, base: Params, key, signal: Signal, points: int | None):
+def _blocks(
+    field: Field, base: Params, key: jax.Array, signal: Signal, points: int | None
+) -> tuple[jax.Array, jax.Array]:
     """Features `[M, p, F]` and values `[M, p, C]` of the M steps of one pass."""
     coords, values = map(jnp.asarray, signal)
     features = jax.vmap(field.features, in_axes=(None, 0))(base, coords)
@@ -81,7 +84,7 @@ def _blocks(field: Field, base: Params, key, signal: Signal, points: int | None)
         return features[None], values[None]
     n = len(coords)
     points = min(points, n)
-    # The last step of a pass is filled up with the first points.
+    # Where M * p exceeds P, the last step repeats the first points.
     places = np.arange(-(-n // points) * points).reshape(-1, points) % n
     order = jax.random.permutation(key, n)[places]
     return features[order], values[order]
@@ -97,12 +100,12 @@ def _all_steps(step, weights, state, steps: int):
 
 
 def _until(target: float, passes: int):
-    """As `_all_steps`, up to the step whose last pass had a mean loss of `target`."""
+    """As `_all_steps`, but ends once the mean loss over a pass is at most `target`."""
 
     def run(step, weights, state, steps: int):
         def goes_on(carry):
             i, _, _, trace = carry
-            # The trace begins with a pass of NaN: nothing is done before one whole.
+            # One pass of NaN is in front, so that no fit ends before a full pass.
             last = jax.lax.dynamic_slice(trace, (i,), (passes,))
             return (i < steps) & ~(jnp.mean(last) <= target)
 
@@ -129,15 +132,15 @@ def adam(
 ) -> optax.GradientTransformation:
     """Adam whose learning rate falls to `final * learning_rate`.
 
-    Small decays `b1`, `b2` of both moments let short fits take large steps early on.
+    Small decays `b1` and `b2` suit short fits: they allow large steps early on.
 
     Args:
       learning_rate: of the first step.
-      steps: over which it falls.
+      steps: over which the learning rate falls.
       b1: decay of the first moment.
       b2: decay of the second moment.
-      final: share of the learning rate that is left.
-      power: it falls as `(1 - step / steps) ** power`; None follows a cosine.
+      final: share of the learning rate that is left at the end.
+      power: of the decay `(1 - step / steps) ** power`; None decays as a cosine.
     """
     if power is None:
         schedule = optax.cosine_decay_schedule(learning_rate, steps, final)

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
 from wsjax import tree
+
+__all__ = ["over_instances"]
 
 
 def over_instances(
@@ -14,18 +17,24 @@ def over_instances(
 ) -> Callable[..., ArrayTree]:
     """Lifts a per-instance function to N instances; the only place with `pmap`.
 
-    Across devices by pmap; within one, by a `lax.map` over chunks of `chunk`
-    vmapped instances: on a CPU small chunks keep activations in cache and are several
-    times faster, on a GPU a chunk as large as memory allows is best. Lift once, then
-    call the result on every group of rows: equal shapes share a compilation.
+    The rows are cut into chunks, the devices take turns at the chunks (`pmap`), and
+    each device vmaps over one chunk at a time. On a CPU small chunks keep activations
+    in cache and are several times faster; on a GPU a chunk as large as memory allows
+    is best. Lift once, then call the result on every group of rows: equal shapes share
+    a compilation.
+
+    A call computes fewer than `chunk` rows more than it is given: only the last chunk
+    is filled up. Where a whole chunk for every device would be more than a group,
+    chunks shrink until every device has work, but never to a single row: on a CPU all
+    chunks of two rows or more give the same bits, a chunk of one does not.
 
     Args:
       fn: pure `fn(shared, *instance)`. `shared` is common to all instances (the base
         field); the later arguments belong to one instance.
-      chunk: instances that one device computes at once.
-      group: rows per call of the compiled program, the last call filled up, so that
-        any number of instances needs one compilation and no more memory than a
-        group does; None takes all rows at once.
+      chunk: instances that one device computes at once, at most.
+      group: rows per call of the compiled program, rounded up to whole chunks on every
+        device; bounds the memory on the devices. Any number of instances then needs
+        one compilation. None takes all rows at once.
 
     Returns:
       `lifted(shared, *stacked)`. Every leaf of `stacked` and of the result has a
@@ -34,51 +43,86 @@ def over_instances(
       collective, and fitting needs none.
 
     Raises:
-      ValueError: from `lifted`, if the leading axes of `stacked` differ or N is 0.
+      ValueError: if `chunk` or `group` is below 1; from `lifted`, if the leading axes
+        of `stacked` differ or N is 0.
     """
-
-    def one_device(common, stacked):
-        shared, _ = common
-
-        def call(instance):
-            return fn(shared, *instance)
-
-        return jax.lax.map(call, stacked, batch_size=chunk)
-
-    # Devices of other processes have rows of their own, and need not keep step, nor
+    for name, count in (("chunk", chunk), ("group", group)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name}={count} should be 1 row or more")
+    # Devices of other processes have rows of their own, and need neither keep step nor
     # be as many: told of the size, pmap does not ask.
+    devices = jax.local_device_count()
     mapped = jax.pmap(
-        one_device,
+        _one_device(fn, devices),
+        axis_name="devices",
         in_axes=(None, 0),
         devices=jax.local_devices(),
-        axis_size=jax.local_device_count(),
+        axis_size=devices,
     )
 
     def lifted(shared: ArrayTree, *stacked: ArrayTree) -> ArrayTree:
         n, parts = _rows(stacked), []
         size = group or n
-        full = size + -size % (jax.local_device_count() * chunk)
-        for begin in range(0, n, size):
-            part = tree.row(stacked, slice(begin, begin + size))
-            parts.append(_call_filled(mapped, shared, part, full))
+        at_once = min(chunk, max(2, -(-size // devices)))
+        turns = -(-size // (devices * at_once))
+        full = turns * devices * at_once
+        for begin in range(0, n, full):
+            part = tree.row(stacked, slice(begin, begin + full))
+            parts.append(_call(mapped, shared, part, (turns, devices, at_once)))
         return tree.concatenate(parts)
 
     return lifted
 
 
-def _call_filled(mapped: Callable, shared, stacked: ArrayTree, size: int) -> ArrayTree:
-    """Calls a pmapped function on rows filled up to `size`; returns the true rows."""
-    n = _rows(stacked)
+def _one_device(fn: Callable[..., ArrayTree], devices: int) -> Callable:
+    """Returns what each device runs: `run((shared, count), chunks) -> results`.
+
+    Leaves of `chunks` and of the results are `[turns, chunk, ...]`. `count` `[]` is the
+    number of chunks with rows, over all devices; the results of the others are zero.
+    It is an argument, not a shape, so that a shorter last group is not compiled anew.
+    """
+
+    def run(common: tuple[ArrayTree, jax.Array], chunks: ArrayTree) -> ArrayTree:
+        shared, count = common
+        # Compiled apart so that it is traced once, for its shapes and for its results.
+        call = jax.jit(jax.vmap(lambda instance: fn(shared, *instance)))
+
+        def nothing(part: ArrayTree) -> ArrayTree:
+            shapes = jax.eval_shape(call, part)
+            return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+        def turn(number, part):
+            return number + devices, jax.lax.cond(number < count, call, nothing, part)
+
+        return jax.lax.scan(turn, jax.lax.axis_index("devices"), chunks)[1]
+
+    return run
+
+
+def _call(
+    mapped: Callable, shared: ArrayTree, stacked: ArrayTree, shape: tuple[int, int, int]
+) -> ArrayTree:
+    """Calls the pmapped function on rows in chunks; returns the results of the rows.
+
+    Args:
+      mapped: `_one_device`, over all devices.
+      shared: common to all rows.
+      stacked: n rows, at most as many as the shape holds.
+      shape: turns of every device, devices, and rows in a chunk.
+    """
+    n, (turns, devices, chunk) = _rows(stacked), shape
     # Fill up with copies of row 0: real work, so it cannot produce NaNs.
-    rows = np.append(np.arange(n), np.zeros(size - n, int))
+    rows = np.pad(np.arange(n), (0, turns * devices * chunk - n))
+    rows = rows.reshape(shape).swapaxes(0, 1)
+    # The count is a leaf, too, where nothing is shared: pmap would take the axes of an
+    # empty tree for those of the next one.
+    common = shared, np.int32(-(-n // chunk))
+    result = mapped(common, jax.tree.map(lambda x: x[rows], stacked))
 
-    def spread(x):
-        return x[rows].reshape(jax.local_device_count(), -1, *x.shape[1:])
+    def in_order(x: np.ndarray) -> np.ndarray:
+        return x.swapaxes(0, 1).reshape(-1, *x.shape[3:])[:n]
 
-    # A leaf of no use: pmap takes the axes of an empty tree for those of the next one.
-    common = shared, np.zeros(())
-    result = jax.device_get(mapped(common, jax.tree.map(spread, stacked)))
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
+    return jax.tree.map(in_order, jax.device_get(result))
 
 
 def _rows(stacked: ArrayTree) -> int:

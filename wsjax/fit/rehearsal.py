@@ -1,11 +1,11 @@
-"""Prepare the base field for adapters: rehearse fits, and learn the base along them.
+"""Meta-learn the base field: rehearse the fits of adapters and train the base on them.
 
-The autodecoder (Eq. 4) learns a base that a few numbers per instance can steer; it
-never meets the adapters that are fitted to it later. A rehearsal does: a batch of
-training instances is fitted from the common start as later ones will be, and every
-step of those fits is a step of the base too (first-order meta-learning, as in Finn et
-al. 2017, at every step rather than at the last). Then the next batch starts over. Not
-part of the paper.
+The autodecoder (Eq. 4) learns a base that a few numbers per instance can steer, but it
+never meets the adapters that are fitted to that base later. An episode of rehearsal
+does: it fits adapters to a batch of training instances, as later fits will, and every
+step of these fits is also a step of the base (first-order MAML, Finn et al. 2017, but
+at every step rather than at the last). Then the next batch starts over. Not part of
+the paper.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,19 @@ from wsjax.fit.accumulate import in_chunks
 from wsjax.fit.losses import squared_error
 from wsjax.types import Adapter, Field, Params
 
+__all__ = ["State", "begin", "make_episode"]
+
 
 @struct.dataclass
 class State:
-    """All that a resumed rehearsal needs; keys are derived from `episode`."""
+    """All that a resumed rehearsal needs; keys are derived from `episode`.
+
+    `start` is the adapter with which every fit of the next episode begins.
+    """
 
     episode: jax.Array
     base: Params
-    start: ArrayTree  # The adapter that every fit of the next episode begins with.
+    start: ArrayTree
     opt_state: optax.OptState
 
 
@@ -53,18 +58,21 @@ def make_episode(
     """Returns `episode(key, state, coords [P, D] or [B, P, D], values [B, P, C])`.
 
     It fits the B instances and returns the state with the next base and start, and the
-    mean loss before each step `[S]`. The key serves all calls.
+    mean loss before each step `[S]`. Pass the same key to all calls.
 
     Args:
       field: the coordinate network.
       adapter: what an instance owns.
       inner: optimiser of one instance, with its schedule over S steps.
       outer: optimiser of the base.
-      steps: S, of the fits and so of the base.
+      steps: S, optimiser steps of each fit and, with them, of the base.
       points: random points of each instance per step.
-      chunk: instances whose gradients are computed at once; it must divide B.
-      rate: share of the way that the start goes to the mean of the fits.
+      chunk: instances whose gradients are computed at once (see `in_chunks`).
+      rate: how far the start moves to the mean of the fits; 1 is all the way.
       loss: `(predicted [P, C], target [P, C]) -> []`.
+
+    Raises:
+      ValueError: from `episode`, if `chunk` does not divide B.
     """
 
     def objective(base, weights, coords, values):
@@ -76,7 +84,9 @@ def make_episode(
 
     gradients = in_chunks(objective, chunk=chunk)
 
-    def episode(key, state: State, coords: jax.Array, values: jax.Array):
+    def episode(
+        key: jax.Array, state: State, coords: jax.Array, values: jax.Array
+    ) -> tuple[State, jax.Array]:
         b = len(values)
         weights = jax.tree.map(
             lambda x: jnp.broadcast_to(x, (b, *x.shape)), state.start
@@ -91,9 +101,11 @@ def make_episode(
             else:
                 places = jnp.take_along_axis(coords, chosen[..., None], axis=1)
             error, (shared, own) = gradients(base, weights, places, targets)
-            # Relative, as decibels are: the large losses of the first steps would
-            # otherwise be all that the base learns from.
-            shared = jax.tree.map(lambda x: x / error, shared)
+            # The base descends log(loss), whose gradient this is, as decibels do: it
+            # would otherwise learn from the large losses of the first steps alone. A
+            # loss of zero has a gradient of zero.
+            scale = jnp.where(error > 0.0, error, 1.0)
+            shared = jax.tree.map(lambda x: x / scale, shared)
             own = jax.tree.map(lambda x: b * x, own)  # Of its own loss, not the mean.
             updates, opt_state = outer.update(shared, opt_state, base)
             base = optax.apply_updates(base, updates)

@@ -3,6 +3,8 @@
 A new denoiser is one new file and one line in `DENOISERS`.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 from chex import ArrayTree
 
@@ -10,6 +12,22 @@ from wsjax.models.flat_transformer import FlatTransformer, sizes
 from wsjax.models.lora_encoder import LoraTransformer, layout
 from wsjax.models.residual_mlp import ResidualMlp
 from wsjax.models.tensor_transformer import TensorTransformer, tensors
+
+__all__ = [
+    "DENOISERS",
+    "FlatTransformer",
+    "LoraTransformer",
+    "ResidualMlp",
+    "TensorTransformer",
+    "by_name",
+    "flat_transformer",
+    "layout",
+    "lora_transformer",
+    "residual_mlp",
+    "sizes",
+    "tensor_transformer",
+    "tensors",
+]
 
 
 def residual_mlp(free: ArrayTree, **options) -> nn.Module:
@@ -33,7 +51,7 @@ def lora_transformer(
 def flat_transformer(
     free: ArrayTree, *, width: int, heads: int, **options
 ) -> nn.Module:
-    """The same without a hierarchy, one token per layer: for any representation."""
+    """One token per layer, no rank tokens: for any representation."""
     _check_heads("width", width, heads)
     return FlatTransformer(sizes(free), width=width, heads=heads, **options)
 
@@ -47,11 +65,11 @@ def tensor_transformer(
 
 
 def _check_heads(name: str, width: int, heads: int) -> None:
-    if width % heads:
+    if heads < 1 or width % heads:
         raise ValueError(f"{name}={width} is not a multiple of heads={heads}")
 
 
-DENOISERS = {
+DENOISERS: dict[str, Callable[..., nn.Module]] = {
     "residual_mlp": residual_mlp,
     "lora_transformer": lora_transformer,
     "flat_transformer": flat_transformer,

@@ -4,6 +4,19 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+__all__ = [
+    "DitBlock",
+    "InputSkip",
+    "LabelEmbedding",
+    "Modulation",
+    "TimeEmbedding",
+    "TokenMlp",
+    "condition",
+    "modulate",
+    "norm",
+    "time_features",
+]
+
 
 def time_features(t: jax.Array, width: int) -> jax.Array:
     """Sinusoidal features of a time in [0, 1], `[] -> [width]`; DiT's, times 1000."""
@@ -28,8 +41,8 @@ class TimeEmbedding(nn.Module):
 class LabelEmbedding(nn.Module):
     """Label `[]` to a vector `[width]` that is added to the condition.
 
-    One learnt row per class and one more, the last, for -1: no label. With `classes`
-    0 there is nothing to learn, and the vector is zero.
+    The table has one row per class and, last, one for the label -1: none. With
+    `classes` 0 there is nothing to learn, and the vector is zero.
     """
 
     width: int
@@ -42,6 +55,14 @@ class LabelEmbedding(nn.Module):
             return jnp.zeros(self.width)
         shape = self.classes + 1, self.width
         return self.param("table", nn.initializers.normal(0.02), shape)[label]
+
+
+def condition(t: jax.Array, label: jax.Array, *, width: int, classes: int) -> jax.Array:
+    """What a denoiser is told beside the noisy vector: time and label, `[width]`.
+
+    To be called inside a module, which owns the two embeddings.
+    """
+    return TimeEmbedding(width)(t) + LabelEmbedding(width, classes)(label)
 
 
 class Modulation(nn.Module):
@@ -59,10 +80,10 @@ class Modulation(nn.Module):
 
 
 class InputSkip(nn.Module):
-    """The noisy input times a gate that depends on time, zero at the start.
+    """The noisy input times a gate that depends on time; the gate starts at zero.
 
-    Layer norms hide the length of the input from the rest of the network; noise
-    prediction needs it, since near pure noise the answer is the input itself.
+    Layer norms hide the length of the input from the rest of the network. Noise
+    prediction needs that length: near pure noise the answer is the input itself.
     """
 
     @nn.compact

@@ -1,10 +1,10 @@
 """The denoiser over raw factors: rank components, then layers (paper section 3.5).
 
-One token per rank component, the pair (a_i, b_i). Inside a layer the R components
-attend to each other with R heads; their outputs are joined into one layer token; layer
-tokens get a position and pass DiT blocks; the way back mirrors the way in. Where an
-instance moves the biases too, those of a layer are no part of any rank component: they
-enter its token as they are and leave it the same way.
+Each rank component, the pair (a_i, b_i), is one token. Inside a layer the R components
+attend to each other with R heads, and one linear map joins them into a layer token.
+Layer tokens get position codes and pass through DiT blocks; the way back mirrors the
+way in. Where an adapter moves biases too, a layer's biases belong to no rank component:
+they enter and leave the layer token directly.
 """
 
 from typing import NamedTuple
@@ -18,13 +18,22 @@ from chex import ArrayTree
 from wsjax.models import layers
 from wsjax.models.trunk import Trunk
 
+__all__ = [
+    "Layout",
+    "LoraTransformer",
+    "RankAttention",
+    "from_tokens",
+    "layout",
+    "to_tokens",
+]
+
 
 class Layout(NamedTuple):
-    """Where the entries of a vector `[K]` stand among the rank components.
+    """Which entry of a vector `[K]` is which entry of the rank components.
 
-    `places`: per layer, `[R, d_in + d_out]` position in the vector of each entry of
-    (a_i, b_i), K where it is frozen; `biases`: per layer `[d_out]`, or `[0]` where the
-    adapter has none; `size`: K.
+    `places`: for each layer `[R, d_in + d_out]`, the index in the vector of each entry
+    of (a_i, b_i), K where the entry is frozen; `biases`: for each layer the indices
+    `[d_out]` of its biases, `[0]` where the adapter has none; `size`: K.
     """
 
     places: dict[str, np.ndarray]
@@ -48,40 +57,46 @@ def layout(free: ArrayTree) -> Layout:
         if set(free[name]) - {"bias"} != {"a", "b"}:
             raise ValueError(
                 f"layer {name} holds {sorted(free[name])}, expected the low-rank "
-                "factors a and b; a linear latent or the flat_transformer serve other "
-                "representations"
+                "factors a and b; use the flat_transformer or a linear latent for "
+                "other representations"
             )
-        found = {}
+        indices = {}
         for leaf in sorted(free[name]):  # The order of the tree.
             mask = np.asarray(free[name][leaf])
-            found[leaf] = np.full(mask.shape, size)
+            indices[leaf] = np.full(mask.shape, size)
             count = int(mask.sum())
-            found[leaf][mask] = np.arange(position, position + count)
+            indices[leaf][mask] = np.arange(position, position + count)
             position += count
-        places[name] = np.concatenate([found["a"], found["b"]], axis=1)
-        biases[name] = found.get("bias", np.zeros(0, int))
+        places[name] = np.concatenate([indices["a"], indices["b"]], axis=1)
+        biases[name] = indices.get("bias", np.zeros(0, int))
     return Layout(places, biases, size)
 
 
 def to_tokens(
     vector: jax.Array, where: Layout
 ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-    """`[K]` to `{layer: [R, d_in + d_out]}` and `{layer: [d_out]}`; frozen ones read 0.
+    """Rank tokens `{layer: [R, d_in + d_out]}` and biases `{layer: [d_out]}`.
 
-    The second holds the biases, empty where there are none.
+    Frozen entries read 0; biases are `[0]` where the adapter has none.
+
+    Args:
+      vector: `[K]` free entries.
+      where: their layout.
     """
     padded = jnp.append(vector, 0.0)
-    return tuple(
+    tokens, biases = (
         {name: padded[places] for name, places in part.items()}
         for part in (where.places, where.biases)
     )
+    return tokens, biases
 
 
 def from_tokens(
     tokens: dict[str, jax.Array], biases: dict[str, jax.Array], where: Layout
 ) -> jax.Array:
-    """Exact inverse of `to_tokens`; what stands at frozen entries is dropped."""
-    flat, places = [], []
+    """Exact inverse of `to_tokens`, `[K]`; values at frozen entries are dropped."""
+    flat: list[jax.Array] = []
+    places: list[np.ndarray] = []
     for values, at in ((tokens, where.places), (biases, where.biases)):
         flat += [values[name].reshape(-1) for name in at]
         places += [x.reshape(-1) for x in at.values()]
@@ -129,8 +144,7 @@ class LoraTransformer(nn.Module):
         self, noisy: jax.Array, t: jax.Array, label: jax.Array, *, train: bool
     ) -> jax.Array:
         """Predicts what the process asks for."""
-        condition = layers.TimeEmbedding(self.width)(t)
-        condition += layers.LabelEmbedding(self.width, self.classes)(label)
+        condition = layers.condition(t, label, width=self.width, classes=self.classes)
         tokens, biases = to_tokens(noisy, self.where)
         inside = {name: self._encode(name, x) for name, x in tokens.items()}
         joined = [
@@ -160,13 +174,15 @@ class LoraTransformer(nn.Module):
         x = x + self.param(f"rank_positions_{name}", spread, shape)
         return RankAttention(rank, name=f"inside_{name}")(x)
 
-    def _decode(self, name, token, skip, width) -> jax.Array:
+    def _decode(
+        self, name: str, token: jax.Array, skip: jax.Array, width: int
+    ) -> jax.Array:
         split = nn.Dense(skip.size, name=f"split_{name}")(token)
         x = split.reshape(skip.shape) + skip
         zeros = nn.initializers.zeros
         return nn.Dense(width, kernel_init=zeros, name=f"out_{name}")(layers.norm(x))
 
-    def _decode_bias(self, name, token, size) -> jax.Array:
+    def _decode_bias(self, name: str, token: jax.Array, size: int) -> jax.Array:
         if not size:
             return jnp.zeros(0)
         zeros = nn.initializers.zeros

@@ -5,6 +5,8 @@ import jax
 
 from wsjax.models import layers
 
+__all__ = ["ResidualMlp"]
+
 
 class ResidualMlp(nn.Module):
     """adaLN-Zero residual MLP, `(noisy [K], t [], label []) -> [K]`.
@@ -26,8 +28,7 @@ class ResidualMlp(nn.Module):
         self, noisy: jax.Array, t: jax.Array, label: jax.Array, *, train: bool
     ) -> jax.Array:
         """Predicts what the process asks for."""
-        condition = layers.TimeEmbedding(self.width)(t)
-        condition += layers.LabelEmbedding(self.width, self.classes)(label)
+        condition = layers.condition(t, label, width=self.width, classes=self.classes)
         x = nn.Dense(self.width)(noisy)
         for _ in range(self.depth):
             shift, scale, gate = layers.Modulation(self.width, 3)(condition)

@@ -1,7 +1,7 @@
-"""The DiT over tokens that the transformers on raw weights share (Peebles et al. 2023).
+"""The DiT (Peebles and Xie 2023) that two transformers on raw weights share.
 
 Both `lora_transformer` and `flat_transformer` make one token per layer of the field;
-they differ in the way into and out of these tokens alone.
+they differ only in how weights become these tokens and how tokens become weights.
 """
 
 import flax.linen as nn
@@ -9,9 +9,11 @@ import jax
 
 from wsjax.models import layers
 
+__all__ = ["Trunk"]
+
 
 class Trunk(nn.Module):
-    """Position codes, adaLN-Zero blocks and a last modulated norm, over tokens.
+    """Adds position codes to tokens, then applies DiT blocks and a modulated norm.
 
     Attributes:
       width: of the tokens; divisible by `heads`.
@@ -29,7 +31,7 @@ class Trunk(nn.Module):
     def __call__(
         self, tokens: jax.Array, condition: jax.Array, *, train: bool
     ) -> jax.Array:
-        """`[T, width]`, `[width]` -> `[T, width]`, ready for linear maps out."""
+        """`[T, width]`, `[width]` -> `[T, width]`; linear maps out can follow."""
         spread = nn.initializers.normal(0.02)
         x = tokens + self.param("positions", spread, tokens.shape)
         for _ in range(self.depth):
