@@ -10,7 +10,7 @@ import pytest
 from wsjax import adapters, coords, fields
 from wsjax.fields import render
 from wsjax.fit import make_fit
-from wsjax.symmetry import freedom, mix, move_adapter, move_neurons, permutation
+from wsjax.symmetry import freedom, mix, move_neurons, permutation
 
 pytestmark = pytest.mark.usefixtures("double")
 RANK, D_IN, D_OUT = 4, 7, 5
@@ -57,6 +57,29 @@ def some_moves(generator, wiring, width, *, scaled=True):
         )
         for space in spaces
     }
+
+
+def carried(adapter, wiring, moves, *, multiplicative):
+    """The adapter of the base that `move_neurons` made (Corollary 2.1).
+
+    Factors that multiply are permuted with their channels; the kernel carries the
+    scale. Factors that add are scaled as the kernel was, and so are biases.
+    """
+
+    def move(x, space, power):
+        order, scale = moves.get(space, (np.arange(x.shape[-1]), np.ones(x.shape[-1])))
+        return x[..., order] * np.broadcast_to(scale**power, x.shape)
+
+    result = {}
+    for name, layer in adapter.items():
+        inputs, outputs = wiring[name]
+        result[name] = {
+            "a": move(layer["a"], inputs, 0.0 if multiplicative else -1.0),
+            "b": move(layer["b"], outputs, 0.0 if multiplicative else 1.0),
+        }
+        if "bias" in layer:
+            result[name]["bias"] = move(layer["bias"], outputs, 1.0)
+    return result
 
 
 @pytest.fixture(params=FIELDS)
@@ -172,8 +195,8 @@ def test_merging_and_moving_commute(name, options, network, generator):
     field, base, wiring, moves = network
     adapter = adapters.by_name(name, rank=2, biases=True, **options)
     weights = randomised(generator, adapter.init, base)
-    carried = move_adapter(weights, wiring, moves, multiplicative=name == "mlora")
-    moved = adapter.merge(move_neurons(base, wiring, moves), carried)
+    along = carried(weights, wiring, moves, multiplicative=name == "mlora")
+    moved = adapter.merge(move_neurons(base, wiring, moves), along)
     merged = adapter.merge(base, weights)
     expected = move_neurons(merged, wiring, moves)
     for layer in wiring:
@@ -193,15 +216,17 @@ def test_a_fit_on_permuted_neurons_is_the_permuted_fit(name, generator):
     adapter = adapters.by_name(name, rank=2)
     start = adapter.init(jax.random.key(1), base)
 
-    def carried(weights):
-        return move_adapter(weights, wiring, moves, multiplicative=name == "mlora")
+    def permuted_too(weights):
+        return carried(weights, wiring, moves, multiplicative=name == "mlora")
 
     fit = jax.jit(make_fit(field, adapter, optax.adam(0.05), steps=5))
     signal, key = (POINTS, jnp.sin(3.0 * POINTS)), jax.random.key(2)
     fitted, _ = fit((base, start), key, signal)
     permuted_base = move_neurons(base, wiring, moves)
-    permuted, _ = fit((permuted_base, carried(start)), jax.random.clone(key), signal)
-    moved = carried(fitted)
-    for other in (carried(start), fitted):
+    permuted, _ = fit(
+        (permuted_base, permuted_too(start)), jax.random.clone(key), signal
+    )
+    moved = permuted_too(fitted)
+    for other in (permuted_too(start), fitted):
         assert np.abs(moved["layer_1"]["a"] - other["layer_1"]["a"]).max() > 1e-2
     chex.assert_trees_all_close(permuted, moved, atol=1e-9)

@@ -10,7 +10,6 @@ from wsjax import fields
 from wsjax.symmetry import (
     is_admissible,
     mix,
-    move_adapter,
     move_neurons,
     permutation,
     scaling,
@@ -88,9 +87,7 @@ def test_mistakes_are_refused():
     with pytest.raises(ValueError, match="'river'.*inner_1.*stream"):
         move_neurons(base, wiring, {"river": (np.arange(9), still)})
     with pytest.raises(ValueError, match="cannot move {None}"):
-        move_adapter(
-            adapter, wiring, {None: (np.arange(4), still)}, multiplicative=True
-        )
+        move_neurons(base, wiring, {None: (np.arange(9), still)})
     for order in (np.arange(8), np.zeros(9, int)):
         with pytest.raises(ValueError, match="'stream' needs a permutation of 9"):
             move_neurons(base, wiring, {"stream": (order, still)})

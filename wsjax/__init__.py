@@ -9,6 +9,45 @@ Conventions, said once:
     transpose. Row i of the factors `a` `[R, d_in]` and `b` `[R, d_out]` is rank
     component i, so that the paper's (BA) is `(a.T @ b).T` here.
   * Coordinates and values lie in [-1, 1]; pixels lie in [0, 1] or are uint8.
+
+A module such as `wsjax.adapters` is imported when it is first used, since some of them
+take seconds.
 """
 
+import importlib
+from types import ModuleType
+
+__all__ = [
+    "adapters",
+    "analysis",
+    "checkpoint",
+    "coords",
+    "costs",
+    "data",
+    "diffusion",
+    "exchange",
+    "fields",
+    "files",
+    "fit",
+    "latent",
+    "merging",
+    "meshes",
+    "metrics",
+    "models",
+    "store",
+    "symmetry",
+    "tree",
+    "types",
+]
+
 __version__ = "0.3.0"
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,8 +2,8 @@
 
     adapter --flatten--> free entries [K] --standardise--> [K] --project--> [M]
 
-Frozen entries never enter; each arrow has an exact inverse, but for the projection,
-which keeps the M directions that matter most.
+Frozen entries are left out. Each arrow but the last has an exact inverse; the
+projection keeps the M directions that vary most.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,25 @@ from chex import ArrayTree
 
 from wsjax.types import Codec
 
+__all__ = [
+    "average_gram",
+    "codec",
+    "free_entries",
+    "groups",
+    "principal",
+    "project",
+    "size",
+    "statistics",
+]
+
 
 def free_entries(free: ArrayTree, start: ArrayTree) -> Codec:
-    """Codec between an adapter and the vector of its free entries.
+    """Codec between an adapter and the vector of its free entries, in tree order.
 
     Args:
       free: booleans shaped like the adapter (`Adapter.free`).
-      start: any adapter of this representation; gives the frozen entries.
-
-    Returns:
-      `encode(adapter) -> [K]` and its exact inverse, leaf by leaf in tree order.
+      start: any adapter of this representation; `decode` takes the frozen entries from
+        it, so that it is an exact inverse.
     """
     chosen = jax.tree.map(lambda x: np.flatnonzero(np.asarray(x)), free)
 
@@ -47,7 +56,7 @@ def free_entries(free: ArrayTree, start: ArrayTree) -> Codec:
 
 
 def groups(free: ArrayTree) -> np.ndarray:
-    """`[K]` number of the leaf (layer and factor) that each free entry belongs to."""
+    """`[K]`: for each free entry the number of its leaf (layer and factor)."""
     sizes = [int(np.sum(leaf)) for leaf in jax.tree.leaves(free)]
     return np.repeat(np.arange(len(sizes)), sizes)
 
@@ -134,9 +143,9 @@ def average_gram(
     """Average of J^T J over instances, J the Jacobian of `decode` by the vector.
 
     Args:
-      decode: `(vector [K], points [P, D]) -> values [P, C]` of the field.
-      vectors: `[N, K]` instances to average over, standardised; some fifty are enough.
-      points: `[N, P, D]` where each is rendered.
+      decode: `(vector [K], points [P, D]) -> values [P, C]`, decodes and renders.
+      vectors: `[N, K]`, standardised; fifty instances are enough.
+      points: `[N, P, D]` where each instance is rendered.
 
     Returns:
       `[K, K]`.
@@ -154,17 +163,18 @@ def average_gram(
 
 
 def project(entries: jax.Array, encoding: dict[str, jax.Array]) -> jax.Array:
-    """The free entries `[K]` of an instance as the denoiser's vector `[M]`."""
+    """Maps the free entries `[K]` of an instance to the denoiser's vector `[M]`."""
     vector = (entries - encoding["mean"]) / encoding["scale"]
     return vector @ encoding["project"] if "project" in encoding else vector
 
 
 def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:
-    """The whole way from an adapter to what the denoiser sees, and back.
+    """Codec between an adapter and the vector that the denoiser sees.
 
     Args:
       entries: from `free_entries`.
-      encoding: `statistics`, with the entries of `principal` or without them.
+      encoding: from `statistics`; joined with the one from `principal` for a latent,
+        as in `statistics(...) | principal(...)`.
     """
 
     def encode(adapter):
@@ -179,5 +189,5 @@ def codec(entries: Codec, encoding: dict[str, jax.Array]) -> Codec:
 
 
 def size(encoding: dict[str, jax.Array]) -> int:
-    """Numbers in an encoded instance."""
+    """How many numbers the vector that the denoiser sees has."""
     return encoding["lift" if "lift" in encoding else "mean"].shape[0]

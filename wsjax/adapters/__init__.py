@@ -32,12 +32,12 @@ def mlp_asym(*, mask_seed: int = 0) -> Adapter:
 
 
 def lora_asym(*, mask_seed: int = 0, **options) -> Adapter:
-    """Additive factors with large frozen entries in `a`; takes the options of `lora`."""
+    """Additive factors with large frozen entries in `a`; options as for `lora`."""
     return masked(lora(**options), value=_KAPPA, seed=mask_seed)
 
 
 def mlora_asym(*, mask_seed: int = 0, **options) -> Adapter:
-    """Multiplicative factors with zeros in `a`; takes the options of `mlora`."""
+    """Multiplicative factors with zeros in `a`; options as for `mlora`."""
     return masked(mlora(**options), value=0.0, seed=mask_seed)
 
 

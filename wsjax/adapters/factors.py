@@ -11,7 +11,7 @@ from wsjax.types import Params
 __all__ = ["Shapes", "adapted", "factor_shapes", "filled", "free_factors", "shifted"]
 
 Shapes = dict[str, dict[str, tuple[int, ...]]]
-"""Shapes of an adapter's leaves, such as `{"layer_0": {"a": (2, 30), "b": (2, 30)}}`."""
+"""Shapes of an adapter's leaves, such as `{"layer_0": {"a": (2, 8), "b": (2, 5)}}`."""
 
 
 def adapted(base: Params) -> list[str]:

@@ -6,6 +6,8 @@ from wsjax.types import Denoise
 
 __all__ = ["guided"]
 
+_LARGEST = 100.0  # Weight; published ones end below 20.
+
 
 def guided(
     conditional: Denoise,
@@ -30,10 +32,12 @@ def guided(
       high: largest time with guidance.
 
     Raises:
-      ValueError: if the interval is empty, or `weight` is negative or not finite.
+      ValueError: if the interval is empty, or `weight` is below 0 or above 100.
     """
-    if not 0.0 <= weight < float("inf"):
-        raise ValueError(f"weight={weight} should be 0 or more, such as 1.5")
+    if not 0.0 <= weight <= _LARGEST:
+        raise ValueError(
+            f"weight={weight} should lie between 0 and {_LARGEST:g}, such as 1.5"
+        )
     if low > high:
         raise ValueError(f"guidance from {low} to {high}: no time lies there")
 

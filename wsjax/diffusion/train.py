@@ -28,15 +28,15 @@ __all__ = [
 Apply = Callable[..., jax.Array]
 """`apply(params, noisy [K], t [], label [] int32, key) -> prediction [K]`.
 
-A label of -1 means unconditional; the key draws the dropout, None means no dropout.
+A label of -1 means unconditional, a key of None no dropout.
 """
 
 
 class Examples(NamedTuple):
     """What a denoiser learns from.
 
-    `vectors` `[N, K]`; `labels` `[N]` int32, -1 means unconditional; `noise` `[N, K]`:
-    fixed noise paired with each vector, None draws fresh noise every time.
+    `vectors` `[N, K]`; `labels` `[N]` int32, -1 means unconditional; `noise` `[N, K]`
+    is fixed noise paired with each vector, None draws fresh noise every time.
     """
 
     vectors: jax.Array
@@ -67,25 +67,22 @@ def start(
       tx: optimiser.
       averages: how many moving averages: the number of decays in `make_advance`.
     """
-    # Copies, since a step donates the state: neither its own leaves nor the caller's
-    # parameters may share memory with it.
+    # Copies: a step donates the state, and with it all memory that others share.
     first, *others = (jax.tree.map(jnp.copy, params) for _ in range(1 + averages))
     return State(jnp.zeros((), int), first, tuple(others), tx.init(params))
 
 
 def replicate(arrays: ArrayTree, mesh: Mesh) -> ArrayTree:
     """Arrays that all processes hold alike, replicated on every device of the mesh."""
-    return jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(
-        arrays
-    )
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    return jax.jit(lambda x: x, out_shardings=everywhere)(arrays)
 
 
 def warmed(decay: float, step: jax.Array) -> jax.Array:
     """Decay of a moving average at a step, `[]`; it warms up to `decay`.
 
-    At first the average spans about a tenth of the steps so far. Without this warm-up,
-    a third of an average of decay 0.9995 is still the initial parameters after 2,000
-    steps.
+    Without warm-up, a third of an average of decay 0.9995 is still the initial
+    parameters after 2,000 steps. With it, averages span a tenth of the steps at first.
     """
     return jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
@@ -100,12 +97,7 @@ def diffusion_loss(
 ) -> jax.Array:
     """Loss of one example `clean` `[K]` at a random time, `[]`; Eq. 6 for `ddpm`.
 
-    Args:
-      key: draws the time, and the noise if it is not given.
-      process: noise process and loss.
-      denoise: a `Denoise`.
-      clean: `[K]`.
-      draw: `[K]` noise to mix in; None draws fresh noise.
+    The noise is `draw` `[K]`; None draws fresh noise.
     """
     time_key, noise_key = jax.random.split(key)
     t = process.draw_time(time_key)
@@ -233,8 +225,8 @@ def make_score(
 ) -> Callable[[jax.Array, ArrayTree, Examples], jax.Array]:
     """Returns `score(key, params, examples) -> []`, the mean loss without dropout.
 
-    Every example has times and noise of its own. They depend on the key alone: with the
-    same key, two scores of one data set differ only by the parameters.
+    Each example has its own times and noise. They derive from the key: two scores of
+    one data set with one key differ only by the parameters.
 
     Args:
       process: noise process and loss.
@@ -253,7 +245,6 @@ def make_score(
 
         key = jax.random.fold_in(key, 0)  # The caller keeps the key for later scores.
         keys = jax.random.split(key, (draws, len(examples.vectors)))
-        over_data = jax.vmap(one)
-        return jnp.mean(jax.lax.map(lambda k: over_data(k, examples), keys))
+        return jnp.mean(jax.lax.map(lambda k: jax.vmap(one)(k, examples), keys))
 
     return jax.jit(score)

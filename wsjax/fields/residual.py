@@ -58,7 +58,8 @@ def wiring(params: Params) -> dict[str, tuple[str | None, str | None]]:
     None)}`.
     """
     hidden = sum(name.startswith("layer_") for name in params)
-    spaces: dict[str, tuple[str | None, str | None]] = {"layer_0": (None, "stream"), "output": ("stream", None)}
+    spaces: dict[str, tuple[str | None, str | None]]
+    spaces = {"layer_0": (None, "stream"), "output": ("stream", None)}
     for i in range(1, hidden, 2):
         spaces[f"layer_{i}"] = ("stream", f"inner_{i}")
         spaces[f"layer_{i + 1}"] = (f"inner_{i}", "stream")

@@ -162,9 +162,7 @@ def mean_base(network: Modulated, trained: ArrayTree) -> Params:
     return network.fold(trained["params"], jnp.mean(codes, axis=0))
 
 
-def reconstruct(
-    network: Modulated, trained: ArrayTree, points: jax.Array
-) -> jax.Array:
+def reconstruct(network: Modulated, trained: ArrayTree, points: jax.Array) -> jax.Array:
     """Renders every instance from its latent, `[N, P, C]`."""
 
     def one(latent):

@@ -42,7 +42,7 @@ def consensus(
     """
     for number in range(rounds):
         weights = fit_many((base, start), *stacked)[0]
-        good = np.asarray(jax.vmap(finite)(weights))
+        good = jax.vmap(finite)(weights)
         if not good.any():
             raise Diverged(
                 f"all {len(good)} fits of consensus round {number} diverged; lower the "

@@ -14,7 +14,8 @@ __all__ = ["FEWEST", "constant", "guessed", "learn"]
 
 FEWEST = 8
 """The fewest fits that a guess can be learnt from."""
-_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # As shares of the largest squared singular value.
+# As shares of the largest squared singular value.
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def learn(

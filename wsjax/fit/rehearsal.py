@@ -101,9 +101,8 @@ def make_episode(
             else:
                 places = jnp.take_along_axis(coords, chosen[..., None], axis=1)
             error, (shared, own) = gradients(base, weights, places, targets)
-            # The base descends log(loss), whose gradient this is, as decibels do: it
-            # would otherwise learn from the large losses of the first steps alone. A
-            # loss of zero has a gradient of zero.
+            # The gradient of log(loss): that of the loss itself would be large in the
+            # first steps of a fit alone. A loss of 0 keeps its gradient, which is 0.
             scale = jnp.where(error > 0.0, error, 1.0)
             shared = jax.tree.map(lambda x: x / scale, shared)
             own = jax.tree.map(lambda x: b * x, own)  # Of its own loss, not the mean.

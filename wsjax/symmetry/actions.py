@@ -152,42 +152,6 @@ def move_neurons(params: Params, wiring: Wiring, moves: Moves) -> Params:
     return moved
 
 
-def move_adapter(
-    adapter: ArrayTree, wiring: Wiring, moves: Moves, *, multiplicative: bool
-) -> ArrayTree:
-    """Moves a low-rank adapter along with its base (Corollary 2.1).
-
-    Merging the moved adapter into the moved base gives the moved field. A mask's
-    frozen positions are permuted with `a`, so a masked adapter has to be merged as an
-    unmasked one. A whole adapter is moved by `move_neurons`.
-
-    Args:
-      adapter: `{layer: {"a", "b"}}`, and `"bias"` `[d_out]` where it is adapted.
-      wiring: of the base field.
-      moves: what `move_neurons` did to the base.
-      multiplicative: factors multiply the kernel, which then carries the scale for
-        them; additive factors have to be scaled as the kernel was.
-
-    Raises:
-      ValueError: as `move_neurons`.
-    """
-    _check_names(wiring, moves)
-    moved = {}
-    for name, layer in adapter.items():
-        source, target = wiring[name]
-        rows, shrink = _move(moves, source, layer["a"].shape[1])
-        columns, grow = _move(moves, target, layer["b"].shape[1])
-        a_scale, b_scale = (1.0, 1.0) if multiplicative else (1.0 / shrink, grow)
-        moved[name] = {
-            **layer,
-            "a": _carried(layer["a"], rows, a_scale),
-            "b": _carried(layer["b"], columns, b_scale),
-        }
-        if "bias" in layer:
-            moved[name]["bias"] = _carried(layer["bias"], columns, grow)
-    return moved
-
-
 def _is_permutation(order: np.ndarray) -> bool:
     return np.array_equal(np.sort(order), np.arange(len(order)))
 
