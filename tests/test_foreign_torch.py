@@ -53,7 +53,6 @@ def test_every_usual_ending_is_read(suffix, tmp_path):
         [state()],
         (state(),),
     ],
-    ids=str,
 )
 def test_the_state_dict_of_a_checkpoint_is_found(content, tmp_path):
     found = read(content, tmp_path / "x.pt")

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from wsjax.types import Params
 
-__all__ = ["Moves", "Wiring", "freedom", "is_admissible", "mix", "move_adapter"]
+__all__ = ["Moves", "Wiring", "freedom", "is_admissible", "mix"]
 __all__ += ["move_neurons", "permutation", "scaling"]
 
 Wiring = Mapping[str, tuple[str | None, str | None]]
