@@ -6,7 +6,6 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from wsjax.data.domain.shapes import read, read_mesh
 
 from configs import digits, meshes, shapes
 from experiments import export_meshes, fit, pipeline, structure
@@ -16,6 +15,7 @@ from experiments.generator import encoding
 from experiments.recipe import dataset, representation
 from experiments.recipe.dataset import meshing_of
 from wsjax import store, tree
+from wsjax.data.shapes import read, read_mesh
 from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise, restore
 from wsjax.metrics.shape_sets import distances
