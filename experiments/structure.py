@@ -71,11 +71,12 @@ def curves(metrics: dict, panels: dict[str, str] = _PANELS) -> dict[str, np.ndar
     """`lambda` `[L]` and by measure `[L, 2]`, mean and std, off flat metrics."""
     prefix = "barrier_lambda_"
     texts = [k.removeprefix(prefix) for k in metrics if k.startswith(prefix)]
-    found = {"lambda": np.array([float(text) for text in texts])}
+    drawn = {"lambda": np.array([float(text) for text in texts])}
     for measure in (*panels, "cosine_between"):
         keys = [(f"{measure}_lambda_{x}", f"{measure}_std_lambda_{x}") for x in texts]
-        found[measure] = np.array([[metrics[mean], metrics[std]] for mean, std in keys])
-    return found
+        pairs = [[metrics[mean], metrics[std]] for mean, std in keys]
+        drawn[measure] = np.array(pairs, float)  # NaN where a file says null.
+    return drawn
 
 
 def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
@@ -99,10 +100,11 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
         "barrier": structure.barrier(qualities),
         "worst_drop": structure.worst_drop(qualities),
     }
+    distances = {}
     if data.domain.nearness is not None:
         near = data.domain.nearness(form)
         nearness = _segments(near, chosen, weights, shape, places=_ENDS)
-        measured["barrier_chamfer"] = structure.barrier(nearness)
+        distances = of_distances(structure.barrier(nearness))
     metrics = {
         "n": len(chosen),
         "steps": config.fit.steps,
@@ -115,8 +117,24 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
             metrics[f"{measure}_{at}"] = float(column.mean())
             metrics[f"{measure}_std_{at}"] = float(column.std())
     return run_folder.close(
-        folder, f"structure {name}", {**metrics, **costs.since(clock)}
+        folder, f"structure {name}", {**metrics, **distances, **costs.since(clock)}
     )
+
+
+def of_distances(barriers: np.ndarray) -> dict[str, float]:
+    """Metrics of the barriers `[n, L]` in squared Chamfer distance.
+
+    Returns:
+      Mean and std per strength over the instances that could be measured, NaN if there
+      is none, and `n_unmeasured`, how many could not at some strength.
+    """
+    metrics: dict[str, float] = {"n_unmeasured": int(np.isnan(barriers).any(1).sum())}
+    for strength, column in zip(structure.LAMBDAS, barriers.T, strict=True):
+        known = column[np.isfinite(column)]
+        mean, std = (known.mean(), known.std()) if len(known) else (np.nan, np.nan)
+        metrics[f"barrier_chamfer_lambda_{strength:.3g}"] = float(mean)
+        metrics[f"barrier_chamfer_std_lambda_{strength:.3g}"] = float(std)
+    return metrics
 
 
 def draw(form: Representation, key: jax.Array):

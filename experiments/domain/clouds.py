@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from absl import logging
 from chex import ArrayTree
 
 from experiments.domain import surfaces
@@ -31,19 +32,38 @@ def write_meshes(
 ) -> list[Mesh]:
     """Writes a mesh per instance of `weights` into meshes/, named by its number.
 
+    An instance whose surface cannot be taken stops no other: unmeshed.json gives the
+    reason by its number.
+
     Returns:
-      The meshes, also those without any surface, for which no file is written.
+      The meshes. That of an instance without a surface, or whose surface cannot be
+      taken, is empty, and no file is written for it.
     """
     mesh_of, suffix = surfaces.mesher(meshing, form), meshing.suffix
+    failed: dict[str, str] = {}
 
     def one(i: int) -> Mesh:
         mesh = mesh_of(tree.row(weights, i))
         if len(mesh.faces):
             path = folder / "meshes" / f"{numbers[i]:05d}{suffix}"
-            files.write_bytes(path, formats.encode(mesh, suffix))
+            content = formats.encode(mesh, suffix)
+            # Ensures that points can be drawn from it.
+            surfaces.cloud(mesh, 1)
+            files.write_bytes(path, content)
         return mesh
 
-    return surfaces.in_parallel(one, range(len(numbers)))
+    def or_empty(i: int) -> Mesh:
+        mesh, reason = surfaces.attempt(lambda: one(i))
+        if mesh is None:
+            failed[f"{numbers[i]:05d}"] = str(reason)
+            return surfaces.EMPTY
+        return mesh
+
+    meshes = surfaces.in_parallel(or_empty, range(len(numbers)))
+    if failed:
+        logging.warning("%d surfaces cannot be taken, see unmeshed.json", len(failed))
+        files.write_json(folder / "unmeshed.json", dict(sorted(failed.items())))
+    return meshes
 
 
 def mesh_all(
@@ -55,7 +75,8 @@ def mesh_all(
     """Writes the surfaces of samples: meshes/, clouds.npy for `compare`, turntable.gif.
 
     Returns:
-      `n_empty`, samples without any surface, and `faces_mean` of the others.
+      `n_empty`, samples without any surface or whose surface cannot be taken, and
+      `faces_mean` of the others.
     """
     n = len(jax.tree.leaves(weights)[0])
     meshes = write_meshes(meshing, form, folder, weights, range(n))
@@ -95,25 +116,33 @@ def compare(
       rows: `[N]` of the instances that were fitted.
       heldout: `[N]` booleans, which of them are held out.
     """
-    train, heldout = rows[~heldout], rows[heldout]
-    samples = np.load(folder / "clouds.npy")
+    count, points = meshing.references, meshing.points
+    samples = _finite(np.load(folder / "clouds.npy"))
+    references = _true(source, rows[heldout][:count], points)
+    train = _true(source, rows[~heldout][:count], points)
     # At equal count: an empty surface is no sample.
-    n = min(meshing.references, len(heldout), len(train), len(samples))
-    metrics = {"n_references": n}
+    n = min(len(references), len(train), len(samples))
+    metrics: dict[str, float] = {"n_references": n}
     if n < 2:
         return metrics
-    references = _true(source, heldout[:n], meshing.points)
+    references = references[:n]
     within = shape_sets.distances(references, references)
-    for ending, clouds in {
-        "": samples,
-        "_floor": _true(source, train[:n], meshing.points),
-    }.items():
-        found = shape_sets.compare(clouds[:n], references, within_references=within)
-        metrics |= {f"{name}{ending}": value for name, value in found.items()}
+    for ending, clouds in {"": samples, "_floor": train}.items():
+        measured = shape_sets.compare(clouds[:n], references, within_references=within)
+        metrics |= {f"{name}{ending}": value for name, value in measured.items()}
     return metrics
 
 
 def _true(source: Shapes, rows: np.ndarray, points: int) -> np.ndarray:
-    """Points `[n, P, 3]` on the surfaces of real instances."""
-    (surface,) = shapes.read(source, rows, "surface")
-    return surface[:, :points, :3]
+    """Points `[n, P, 3]` on real surfaces, without those that cannot be read."""
+    read = [
+        surfaces.attempt(lambda row=row: shapes.read(source, [row], "surface"))[0]
+        for row in rows
+    ]
+    clouds = [surface[:, :points, :3] for (surface,) in filter(None, read)]
+    return _finite(np.concatenate(clouds or [np.zeros((0, points, 3))]))
+
+
+def _finite(clouds: np.ndarray) -> np.ndarray:
+    """The clouds `[n, P, 3]` of N whose points are all finite."""
+    return clouds[np.isfinite(clouds).all(axis=(1, 2))]

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from absl import logging
 from chex import ArrayTree
 
 from experiments.domain import clouds, surfaces
@@ -82,8 +83,14 @@ def _views(source: Shapes, meshing: Meshing, form: Representation) -> Views:
     mesh_of = surfaces.mesher(meshing, form)
 
     def shaded(mesh_of, items) -> np.ndarray:
-        one = surfaces.in_parallel(lambda x: picture(mesh_of(x), size=_SIDE), items)
-        return np.stack(one)
+        return np.stack(surfaces.in_parallel(lambda x: one(mesh_of, x), items))
+
+    def one(mesh_of, item) -> np.ndarray:
+        drawn, reason = surfaces.attempt(lambda: picture(mesh_of(item), size=_SIDE))
+        if drawn is None:
+            logging.warning("a shape is left white in a picture: %s", reason)
+            return picture(surfaces.EMPTY, size=_SIDE)
+        return drawn
 
     def of_adapters(stacked: ArrayTree) -> np.ndarray:
         n = len(jax.tree.leaves(stacked)[0])

@@ -18,8 +18,8 @@ from wsjax.fit.instance import finite
 from wsjax.metrics.reconstruction import mean_squared_error
 
 _BEST = 150.0  # dB that float32 can tell from equal; an infinite PSNR has no mean.
-_EVERY = 7  # One point in so many judges a start.
-_SLACK = 1.0  # dB by which these points may misjudge it.
+_EVERY = 7  # One point in so many judges a start,
+_SLACK = 1.0  # dB by which these may misjudge it.
 
 
 class FitOptions(NamedTuple):
@@ -130,7 +130,7 @@ def lifted(
         base, start, own = shared
         whole = signal(grid, instance)
         score = quality(form, base)
-        few = tree.row(whole, slice(None, None, _EVERY))
+        few = tree.row(whole, spread_places(whole[1].shape[0]))
         own = codec.decode(guessed(own, instance["values"]))
         before, expected = score(start, few), score(own, few)
         better = expected > before
@@ -142,6 +142,15 @@ def lifted(
         return weights, reached, finite(weights) & rose, jnp.sum(~jnp.isnan(trace))
 
     return fit.over_instances(fit_and_score, chunk=layout.chunk, group=options.group)
+
+
+def spread_places(points: int) -> np.ndarray:
+    """A seventh of P points at random, `[ceil(P / 7)]` rising; the same in every run.
+
+    Every seventh would be a few columns of a picture whose width 7 divides.
+    """
+    n = -(-points // _EVERY)
+    return np.sort(np.random.default_rng(0).choice(points, n, replace=False))
 
 
 def fit_rows(many: Callable, shared, stacked: dict, options: FitOptions) -> Fits:

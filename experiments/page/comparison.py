@@ -68,7 +68,7 @@ def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
     rows = {}
     for name, manifest in manifests.items():
         measured = [i for i in manifest.values() if i.get("iou") is not None]
-        rows[name] = {"n_flat": sum("chamfer_squared" not in i for i in measured)}
+        rows[name] = {"n_flat": sum(map(flat, measured))}
     for measure in ("iou", "chamfer_squared"):
         chosen = [
             {k for k, i in m.items() if i["heldout"] and i.get(measure) is not None}
@@ -81,6 +81,12 @@ def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
                 values = np.array([manifests[name][k][measure] for k in names])
                 row[measure], row[f"{measure}_ci95"] = interval(values)
     return rows
+
+
+def flat(instance: dict) -> bool:
+    """Whether a fit was measured and has no surface."""
+    has_iou = instance.get("iou") is not None
+    return has_iou and not instance.keys() & {"chamfer_squared", "unmeasured"}
 
 
 def _manifests(root: pathlib.Path, metrics) -> dict[str, dict[str, dict]]:
