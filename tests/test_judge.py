@@ -142,3 +142,13 @@ def test_spaces_go_by_their_names(data, tmp_path):
     assert list(spaces.by_name(judging_of(config), data, real, reader)) == [
         "classifier"
     ]
+
+
+def test_real_things_of_class_minus_one_are_of_a_class_too(jury, data):
+    labels, out = data.labels - 1, data.heldout
+    reader = features.classifier(jury.real[~out], labels[~out])
+    options, things = judging_of(recipe()), (jury.real[out], labels[out])
+    found = judge.read(options, reader, *things, "_heldout")
+    guessed = reader.classes[reader.probabilities(things[0]).argmax(axis=1)]
+    assert (labels[out] == -1).any() and "class_fraction_min" not in found
+    assert found["class_accuracy_heldout"] == np.mean(guessed == labels[out])

@@ -143,7 +143,8 @@ def read(judging: Judging, reader, values, labels, end: str = "") -> dict[str, f
     found = {f"confident_fraction{end}": float(np.mean(sure))}
     if not end:
         found["class_fraction_min"] = float(counts.min() / len(values))
-    asked = labels >= 0
+    # Real things are of the class that they have, -1 among them.
+    asked = np.full(len(labels), True) if end else labels >= 0
     if asked.any():
         right = reader.classes[seen.argmax(axis=1)] == labels
         found[f"class_accuracy{end}"] = float(np.mean(right[asked]))

@@ -81,7 +81,7 @@ def scatter(
     if labels is not None:
         handles, numbers = dots.legend_elements(num=None)
         if names:  # They take more room than numbers: beside the map.
-            shown = [names[label] for label in np.unique(labels)]
+            shown = [_name(names, label) for label in np.unique(labels)]
             axes.legend(
                 handles,
                 shown,
@@ -94,6 +94,11 @@ def scatter(
             axes.legend(handles, numbers, loc="best", fontsize=7)
     axes.set(title=title, xticks=[], yticks=[])
     return figure
+
+
+def _name(names: list[str], label: int) -> str:
+    """Name of a class; its number where it has none, as -1 has."""
+    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def curves(
