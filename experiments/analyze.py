@@ -8,11 +8,19 @@ representation that was fitted. Every probe runs on pixels too. Where the recipe
 structure study, it is run as well (`experiments.structure`).
 """
 
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from experiments import structure
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation
 from experiments.generator import encoding
-from experiments.judging import dimension
+from experiments.generator.encoding import Fitted
+from experiments.judging import dimension, parts
 from experiments.page import figures, mixing
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
@@ -21,6 +29,16 @@ from experiments.running import launch, run_folder
 from wsjax import adapters, costs, files, latent
 from wsjax.analysis import probes
 from wsjax.analysis.dimension import components_for
+
+
+class Study(NamedTuple):
+    """What is analysed: `fits` of one representation, into `folder`."""
+
+    root: pathlib.Path
+    folder: pathlib.Path
+    data: Data
+    form: Representation
+    fits: Fitted
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -32,6 +50,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     clock = costs.now()
     form = representation_of(config, root, data.channels)
     fits = encoding.fitted(root, form, data)
+    parts.check(fits, least=dimension.LEAST_FITS, name=form.name)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
     group = latent.groups(form.adapter.free(form.base))
     scaled = latent.statistics(fits.vectors[~fits.heldout], group)
@@ -44,6 +63,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     labels = data.labels
     if labels is not None:
         labels = labels[fits.rows]
+    if labels is not None and probes.can_probe(labels, fits.heldout):
         metrics |= probes.probe(weights, labels, fits.heldout, seed=config.seed)
         # Pixels share one scale; standardising would blow up the empty corners.
         on_pixels = probes.probe(
@@ -52,29 +72,44 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         metrics |= {
             f"{data.domain.view}_{name}": score for name, score in on_pixels.items()
         }
-    points = probes.tsne(
-        weights, perplexity=config.analyze.perplexity, seed=config.seed
-    )
-    title = f"t-SNE of {form.name} weights"
-    figure = figures.scatter(points, labels, title, classes=data.domain.classes)
-    files.write_bytes(folder / "tsne.png", figures.png(figure))
-    train = weights[~fits.heldout]
-    options = generator_of(config).latent
-    dimensions, figure = dimension.measure(options, form, data, fits, train)
-    files.write_bytes(folder / "dimension.png", figures.png(figure))
-    forms = [
-        representation_of(with_name(config, name), root, data.channels)
-        for name in adapters.ADAPTERS
-        if (root / "fit" / name / "manifest.json").exists()
-    ]
-    figure = mixing.paths(forms, root, data)
-    files.write_bytes(folder / "paths.png", figures.png(figure))
-    metrics |= dimensions
+    metrics |= _draw(config, Study(root, folder, data, form, fits), weights, labels)
     studied = structure.run(config, workdir).get(form.name, {})
     metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
     return run_folder.close(
         folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
     )
+
+
+def _draw(
+    config: ConfigDict, study: Study, weights: np.ndarray, labels: np.ndarray | None
+) -> dict[str, float]:
+    """Writes the figures that these fits allow; returns the intrinsic dimension.
+
+    Args:
+      config: the recipe.
+      study: what is analysed.
+      weights: `[N, K]` standardised.
+      labels: `[N]` or None.
+    """
+    root, folder, data, form, fits = study
+    drawn: dict[str, Figure | None] = {}
+    if probes.can_map(weights):
+        perplexity = config.analyze.perplexity
+        points = probes.tsne(weights, perplexity=perplexity, seed=config.seed)
+        title, names = f"t-SNE of {form.name} weights", data.domain.classes
+        drawn["tsne"] = figures.scatter(points, labels, title, classes=names)
+    train, options = weights[~fits.heldout], generator_of(config).latent
+    metrics, drawn["dimension"] = dimension.measure(options, form, data, fits, train)
+    forms = [
+        representation_of(with_name(config, name), root, data.channels)
+        for name in adapters.ADAPTERS
+        if (root / "fit" / name / "manifest.json").exists()
+    ]
+    drawn["paths"] = mixing.paths(forms, root, data)
+    for name, figure in drawn.items():
+        if figure is not None:
+            files.write_bytes(folder / f"{name}.png", figures.png(figure))
+    return metrics
 
 
 if __name__ == "__main__":

@@ -108,11 +108,10 @@ def _content(study: Study, workdir: str) -> dict:
         for stage in _STAGES
         for name, metrics in ({study.key(stage): None} | study.metrics[stage]).items()
     ]
-    data, labels = study.data, study.data.labels
+    data = study.data
     recipe = files.read_json(study.root / "recipe.json")
     judged = study.metrics["evaluate"], study.name, list(study.config.generators)
     rivals = comparison.generators(study.root, *judged)
-    share = None if labels is None else np.bincount(labels).min() / len(labels)
     return {
         "config": study.config,
         "name": study.name,
@@ -123,7 +122,7 @@ def _content(study: Study, workdir: str) -> dict:
         "size": (int(data.originals.sum()), *data.size, data.channels),
         "values": math.prod((*data.size, data.channels)),
         "shapes": showcase.content(study.root, study.name, data, study.metrics["fit"]),
-        "class_share": share,
+        "class_share": _smallest_class(study.data.labels),
         "recipe": recipe,
         "recipe_text": json.dumps(recipe["recipe"], indent=2),
         "command": _command(workdir),
@@ -139,6 +138,13 @@ def _content(study: Study, workdir: str) -> dict:
         "generators": rivals,
         "failures": _failures(study),
     }
+
+
+def _smallest_class(labels: np.ndarray | None) -> float | None:
+    """Share of the instances that are of the rarest class; None without labels."""
+    if labels is None:
+        return None
+    return float(np.unique(labels, return_counts=True)[1].min() / len(labels))
 
 
 def _command(workdir: str) -> str | None:

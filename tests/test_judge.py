@@ -1,12 +1,15 @@
 """The judge of a tiny recipe, on pictures: its figures and its feature spaces."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 from configs import digits
 from experiments.domain import shapes
-from experiments.judging import judge, scores, spaces
+from experiments.generator.encoding import Fitted
+from experiments.judging import judge, parts, scores, spaces
 from experiments.recipe import dataset
 from experiments.recipe.evaluation import judging_of
 from tests.test_onnx import pooled
@@ -142,3 +145,49 @@ def test_spaces_go_by_their_names(data, tmp_path):
     assert list(spaces.by_name(judging_of(config), data, real, reader)) == [
         "classifier"
     ]
+
+
+def test_real_things_of_class_minus_one_are_of_a_class_too(jury, data):
+    labels, out = data.labels - 1, data.heldout
+    reader = features.classifier(jury.real[~out], labels[~out])
+    options, things = judging_of(recipe()), (jury.real[out], labels[out])
+    found = judge.read(options, reader, *things, "_heldout")
+    guessed = reader.classes[reader.probabilities(things[0]).argmax(axis=1)]
+    assert (labels[out] == -1).any() and "class_fraction_min" not in found
+    assert found["class_accuracy_heldout"] == np.mean(guessed == labels[out])
+
+
+def judged(values, labels, heldout):
+    """A judge of pictures `values` `[N, H, W, C]`, and its figures of ten of them."""
+    domain = SimpleNamespace(view="pixels", whole=lambda x: np.ones(len(x), bool))
+    data = SimpleNamespace(
+        labels=labels, heldout=heldout, domain=domain, pictures=values.__getitem__
+    )
+    options = judging_of(recipe())._replace(components=32, repeats=2)
+    things = np.arange(len(values)), heldout, judge.flat(values), values
+    jury = judge.make(options, data, *things)
+    return jury, scores.figures(options, jury, made(values[:10]))
+
+
+@pytest.mark.parametrize("value", [0, None])
+def test_one_class_is_judged_without_a_classifier(value):
+    """Also of pictures that are all black, on which no novelty is defined."""
+    random = np.random.default_rng(0).random((14, 8, 8, 1), np.float32)
+    values = random if value is None else np.full_like(random, value)
+    heldout = np.arange(14) % 3 == 0
+    jury, found = judged(values, np.full(14, 3), heldout)
+    assert jury.reader is None and "pixel_pca14" in jury.features
+    assert not [key for key in found if "class" in key or "confident" in key]
+    assert np.isnan(found["novelty_function"]) == (value is not None)
+    rest = {k: v for k, v in found.items() if not k.startswith("novelty")}
+    assert np.isfinite(list(rest.values())).all()
+
+
+def test_a_part_with_too_few_fits_is_named():
+    fits = Fitted(np.zeros((9, 2)), np.arange(9), np.arange(9) > 7, {})
+    parts.check(fits, least=1, name="lora")
+    with pytest.raises(ValueError, match=r"fit/lora has 1 held-out fits.*3 or more"):
+        parts.check(fits, least=3, name="lora")
+    nothing = fits._replace(heldout=np.full(9, True))
+    with pytest.raises(ValueError, match=r"fit/lora has 0 training fits"):
+        parts.check(nothing, least=1, name="lora")

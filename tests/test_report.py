@@ -247,3 +247,12 @@ def test_no_script_runs_in_the_page_even_if_one_gets_in(page, tmp_path):
     assert not browser.look(page, tmp_path, width=1000)["hacked"]
     # The probe does see it where the policy is missing.
     assert browser.look(_without_policy(page), tmp_path, width=1001)["hacked"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "share"),
+    [(None, None), ([1, 2, 2, 1, 2], 0.4), ([-1, 7, 7, 7], 0.25), ([5, 5], 1.0)],
+)
+def test_the_smallest_class_is_one_that_occurs(labels, share):
+    labels = None if labels is None else np.array(labels)
+    assert report._smallest_class(labels) == share

@@ -231,3 +231,9 @@ def test_a_legend_names_the_classes():
         figure = figures.scatter(points, labels, "map", classes=classes)
         texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         assert [re.sub(r"\D*(\d)\D*", r"\1", text) for text in texts] == shown
+
+
+def test_a_legend_gives_its_number_to_a_class_without_a_name():
+    figure = figures.scatter(np.eye(3)[:, :2], np.array([-1, 0, 5]), "", classes=["a"])
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts == ["-1", "a", "5"]

@@ -11,6 +11,9 @@ from experiments.generator.encoding import Fitted, Latent
 from wsjax import latent
 from wsjax.analysis import dimension
 
+LEAST_FITS = 3
+"""Fits that each part needs: a component takes two differences of training fits."""
+
 _LEAST = 20  # Fewer instances have too few neighbours.
 LATENTS = {"plain": "pca", "function": "function_pca"}
 
@@ -21,19 +24,22 @@ def measure(
     data: Data,
     fits: Fitted,
     standard: np.ndarray,
-) -> tuple[dict[str, float], Figure]:
+) -> tuple[dict[str, float], Figure | None]:
     """Intrinsic dimension of the weights, as metrics and a figure.
 
     The spectrum and both dimensions are of `standard` `[N, K]`, the standardised
     training weights; the quality at M components is that of held-out instances which
-    were projected.
+    were projected. Where all training weights are equal there is no variance, and no
+    figure but a number of components of 0.
     """
+    if not dimension.varies(standard):
+        return {"components_90": 0}, None
     counts = _counts(len(standard), standard.shape[1])
     metrics = {
         "components_90": dimension.components_for(standard),
         "participation_ratio": dimension.participation_ratio(standard),
     }
-    if len(standard) >= _LEAST:
+    if len(standard) >= _LEAST and dimension.has_two_nn(standard):
         metrics["two_nn"] = dimension.two_nn(standard)
     kept, reached = {}, _heldout_quality(form, data, fits)
     for label, kind in LATENTS.items():

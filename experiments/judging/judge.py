@@ -10,9 +10,9 @@ from chex import ArrayTree
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, entries
 from experiments.generator.encoding import Fitted
-from experiments.judging import spaces
+from experiments.judging import parts, spaces
 from experiments.judging.spaces import Judging
-from wsjax.metrics import features, generation
+from wsjax.metrics import equal_count, features, generation
 from wsjax.types import Codec
 
 
@@ -23,8 +23,8 @@ class Judge(NamedTuple):
     latent; `taught` `[T, *size, C]`: all that generators learnt from, changed copies
     among it; `vectors` `[N, M]` encoded weights; `heldout` `[N]`; `features`: by name;
     `seen`: by name the features of `real` and of `rebuilt`; `reader`: classifier
-    trained on the training part, None without labels; `known`: what does not depend on
-    samples; `whole`: which values show anything, see `Domain`.
+    trained on the training part, None unless that has two classes; `known`: what does
+    not depend on samples; `whole`: which values show anything, see `Domain`.
     """
 
     real: np.ndarray
@@ -73,8 +73,8 @@ def make(
       rebuilt: `[N, *size, C]` their values on the grid after fit and latent.
     """
     real, reader, known = data.pictures(rows), None, {}
-    if data.labels is not None:
-        labels = data.labels[rows]
+    labels = None if data.labels is None else data.labels[rows]
+    if labels is not None and features.has_classes(labels[~heldout]):
         train = real[~heldout], labels[~heldout]
         reader = features.classifier(*train, seed=judging.seed)
         out = real[heldout], labels[heldout]
@@ -97,7 +97,12 @@ def of_fits(
     codec: Codec,
     show: Callable[[ArrayTree], np.ndarray],
 ) -> Judge:
-    """The judge, by `make`, of samples that come out of `codec`, which `show` shows."""
+    """The judge, by `make`, of samples that come out of `codec`, which `show` shows.
+
+    Raises:
+      ValueError: if a part has fewer fits than distances between sets need.
+    """
+    parts.check(fits, least=equal_count.LEAST_UNLIMITED, name=form.name)
     free = entries(form, fits.first)
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))
@@ -143,7 +148,8 @@ def read(judging: Judging, reader, values, labels, end: str = "") -> dict[str, f
     found = {f"confident_fraction{end}": float(np.mean(sure))}
     if not end:
         found["class_fraction_min"] = float(counts.min() / len(values))
-    asked = labels >= 0
+    # Real things are of the class that they have, -1 among them.
+    asked = np.full(len(labels), True) if end else labels >= 0
     if asked.any():
         right = reader.classes[seen.argmax(axis=1)] == labels
         found[f"class_accuracy{end}"] = float(np.mean(right[asked]))

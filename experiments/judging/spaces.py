@@ -46,14 +46,15 @@ def by_name(
     Args:
       judging: which features, and their judging.
       data: the data set.
-      real: `[N, *size, C]` its values on the grid.
-      reader: a classifier of them, None without labels.
+      real: `[N, *size, C]` its values on the grid; a pixel PCA has no more components
+        than these allow.
+      reader: a classifier of them, None without two classes.
 
     Raises:
       ValueError: if a name is unknown, or nothing is left; as the features themselves.
       FileNotFoundError: if the ONNX file is missing.
     """
-    k, spaces = judging.components, {}
+    k, spaces = min(judging.components, features.most_components(real)), {}
     for name in judging.features:
         if name == "pixel_pca":
             view = f"{data.domain.view.removesuffix('s')}_pca{k}"

@@ -13,6 +13,15 @@ from wsjax import files
 matplotlib.rcParams["font.size"] = 8
 
 
+def drawable(picture: np.ndarray) -> np.ndarray:
+    """A picture `[H, W, C]` as other libraries draw it.
+
+    Three channels are RGB and four are RGBA, as they are; of any other number the first
+    is drawn, `[H, W]`, in gray.
+    """
+    return picture if picture.shape[-1] in (3, 4) else picture[..., 0]
+
+
 def tile(pictures: np.ndarray, *, columns: int = 10, gap: int = 2) -> np.ndarray:
     """Lays pictures out in rows on white.
 
@@ -39,7 +48,7 @@ def save_sheet(
 ) -> None:
     """Writes a sheet of pictures as PNG, each pixel `zoom` pixels wide."""
     sheet = (255 * tile(pictures, columns=columns)).round().astype(np.uint8)
-    image = Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
+    image = Image.fromarray(drawable(sheet))
     size = (image.width * zoom, image.height * zoom)
     buffer = io.BytesIO()
     image.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG")
@@ -81,7 +90,7 @@ def scatter(
     if labels is not None:
         handles, numbers = dots.legend_elements(num=None)
         if names:  # They take more room than numbers: beside the map.
-            shown = [names[label] for label in np.unique(labels)]
+            shown = [_name(names, label) for label in np.unique(labels)]
             axes.legend(
                 handles,
                 shown,
@@ -94,6 +103,11 @@ def scatter(
             axes.legend(handles, numbers, loc="best", fontsize=7)
     axes.set(title=title, xticks=[], yticks=[])
     return figure
+
+
+def _name(names: list[str], label: int) -> str:
+    """Name of a class; its number where it has none, as -1 has."""
+    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def curves(
@@ -151,8 +165,7 @@ def pairs(
     axes = figure.subplots(2, n, squeeze=False)
     for column in range(n):
         for row, picture in enumerate((above[column], below[column])):
-            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
-            axes[row, column].imshow(shown, cmap="gray", vmin=0, vmax=1)
+            axes[row, column].imshow(drawable(picture), cmap="gray", vmin=0, vmax=1)
             axes[row, column].axis("off")
         axes[1, column].set_title(captions[column], fontsize=7, y=-0.35)
     figure.suptitle(title, y=1.02)

@@ -8,26 +8,30 @@ from matplotlib.figure import Figure
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, start
+from experiments.page import figures
 from wsjax import merging, store, symmetry, tree
 
 _STEPS = 7  # Places of a path, both instances among them.
-_SOUP = 32  # Instances that are averaged.
+_SOUP = 32  # Instances that are averaged, at most.
 
 
-def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure:
+def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure | None:
     """Straight lines between two instances, a row for every representation.
 
     The last two columns are the mean of many instances, as they are and with each
-    aligned to the first.
+    aligned to the first. A representation with fewer than two fits that did not fail
+    has no row; without any row there is no figure.
     """
-    rows = {form.name: _row(form, root, data) for form in forms}
+    found = {form.name: _row(form, root, data) for form in forms}
+    rows = {name: row for name, row in found.items() if row is not None}
+    if not rows:
+        return None
     captions = [f"{t:.2g}" for t in np.linspace(0, 1, _STEPS)] + ["mean", "aligned"]
     figure = Figure(figsize=(0.8 * len(captions), 0.85 * len(rows) + 0.3))
     panels = figure.subplots(len(rows), len(captions), squeeze=False)
     for axes, (name, pictures) in zip(panels, rows.items(), strict=True):
         for panel, picture in zip(axes, pictures, strict=True):
-            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
-            panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            panel.imshow(figures.drawable(picture), cmap="gray", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
         axes[0].set_ylabel(name, fontsize=6)
     for panel, caption in zip(panels[0], captions, strict=True):
@@ -35,12 +39,15 @@ def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure
     return figure
 
 
-def _row(form: Representation, root: pathlib.Path, data: Data) -> np.ndarray:
-    """Pictures `[steps + 2, H, W, C]` of one representation."""
+def _row(form: Representation, root: pathlib.Path, data: Data) -> np.ndarray | None:
+    """Pictures `[steps + 2, H, W, C]` of a representation with two fits or more."""
     folder = root / "fit" / form.name
     first = start(folder, form)
-    weights, instances = store.load(folder, like=first, rows=slice(_SOUP))
-    weights = tree.row(weights, np.flatnonzero(store.done(instances)))
+    done = np.flatnonzero(store.done(store.manifest(folder)["instances"]))[:_SOUP]
+    if len(done) < 2:
+        return None
+    weights, _ = store.load(folder, like=first, rows=slice(done[-1] + 1))
+    weights = tree.row(weights, done)
     pair = tree.row(weights, 0), tree.row(weights, 1)
     between = jax.device_get(merging.path(*pair, _STEPS))
     means = [merging.mean(weights), merging.soup(weights, align=aligner(form))]

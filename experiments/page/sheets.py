@@ -59,7 +59,7 @@ def baselines(folder: pathlib.Path, view: Views, made: dict[str, ArrayTree]) -> 
     ):
         pictures = view.of_adapters(tree.row(adapters, slice(_ROW)))
         row = figures.tile(pictures, columns=_ROW)
-        axes.imshow(row.squeeze(), cmap="gray", vmin=0, vmax=1)
+        axes.imshow(figures.drawable(row), cmap="gray", vmin=0, vmax=1)
         axes.set_title(name, fontsize=7, loc="left", pad=2)
         axes.axis("off")
     files.write_bytes(folder / "baselines.png", figures.png(figure))
