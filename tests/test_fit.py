@@ -206,3 +206,9 @@ def test_one_bad_number_makes_weights_not_finite(bad):
     weights = {"a": jnp.ones(3), "b": jnp.ones((2, 2))}
     assert finite(weights)
     assert not finite({**weights, "b": weights["b"].at[1, 0].set(bad)})
+
+
+@pytest.mark.parametrize("option", ["chunk", "group"])
+def test_chunks_and_groups_without_a_row_are_refused(option):
+    with pytest.raises(ValueError, match=f"{option}=0 should be 1 row or more"):
+        over_instances(toy, **{option: 0})

@@ -87,3 +87,9 @@ def test_guidance_narrows_what_is_wider_without_the_label(weight):
 def test_an_empty_interval_is_refused():
     with pytest.raises(ValueError, match=r"from 0\.6 to 0\.3: no time"):
         diffusion.guided(None, None, weight=2.0, low=0.6, high=0.3)
+
+
+@pytest.mark.parametrize("weight", [-2.0, 1e9, float("nan")])
+def test_a_weight_that_no_sample_survives_is_refused(weight):
+    with pytest.raises(ValueError, match="weight=.* between 0 and 100"):
+        diffusion.guided(None, None, weight=weight)

@@ -168,6 +168,23 @@ def test_without_a_metric_the_directions_are_those_of_pca():
     np.testing.assert_allclose(kept, values[-2:].sum(), rtol=1e-4)
 
 
+@pytest.mark.parametrize("measured", [False, True])
+def test_equal_rows_have_latents_of_zero_and_come_back(measured):
+    gram = np.zeros((6, 6)) if measured else None  # Of a decoder that is constant.
+    found = latent.principal(np.full((5, 6), 0.1, np.float32), 2, metric=gram)
+    assert all(np.all(np.isfinite(leaf)) for leaf in found.values())
+    np.testing.assert_allclose(found["lift"] @ found["project"], np.eye(2), atol=1e-6)
+
+
+def test_plain_pca_is_that_of_the_identity_and_makes_no_square_of_the_numbers():
+    rows = correlated(20, 6, 6)
+    plain, measured = (latent.principal(rows, 4, metric=m) for m in (None, np.eye(6)))
+    for name in plain:
+        np.testing.assert_allclose(plain[name], measured[name], rtol=1e-5, atol=1e-7)
+    wide = correlated(4, 300_000, 3)  # Squared, 720 GB.
+    assert latent.principal(wide, 3)["project"].shape == (300_000, 3)
+
+
 def test_latent_distances_are_rendered_distances():
     """For a linear decoder, up to one scale and the floor of small eigenvalues."""
     rows = correlated(20, 6, 6)

@@ -149,6 +149,34 @@ def test_layers_have_positions(transformer):
         assert not np.allclose(straight[name], swapped[name], atol=1e-3)
 
 
+def test_components_meet_inside_their_layer_before_layers_meet(transformer):
+    """The paper's hierarchy: attention over the components of a layer, a DiT after it.
+
+    With the way back from the layer tokens shut, a component still depends on all
+    others of its layer, and on nothing of other layers.
+    """
+    params = dict(transformer.params["params"])
+    for name in ("split_layer_0", "split_layer_1", "split_output", "InputSkip_0"):
+        params[name] = jax.tree.map(np.zeros_like, params[name])
+    where = lora_encoder.layout(free_of("lora"))
+    tokens, biases = lora_encoder.to_tokens(transformer.noisy, where)
+    changed = {**tokens, "layer_1": tokens["layer_1"].at[2].add(1.0)}
+    outs = [
+        lora_encoder.to_tokens(
+            transformer.apply(
+                {"params": params}, lora_encoder.from_tokens(x, biases, where), 0.5
+            ),
+            where,
+        )[0]
+        for x in (tokens, changed)
+    ]
+    assert np.all(outs[0]["layer_1"] != outs[1]["layer_1"])
+    for name in ("layer_0", "output"):
+        np.testing.assert_array_equal(outs[0][name], outs[1][name])
+    attention = params["inside_layer_1"]["MultiHeadDotProductAttention_0"]
+    assert attention["query"]["kernel"].shape == (9, 3, 3)  # As many heads as rank.
+
+
 def test_rank_components_have_positions(transformer):
     order = np.array([1, 2, 0])
 

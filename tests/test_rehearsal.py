@@ -8,6 +8,7 @@ import pytest
 from wsjax import adapters, coords, fields, fit
 from wsjax.fit import autodecoder, rehearsal
 from wsjax.fit.accumulate import in_chunks
+from wsjax.fit.losses import squared_error
 
 B, STEPS = 4, 6
 
@@ -122,3 +123,40 @@ def test_every_episode_draws_its_own_points_by_its_number(field, adapter, base, 
     assert both[0, 0] != both[1, 0]
     _, again = rehearsed(field, adapter, base, task, **still)
     np.testing.assert_array_equal(both, again)
+
+
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_the_base_descends_the_logarithm_of_the_loss(field, adapter, base, task, unit):
+    """As decibels do: in whichever unit the loss is, the base learns the same."""
+
+    def in_units(predicted, target):
+        return unit * squared_error(predicted, target)
+
+    options = {"outer": optax.sgd(0.01), "inner": optax.sgd(0.0)}
+    expected, _ = rehearsed(field, adapter, base, task, **options)
+    found, _ = rehearsed(field, adapter, base, task, loss=in_units, **options)
+    moved = jax.tree.map(lambda x, y: np.abs(x - y).max(), expected.base, base)
+    assert moved["layer_1"]["kernel"] > 1e-3
+    chex.assert_trees_all_close(found.base, expected.base, atol=1e-5)
+
+
+def test_a_base_that_fits_exactly_stays(field, adapter, base, task):
+    """A loss of zero has no logarithm, but no slope either."""
+    state, losses = rehearsed(
+        field,
+        adapter,
+        base,
+        task,
+        outer=optax.sgd(0.01),
+        loss=lambda x, y: 0.0 * x[0, 0],
+    )
+    assert not np.any(losses)
+    chex.assert_trees_all_equal(state.base, base)
+
+
+@pytest.mark.parametrize("chunk", [0, 3])
+def test_a_chunk_that_does_not_divide_the_batch_is_refused(
+    field, adapter, base, task, chunk
+):
+    with pytest.raises(ValueError, match=f"chunk={chunk} should divide the batch of 4"):
+        rehearsed(field, adapter, base, task, outer=optax.sgd(0.01), chunk=chunk)

@@ -70,3 +70,60 @@ def test_biases_are_moved_by_as_much_as_the_adapter_says(name, base):
 def test_without_biases_an_adapter_has_factors_only(base):
     start = adapters.by_name("mlora", rank=2).init(jax.random.key(1), base)
     assert {leaf for layer in start.values() for leaf in layer} == {"a", "b"}
+
+
+DRAWS = {  # Mean and standard deviation of `a` and `b`, in units of what is documented.
+    ("lora", None): {"a": (0.0, 3**-0.5, "width"), "b": (0.0, 0.0, None)},
+    ("mlora", "ones"): {"a": (1.0, 0.3, None), "b": (1.0, 0.3, None)},
+    ("mlora", "normal"): {"a": (0.0, 1.0, None), "b": (0.0, 1.0, None)},
+    ("mlora", "skip"): {"a": (0.0, 1.0, "width"), "b": (0.0, 0.0, None)},
+    ("mlora", "exp"): {"a": (0.0, 1.0, "width"), "b": (0.0, 0.0, None)},
+}
+
+
+@pytest.mark.parametrize(("name", "start"), DRAWS)
+@pytest.mark.parametrize("d_in", [25, 400])
+def test_starts_are_drawn_as_documented(name, start, d_in):
+    """The paper's `ones` moves both factors; where `b` is 0, `a` keeps the variance.
+
+    `a @ x` of a unit normal `x` has then the same spread however wide the layer is.
+    """
+    options = {} if start is None else {"start": start, "spread": 0.3}
+    adapter = adapters.by_name(name, rank=40, **options)
+    base = {"x": {"kernel": np.ones((d_in, 50)), "bias": np.ones(50)}}
+    factors = adapter.init(jax.random.key(0), base)["x"]
+    for leaf, (mean, spread, unit) in DRAWS[name, start].items():
+        values = np.asarray(factors[leaf])
+        spread = spread / np.sqrt(d_in) if unit == "width" else spread
+        # Four standard errors of either figure.
+        few = 4 / np.sqrt(values.size)
+        np.testing.assert_allclose(values.mean(), mean, atol=few * spread)
+        np.testing.assert_allclose(values.std(), spread, rtol=few)
+
+
+def test_the_additive_start_is_uniform():
+    adapter = adapters.by_name("lora", rank=40)
+    base = {"x": {"kernel": np.ones((100, 3)), "bias": np.ones(3)}}
+    a = np.asarray(adapter.init(jax.random.key(0), base)["x"]["a"])
+    quantiles = np.quantile(a, [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_allclose(quantiles, [-0.1, -0.05, 0.0, 0.05, 0.1], atol=5e-3)
+
+
+@pytest.mark.parametrize("name", ["lora_asym", "mlp_asym"])
+def test_frozen_values_are_normal_wherever_they_stand(name):
+    """6 * N(0, 1) (paper section 3.4): where entries are frozen says nothing of them.
+
+    Of this many columns one in 64 is frozen, so that values which are drawn along with
+    the positions would be those of a narrow slice of the generator's output.
+    """
+    kernel, bias = np.ones((4096, 8), np.float32), np.ones(8, np.float32)
+    base = {"x": {"kernel": kernel, "bias": bias}}
+    options = {"rank": 8} if name == "lora_asym" else {}
+    adapter = adapters.by_name(name, **options)
+    weights, free = adapter.init(jax.random.key(0), base), adapter.free(base)
+    leaf = "a" if name == "lora_asym" else "kernel"
+    values = np.asarray(weights["x"][leaf])[~np.asarray(free["x"][leaf])] / 6.0
+    assert values.size == 8 * 64
+    np.testing.assert_allclose(values.mean(), 0.0, atol=4 / np.sqrt(512))
+    np.testing.assert_allclose(values.std(), 1.0, rtol=4 / np.sqrt(1024))
+    np.testing.assert_allclose(np.mean(np.abs(values) < 1), 0.683, atol=0.08)

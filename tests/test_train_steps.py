@@ -167,3 +167,16 @@ def test_a_score_is_the_mean_over_examples_and_draws(data):
     same = jnp.tile(data[:1], (5, 1))
     found = score(jax.random.key(0), {}, unlabelled(same))
     np.testing.assert_allclose(found, 1.0, rtol=1e-2)
+
+
+def test_every_example_of_a_score_has_noise_of_its_own(data):
+    """So the score of many examples varies less: by their number, over the keys."""
+    process = diffusion.flow()
+
+    def spread(n):
+        score = train.make_score(process, scaled, draws=1)
+        examples = unlabelled(jnp.tile(data[:1], (n, 1)))
+        keys = jax.random.split(jax.random.key(0), 200)
+        return np.std([score(key, parameters(), examples) for key in keys])
+
+    np.testing.assert_allclose(spread(64), spread(1) / 8, rtol=0.3)
