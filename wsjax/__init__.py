@@ -30,6 +30,7 @@ __all__ = [
     "files",
     "fit",
     "latent",
+    "machine",
     "merging",
     "meshes",
     "metrics",
