@@ -198,11 +198,13 @@ def test_a_lost_start_is_made_again(copy, whole, again, lost):
 
 
 def test_a_folder_is_held_by_one_alone_and_tidied_up_for_it(tmp_path):
-    left = tmp_path / "fit" / "x" / "metrics.json.123.tmp"
+    left = tmp_path / "fit" / "x" / f"metrics.json.wsjax-{'0f' * 16}.tmp"
+    own = tmp_path / "fit" / "x" / "notes.2024-draft.tmp"
     left.parent.mkdir(parents=True)
-    left.write_text("half")
+    for path in (left, own):
+        path.write_text("half")
     with run_folder.held(str(tmp_path)):
-        assert not left.exists()
+        assert own.exists() and not left.exists()
         with pytest.raises(ValueError, match="is in use by process .* wait for it"):
             with run_folder.held(str(tmp_path)):
                 pass

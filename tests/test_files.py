@@ -64,7 +64,7 @@ def test_what_killed_processes_left_half_written_is_removed(path, monkeypatch):
         path.with_name("notes.tmp"),
         path.with_name("notes.2024-draft.tmp"),
         path.with_name("metrics.json.17.tmp"),
-        path.with_name(".wsjax-notes.tmp"),
+        path.with_name("notes.wsjax-draft.tmp"),
         path.parent / "deep" / "b.x.4194304.tmp",
     ]
     for other in users:
@@ -97,9 +97,9 @@ def test_processes_of_one_number_write_under_different_names(path, monkeypatch):
 
 
 def test_a_file_may_have_the_longest_name_that_there_is(tmp_path):
-    path = tmp_path / ("x" * 255)
-    files.write_bytes(path, b"whole")
-    assert path.read_bytes() == b"whole"
+    for name in ("x" * 255, "é" * 127, "\U0001f600" * 63):
+        files.write_bytes(tmp_path / name, b"whole")
+        assert (tmp_path / name).read_bytes() == b"whole"
 
 
 def test_a_killed_process_leaves_the_old_content(path):

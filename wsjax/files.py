@@ -39,7 +39,8 @@ AnyPath = str | os.PathLike
 """How a caller may name a file or folder."""
 
 # No other program makes such names, so that deleting them deletes nothing of a user's.
-_TEMPORARY = re.compile(r"\.wsjax-[0-9a-f]{32}\.tmp")
+_TEMPORARY = re.compile(r".*\.wsjax-[0-9a-f]{32}\.tmp", re.DOTALL)
+_KEPT = 50  # Characters of the final name that the temporary one shows.
 
 # Names that `safe_name` returns as they are. None has a capital, because some systems
 # take `Cat` and `cat` for one file, and none looks as if it ended in a digest.
@@ -95,7 +96,8 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
     """
     path = pathlib.Path(path)
     # Random: neither the process number nor the host tells two containers apart.
-    temporary = path.with_name(f".wsjax-{uuid.uuid4().hex}.tmp")
+    name = f"{path.name[:_KEPT]}.wsjax-{uuid.uuid4().hex}.tmp"
+    temporary = path.with_name(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -118,7 +120,7 @@ def remove_temporary(folder: AnyPath) -> None:
 
     Call it only while no other process writes there: its unfinished file would go too.
     """
-    for path in pathlib.Path(folder).rglob(".wsjax-*.tmp"):
+    for path in pathlib.Path(folder).rglob("*.wsjax-*.tmp"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
