@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import jax
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from experiments.running import processes, run_folder
 from wsjax import machine
@@ -110,7 +110,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
         # A recipe that is not there is noticed when it is first asked for.
-        if not isinstance(_CONFIG.value, ConfigDict):
+        if _CONFIG.value is None:
             given = " ".join(arg for arg in argv if arg.startswith("--config="))
             raise ValueError(
                 f"{given}: there is no such recipe; name a recipe, such as "
