@@ -109,13 +109,7 @@ def _parse(argv: list[str]) -> list[str]:
     """Parses flags; a mistake in the recipe or an override ends with one line."""
     try:
         arguments = flags.FLAGS(argv)
-        # A recipe that is not there is noticed when it is first asked for.
-        if _CONFIG.value is None:
-            given = " ".join(arg for arg in argv if arg.startswith("--config="))
-            raise ValueError(
-                f"{given}: there is no such recipe; name a recipe, such as "
-                "configs/digits.py"
-            )
+        _CONFIG.value.lock()  # It is locked; if it was not read, this raises.
         return arguments
     # A recipe is a program, and may fail in any way.
     except Exception as error:
