@@ -1,1 +1,8 @@
-"""One binary per arrow of the pipeline; see README.md for the order and the cost."""
+"""Studies on top of the library: one binary per stage, run by a recipe.
+
+`python -m experiments` lists the binaries.
+"""
+
+from experiments.running import environment
+
+environment.check()

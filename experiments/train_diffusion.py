@@ -81,6 +81,7 @@ def _lesson(
 ) -> Lesson:
     """Encoded weights of all fits, and fresh parameters."""
     fits = encoding.fitted(root, form, data, copies=True)
+    _check_split(fits.heldout)
     if _newest(folder / "encoding") is None:
         latent_options, seed = generator.latent, generator.seed
         made = encoding.make(latent_options, form, fits, data, seed=seed)
@@ -99,6 +100,18 @@ def _lesson(
         train=False,
     )
     return Lesson(trained.applied(module), params, examples, fits.heldout)
+
+
+def _check_split(heldout: np.ndarray) -> None:
+    """Refuses fits `[N]` of which none is held out, or all are."""
+    if heldout.any() and not heldout.all():
+        return
+    missing = "training" if heldout.all() else "held-out"
+    raise ValueError(
+        f"none of the {len(heldout)} finished fits is of a {missing} instance; a "
+        "denoiser is trained on the ones and chosen by the others: raise "
+        "--config.fit.n, or leave it out, and run `python -m experiments.fit` again"
+    )
 
 
 def _newest(folder: pathlib.Path) -> int | None:

@@ -3,12 +3,15 @@
 import pathlib
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from configs import digits, images
+from experiments.running import environment, launch
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -27,15 +30,20 @@ def _run(binary, *arguments):
             "--config.fit.stepz=3",
             'Did you mean "steps"',
         ),  # Misspelt: the nearest key is named.
-        ("--config.fit.steps=many", "many"),  # Ill-typed: the value is named.
+        # Ill-typed: what was expected is named.
+        ("--config.fit.steps=many", "=many should be a whole number; correct it"),
+        # A later --config replaces the first.
+        ("--config=configs/images.py:tinny", "variant 'tinny'; choose one of configs/"),
+        ("--config=configs/imags.py", "name a recipe, such as configs/"),
     ],
 )
 def test_a_wrong_override_is_refused(tmp_path, override, expected):
     recipe = "--config=configs/digits.py:tiny"
     done = _run("fit", recipe, f"--workdir={tmp_path / 'run'}", override)
     assert done.returncode != 0
-    assert expected in done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and override in line
+    assert expected in line
     assert not (tmp_path / "run").exists()
 
 
@@ -71,3 +79,47 @@ def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path):
 def test_an_unknown_variant_is_refused(recipe):
     with pytest.raises(ValueError, match="'huge'"):
         recipe.get_config("huge")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("JAX_NUM_CPU_DEVICES", "abc", "should be a whole number"),
+        ("JAX_NUM_CPU_DEVICES", "0", "should be a whole number"),
+        ("JAX_ENABLE_X64", "maybe", "should be 0"),
+    ],
+)
+def test_a_wrong_environment_variable_ends_with_one_line(
+    monkeypatch, name, value, expected
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=rf"^error: {name}='{value}' {expected}"):
+        environment.check()
+
+
+def test_a_platform_that_is_not_there_is_named(monkeypatch):
+    def devices():
+        raise AssertionError
+
+    monkeypatch.setattr(launch.jax, "devices", devices)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(ValueError, match=r"JAX_PLATFORMS='cuda'.*no driver.*=cpu$"):
+        launch._devices()
+
+
+def test_there_is_a_device_for_each_processor_that_the_process_may_use(monkeypatch):
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
+    monkeypatch.setattr(launch.machine, "processors", lambda: 3)
+    assert launch._cpu_devices() == 3
+
+
+@pytest.mark.parametrize(
+    ("workdir", "double", "expected"),
+    [("", False, "--workdir="), ("runs/x", True, "JAX_ENABLE_X64=1")],
+)
+def test_an_empty_workdir_and_64_bit_numbers_are_refused(
+    monkeypatch, workdir, double, expected
+):
+    monkeypatch.setattr(launch, "_WORKDIR", SimpleNamespace(value=workdir))
+    with jax.enable_x64(double), pytest.raises(ValueError, match=f"^{expected}"):
+        launch._check_usage(["binary"])

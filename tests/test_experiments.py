@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from experiments import __main__ as experiments_main
 from tests.test_layers import ROOT, imports, inside, parse, sources
 
 # Folders may import from those before them.
@@ -91,3 +92,13 @@ def test_few_places_tell_shapes_from_pictures():
 def test_pages_of_the_report_lie_beside_the_code_that_fills_them():
     found = {p.parent.name for p in (ROOT / "experiments").rglob("*.html")}
     assert found == {"page"}
+
+
+def test_the_package_lists_every_binary_with_its_summary(capsys):
+    experiments_main.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(BINARIES)
+    for name, line in zip(sorted(BINARIES), lines, strict=True):
+        command, summary = line.split(maxsplit=3)[:3], line.split(maxsplit=3)[3]
+        assert command == ["python", "-m", f"experiments.{name}"]
+        assert summary.endswith((".", "?"))

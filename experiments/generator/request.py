@@ -1,11 +1,15 @@
 """What samples are asked for: of which class, near which instance, how guided."""
 
-import re
-
 import numpy as np
 
 from experiments.generator.trained import Generator, Sampling
+from wsjax import files
 from wsjax.diffusion.sample import call_times
+
+__all__ = ["MOST_GUIDANCE", "calls", "check", "described", "folder_name"]
+
+MOST_GUIDANCE = 100.0
+"""Largest weight of guidance; what is published stays below 20."""
 
 
 def folder_name(generator: Generator) -> str:
@@ -18,8 +22,8 @@ def folder_name(generator: Generator) -> str:
     if options.label is not None:
         name += f"-label-{options.label}"
     if options.near is not None:
-        plain = re.sub(r"\W+", "_", options.near).strip("_")
-        name += f"-near-{plain}-{options.strength:g}"
+        strength = str(options.strength).removesuffix(".0")
+        name += f"-near-{files.safe_name(options.near, most=80)}-{strength}"
     return name
 
 
@@ -30,6 +34,11 @@ def check(generator: Generator, shares: np.ndarray) -> None:
       ValueError: naming the option, and the way out.
     """
     options, classes = generator.sampling, len(shares)
+    if options.guidance < 0 or not options.guidance <= MOST_GUIDANCE:
+        raise ValueError(
+            f"sample.guidance={options.guidance} should be between 0 and "
+            f"{MOST_GUIDANCE:g}; 1 is none, and beyond 10 samples saturate"
+        )
     wanting = {
         "label": options.label is not None and not generator.conditional,
         "guidance": options.guidance != 1.0 and not classes,
@@ -44,6 +53,11 @@ def check(generator: Generator, shares: np.ndarray) -> None:
         raise ValueError(
             f"sample.label={options.label} is no label of the data; choose one of 0 to "
             f"{classes - 1}"
+        )
+    if options.label is not None and not shares[options.label]:
+        raise ValueError(
+            f"sample.label={options.label} is a label that no training instance has; "
+            f"choose one of {np.flatnonzero(shares).tolist()}"
         )
     low, high = options.interval
     if not 0.0 <= low <= high <= 1.0:

@@ -17,15 +17,18 @@ import wsjax
 from experiments.running import processes
 from wsjax import files
 
+__all__ = ["close", "finished", "held", "need", "open_run", "versions"]
+
 # A study may fit several representations side by side, each in folders of its own.
 # A sweep keeps what it tried, and goes by that; a benchmark measures anew.
 # So may one run draw samples in several ways, on as many devices as there are, and
-# have more generators than it began with.
+# have more generators than it began with. Data may move: their fingerprint decides.
 _FREE = (
     ("adapter.name", "generator", "generators.", "sweep.", "benchmark.")
     + ("sample.label", "sample.near", "sample.strength")
     + ("sample.calls", "sample.weights", "diffusion.devices")
 )
+_PLACES = ("data.path", "data.cache")
 
 
 @contextlib.contextmanager
@@ -128,7 +131,9 @@ def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) ->
     differing = [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted(set(before) | set(after))
-        if not key.startswith(_FREE) and before.get(key) != after.get(key)
+        if not key.startswith(_FREE)
+        and not (key in _PLACES and old["data_fingerprint"] == fingerprint)
+        and before.get(key) != after.get(key)
     ]
     if differing:
         raise ValueError(

@@ -1,0 +1,82 @@
+"""What a recipe cannot do with its data, said before anything is written."""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.domain.data import Data
+from experiments.generator import conditions, request, trained
+from experiments.generator.trained import Generator
+from experiments.recipe.evaluation import judging_of
+from experiments.recipe.fits import fit_options_of
+from experiments.recipe.generator import chosen, generator_of
+
+__all__ = ["check"]
+
+
+def check(config: ConfigDict, data: Data) -> None:
+    """Refuses a recipe that could only fail after its base or its fits are made.
+
+    Raises:
+      ValueError: naming the key, what was expected and found, and the way out.
+    """
+    fit_options_of(config)
+    own = chosen(config)
+    generator = generator_of(own)
+    judging_of(own)
+    _check_sampling(own.sample)
+    trained.sampler(generator.sampling, generator.process)
+    _check_classes(generator, data)
+    _check_latent(generator, _training(config, data))
+    if generator.latent.clusters:
+        shares = np.ones(generator.latent.clusters)
+    else:
+        shares = conditions.shares(generator.conditional, data, {})
+    request.check(generator, shares)
+
+
+def _training(config: ConfigDict, data: Data) -> int:
+    """How many training instances will be fitted at most."""
+    return int((~data.heldout[: config.fit.n]).sum())
+
+
+def _check_sampling(sample: ConfigDict) -> None:
+    for key in ("n", "chunk", "steps"):
+        if sample[key] < 1:
+            raise ValueError(f"sample.{key}={sample[key]} should be 1 or more")
+    if len(sample.interval) != 2:
+        raise ValueError(
+            f"sample.interval={tuple(sample.interval)} should be two times, "
+            "--config.sample.interval='(0.0, 1.0)' for all"
+        )
+
+
+def _check_classes(generator: Generator, data: Data) -> None:
+    if not generator.conditional or data.labels is None:
+        return
+    seen = np.unique(data.labels[~data.heldout]).tolist()
+    if len(seen) < 2:
+        raise ValueError(
+            "diffusion.conditional=True needs training instances of two classes or "
+            f"more, found only {seen}; use --config.diffusion.conditional=False"
+        )
+
+
+def _check_latent(generator: Generator, n: int) -> None:
+    """A latent has fewer components, and no more clusters, than training instances."""
+    latent = generator.latent
+    if n < 2:
+        raise ValueError(
+            f"a denoiser needs two training instances or more, found {n}; add data, or "
+            "raise --config.fit.n"
+        )
+    if latent.kind != "none" and not 0 < latent.components < n:
+        raise ValueError(
+            f"diffusion.components={latent.components} should be 1 or more and below "
+            f"the number of training instances, found {n} of these; use "
+            f"--config.diffusion.components={n - 1} or fewer, or add data"
+        )
+    if not 0 <= latent.clusters <= n:
+        raise ValueError(
+            f"diffusion.clusters={latent.clusters} should be 0, or up to the {n} "
+            "training instances; use --config.diffusion.clusters=0"
+        )

@@ -1,0 +1,79 @@
+"""A recipe that its data cannot serve is refused before anything is written."""
+
+import re
+
+import numpy as np
+import pytest
+
+from configs import digits
+from experiments import train_diffusion
+from experiments.recipe import dataset
+from experiments.recipe.checks import check
+from experiments.recipe.opening import opened
+
+
+@pytest.fixture(scope="module")
+def data():
+    return dataset.load(digits.get_config("tiny"))
+
+
+def few(data, n):
+    return data._replace(labels=data.labels[:n], heldout=data.heldout[:n])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("n", 0, "sample.n=0 should be 1 or more"),
+        ("n", -1, "sample.n=-1 should be 1 or more"),
+        ("chunk", 0, "sample.chunk=0 should be 1 or more"),
+        ("interval", (0.5,), "sample.interval=(0.5,) should be two times"),
+        ("sampler", "euler2", "sample.sampler='euler2'; choose one of"),
+        ("guidance", -2.0, "sample.guidance=-2.0 should be between 0 and"),
+    ],
+)
+def test_a_wrong_way_of_sampling_is_refused(data, key, value, expected):
+    config = digits.get_config("tiny")
+    config.sample[key] = value
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
+        check(config, data)
+
+
+def test_the_recipe_itself_passes(data):
+    check(digits.get_config("tiny"), data)
+
+
+def test_too_few_instances_for_a_latent_are_told_the_number_that_works(data):
+    config = digits.get_config("tiny")
+    small = few(data, 6)
+    n = int((~small.heldout).sum())
+    with pytest.raises(ValueError, match=r"diffusion\.components=6 should") as caught:
+        check(config, small)
+    assert f"--config.diffusion.components={n - 1} " in str(caught.value)
+    config.diffusion.components, config.diffusion.clusters = n - 1, 0
+    check(config, small)
+
+
+def test_a_class_alone_is_no_condition(data):
+    config = digits.get_config("tiny")
+    config.diffusion.conditional, config.diffusion.clusters = True, 0
+    alone = data._replace(labels=np.zeros_like(data.labels))
+    with pytest.raises(ValueError, match=r"two classes or more, found only \[0\]; use"):
+        check(config, alone)
+
+
+def test_a_refused_recipe_leaves_nothing_behind(tmp_path):
+    config = digits.get_config("tiny")
+    config.sample.n = 0
+    with pytest.raises(ValueError, match=r"sample\.n=0"):
+        opened(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("heldout", "missing"), [([False] * 4, "held-out"), ([True] * 4, "training")]
+)
+def test_fits_of_one_part_alone_train_no_denoiser(heldout, missing):
+    with pytest.raises(ValueError, match=f"none of the 4 .* {missing} .*fit.n"):
+        train_diffusion._check_split(np.array(heldout))
+    train_diffusion._check_split(np.array([True, False]))
