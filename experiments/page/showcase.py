@@ -82,7 +82,8 @@ def reconstruction(folder: pathlib.Path) -> dict:
     ious = [i["iou"] for i in instances if i.get("iou") is not None]
     return {
         "n_measured": len(ious),
-        "n_flat": len(ious) - sum("chamfer_squared" in i for i in instances),
+        "n_flat": len(ious)
+        - sum(i.get("chamfer_squared") is not None for i in instances),
         "iou_p05": float(np.quantile(ious, 0.05)) if ious else None,
         "heldout": surfaces.means([i for i in instances if i["heldout"]]),
     }
