@@ -5,7 +5,8 @@ r"""Writes the surfaces of fitted or generated shapes as mesh files, at any reso
 
 Reads fit/ or samples/<representation>/, writes export/<representation>/fit/ or
 samples/: a mesh per instance with its number and its name. Fits lie where their
-originals did. What is there already is kept.
+originals did. What is there already is kept. skipped.json gives the reason for every
+instance that has no mesh.
 """
 
 import pathlib
@@ -26,10 +27,11 @@ from wsjax.meshes import formats
 from wsjax.meshes.mesh import Frame, Mesh, restore
 
 _SETS = ("fit", "samples")
+_SUFFIXES = (".glb", ".ply", ".obj", ".stl", ".off")  # What `formats.encode` writes.
 _GROUP = 64  # Instances that are read at once.
 _OF = flags.DEFINE_enum("of", "fit", _SETS, "Fitted or generated shapes.")
 _RESOLUTION = flags.DEFINE_integer("resolution", 128, "Cells per side.", 8)
-_SUFFIX = flags.DEFINE_enum("suffix", ".glb", formats.SUFFIXES, "Format of the files.")
+_SUFFIX = flags.DEFINE_enum("suffix", ".glb", _SUFFIXES, "Format of the files.")
 _N = flags.DEFINE_integer("n", None, "First n instances only.", 1)
 
 
@@ -53,14 +55,18 @@ def run(
       n: the first n instances only.
 
     Raises:
-      ValueError: if the data are no shapes, or the set or resolution is none.
+      ValueError: if the data are no shapes, or there is no such set, suffix or
+        resolution.
       FileNotFoundError: if the set was not made yet.
+      OSError: if the folder cannot be written to.
     """
     data, root = opened(config, workdir)
     if data.domain.shapes is None:
         raise ValueError(f"data.name={config.data.name!r} are pictures, not shapes")
     if of not in _SETS:
         raise ValueError(f"of={of!r}: choose one of {_SETS}")
+    if suffix not in _SUFFIXES:
+        raise ValueError(f"suffix={suffix!r}: choose one of {_SUFFIXES}")
     name = representation_name(config)
     source, out = root / of / name, root / "export" / name / of
     run_folder.need(source / "manifest.json", "fit" if of == "fit" else "sample")
@@ -69,26 +75,50 @@ def run(
     mesh_of = surfaces.mesher(meshing, form)
     first = start(root / "fit" / name, form)
     total = min(filter(None, (n, store.manifest(source)["n"])))
+    skipped: dict[str, str] = {}
     for begin in tqdm(range(0, total, _GROUP), desc="meshes", unit="group"):
         rows = slice(begin, min(begin + _GROUP, total))
         weights, instances = store.load(source, like=first, rows=rows)
 
         def one(i: int, begin=begin, weights=weights, instances=instances):
             path = out / _file_name(begin + i, instances[i]["name"], suffix)
-            if not path.exists():
-                mesh = _placed(mesh_of(tree.row(weights, i)), instances[i])
-                if len(mesh.faces):
-                    files.write_bytes(path, formats.encode(mesh, suffix))
+            if path.exists():
+                return None
+            return _write(path, _placed(mesh_of(tree.row(weights, i)), instances[i]))
 
-        surfaces.in_parallel(one, np.flatnonzero(store.done(instances)))
-    print(f"export {name}: meshes in {out}", flush=True)
+        done = np.flatnonzero(store.done(instances))
+        failed = {i: x["status"] for i, x in enumerate(instances)}
+        reasons = failed | dict(zip(done, surfaces.in_parallel(one, done), strict=True))
+        skipped |= {instances[i]["name"]: r for i, r in reasons.items() if r}
+    for instance, reason in skipped.items():
+        print(f"skipped {instance}: {reason}", flush=True)
+    files.write_json(out / "skipped.json", skipped)
+    print(f"export {name}: {total - len(skipped)} meshes in {out}", flush=True)
     return out
 
 
+def _write(path: pathlib.Path, mesh: Mesh) -> str | None:
+    """Writes a mesh; returns why it could not be written in this format, or None."""
+    if not len(mesh.faces):
+        return "the field has no surface"
+    try:
+        content = formats.encode(mesh, path.suffix)
+    except ValueError as error:
+        return str(error)
+    files.write_bytes(path, content)
+    return None
+
+
 def _file_name(number: int, name: str, suffix: str) -> str:
-    """Of the instance that was read from `class/name.obj`: 00007_class_name.glb."""
-    stem = pathlib.PurePosixPath(name).with_suffix("").as_posix()
-    return f"{number:05d}_{stem.replace('/', '_')}{suffix}"
+    """Of the instance that was read from `class/name.obj`: 00007_class_name.glb.
+
+    Names that a file system does not take are cleaned and shortened, see
+    `files.safe_name`.
+    """
+    stem = pathlib.PurePosixPath(name).with_suffix("").as_posix().replace("/", "_")
+    front = f"{number:05d}_"
+    most = files.MOST - len(front) - len(suffix)
+    return front + files.safe_name(stem, most=most) + suffix
 
 
 def _placed(mesh: Mesh, instance: dict) -> Mesh:

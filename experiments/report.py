@@ -63,10 +63,20 @@ class Study(NamedTuple):
 
 
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
-    """Writes the page about the recipe's representation; returns its path."""
+    """Writes the page about the recipe's representation; returns its path.
+
+    Raises:
+      ValueError: if no stage is finished, or a file of the run folder is damaged.
+    """
     name = representation_name(config)
     data, root = opened(config, workdir)
     metrics = _metrics(root, name, list(config.generators))
+    if not any(metrics.values()):
+        first, last = _STAGES["base"], "python -m experiments.pipeline"
+        raise ValueError(
+            f"{workdir} has no finished stage to report on; run `python -m experiments."
+            f"{first}` with this --config and --workdir first, or `{last}` for all"
+        )
     page = _render(_content(Study(root, config, data, metrics), workdir))
     path = root / "report.html"
     files.write_bytes(path, page.encode())

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from experiments.judging import dimension
-from experiments.page import figures, mixing
+from experiments.page import figures, mixing, sheets
 from wsjax import store
 
 PICTURES = np.random.default_rng(0).random((3, 4, 5, 6))
@@ -37,3 +37,22 @@ def test_fewer_than_two_fits_have_no_paths_between_them(tmp_path, monkeypatch):
     monkeypatch.setattr(mixing, "start", lambda folder, form: None)
     forms = [SimpleNamespace(name=name) for name in ("lora", "mlp")]
     assert mixing.paths(forms, tmp_path, None) is None
+
+
+def test_a_loss_that_was_null_in_the_file_is_a_gap():
+    lines = [{"step": i, "loss_train": x} for i, x in enumerate((3.0, None, 1.0))]
+    figure = figures.curves(lines, ("loss_train",), "title")
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [3, np.nan, 1])
+
+
+@pytest.mark.parametrize(
+    ("instance", "caption"),
+    [
+        ({"iou": 0.5, "psnr_db": 30.0}, "IoU 0.50"),
+        ({"iou": None, "psnr_db": 30.0}, "30.0 dB"),
+        ({"psnr_db": None, "unmeasured": "no surface"}, "–"),
+        ({}, "–"),
+    ],
+)
+def test_what_was_not_measured_has_a_dash_for_a_caption(instance, caption):
+    assert sheets._quality(instance) == caption

@@ -191,3 +191,24 @@ def test_a_part_with_too_few_fits_is_named():
     nothing = fits._replace(heldout=np.full(9, True))
     with pytest.raises(ValueError, match=r"fit/lora has 0 training fits"):
         parts.check(nothing, least=1, name="lora")
+
+
+def test_samples_that_are_nearly_all_not_finite_end_with_the_way_out(jury):
+    pictures = np.full_like(jury.real[:9], np.nan)
+    pictures[:2] = jury.real[:2]
+    with pytest.raises(ValueError, match=r"2 of 9 samples are finite.*sample\.n"):
+        scores.figures(judging_of(recipe()), jury, made(pictures))
+
+
+def test_figures_that_were_null_in_a_file_fail_the_audit(jury):
+    """They were not finite; with NaN in their places the verdict is the same."""
+    fd = f"fd_{judge.first_feature(jury)}_heldout"
+    own, noise = {"novelty_function": 1.0, fd: 1.0}, {"novelty_function": 1.0, fd: 2.0}
+    for name, key in (("add_noise", "novelty_function"), ("average_two", fd)):
+        others = {"add_noise": noise, "average_two": {fd: 2.0}}
+        assert scores.audited(jury, own, others)["audit_passed"] == 1
+        others[name] = {**others[name], key: None}
+        assert scores.audited(jury, own, others)["audit_passed"] == 0
+    own["novelty_function"] = None
+    others = {"add_noise": noise, "average_two": {fd: 2.0}}
+    assert scores.audited(jury, own, others)["audit_passed"] == 0

@@ -13,7 +13,7 @@ from PIL import Image
 
 from configs import digits, images
 from experiments import report
-from wsjax import files
+from wsjax import costs, files
 
 RATE = digits.get_config().fit.learning_rate
 HEADINGS = (
@@ -24,6 +24,12 @@ HEADINGS = (
 
 def _without_policy(page):
     return re.sub(r"<meta http-equiv[^>]*>", "", page)
+
+
+def with_base_alone(folder):
+    metrics = {"n": 1, "steps": 1, "seconds": 0.0, "cpu_seconds": 0.0}
+    files.write_json(folder / "base" / "metrics.json", metrics)
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +172,14 @@ def test_a_stage_that_is_missing_is_named(stage, config, folder):
     assert set(named) == {report._STAGES[stage]}
 
 
-def test_an_empty_folder_names_every_stage_in_order(config, tmp_path):
-    text = handmade.text(report.run(config, str(tmp_path)).read_text())
+def test_a_folder_without_a_stage_ends_with_what_to_run_first(config, tmp_path):
+    """The base alone is enough for a page, which names every other stage in order."""
+    with pytest.raises(ValueError, match=r"no finished stage.*experiments\.train_base"):
+        report.run(config, str(tmp_path))
+    assert not (tmp_path / "report.html").exists()
+    text = handmade.text(report.run(config, with_base_alone(tmp_path)).read_text())
     named = re.findall(rf"{re.escape(NOT_RUN)}(\w+)", text)
-    assert named[:6] == list(report._STAGES.values())
+    assert named[:5] == list(report._STAGES.values())[1:]
     assert "Total 0.0 0.0" in text
 
 
@@ -205,7 +215,7 @@ def test_an_unknown_representation_is_refused(tmp_path):
 def test_changed_copies_are_not_counted_as_pictures(tmp_path):
     config = digits.get_config("tiny")
     config.data.augment = {"copies": 1, "flip": True}
-    text = handmade.text(report.run(config, str(tmp_path)).read_text())
+    text = handmade.text(report.run(config, with_base_alone(tmp_path)).read_text())
     assert "48 pictures of 12 × 12 pixels" in text
 
 
@@ -256,3 +266,20 @@ def test_no_script_runs_in_the_page_even_if_one_gets_in(page, tmp_path):
 def test_the_smallest_class_is_one_that_occurs(labels, share):
     labels = None if labels is None else np.array(labels)
     assert report._smallest_class(labels) == share
+
+
+def test_figures_that_are_null_show_as_dashes(config, folder):
+    """All at once: no figure of an evaluation is needed for the page."""
+    for name in ("metrics", "baselines"):
+        path = folder / "evaluate" / OWN / f"{name}.json"
+        nothing = {
+            key: x
+            if key in costs.KEYS
+            else dict.fromkeys(x)
+            if name != "metrics"
+            else None
+            for key, x in files.read_json(path).items()
+        }
+        files.write_json(path, nothing)
+    text = handmade.text(report.run(config, str(folder)).read_text())
+    assert "Novelty ratio" in text and "None" not in text and "nan" not in text

@@ -185,12 +185,6 @@ def test_a_stage_that_is_missing_is_named(stage, config, folder):
     assert set(named) == {report._STAGES[stage]}
 
 
-def test_an_empty_folder_has_a_page(config, tmp_path):
-    text = words_of(report.run(config, str(tmp_path)).read_text())
-    named = re.findall(rf"{re.escape(NOT_RUN)}(\w+)", text)
-    assert named[:6] == list(report._STAGES.values())
-
-
 @pytest.mark.parametrize("width", [360, 1000])
 def test_a_browser_draws_the_shapes_and_nothing_sticks_out(
     width, config, folder, tmp_path, monkeypatch

@@ -79,6 +79,7 @@ def test_structure_that_was_not_run_is_named(folder):
 def test_a_recipe_without_a_structure_study_says_so(tmp_path):
     config = digits.get_config("tiny")
     config.structure.n = 0
+    files.write_json(tmp_path / "sweep" / OWN / "metrics.json", handmade.SWEEP)
     page = report.run(config, str(tmp_path)).read_text()
     assert _section(page, "structure") == "Structure The recipe has no structure study."
 

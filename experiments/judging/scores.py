@@ -36,11 +36,20 @@ def figures(
       made: what it made.
       like: figures of another generator by the same judge; floors and ceilings are
         taken from there, if as many samples were judged.
+
+    Raises:
+      ValueError: if fewer samples are finite than distances between sets need.
     """
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
     made = made._replace(
         values=made.values[fine], vectors=made.vectors[fine], labels=made.labels[fine]
     )
+    if len(made.values) < equal_count.LEAST_UNLIMITED:
+        raise ValueError(
+            f"{len(made.values)} of {made.n} samples are finite, but "
+            f"{equal_count.LEAST_UNLIMITED} or more are needed; draw more by sample.n, "
+            "or train the generator anew, in a new --workdir"
+        )
     good = int(judge.whole(made.values).sum())
     found = {
         "n_real": len(judge.real),
@@ -113,17 +122,24 @@ def _novelty(judge: Judge, made: Made) -> dict[str, float]:
 def audited(
     judge: Judge, metrics: dict[str, float], baselines: dict[str, dict]
 ) -> dict[str, float]:
-    """The audit of a generator against the figures of the trivial ones, as metrics."""
+    """The audit of a generator against the figures of the trivial ones, as metrics.
+
+    A figure that was read from a file may be None, as it is not finite.
+    """
     fd = f"fd_{first_feature(judge)}_heldout"
     noise = [m for name, m in baselines.items() if name.startswith("add_noise")]
     verdict = audit(
-        novelty=metrics["novelty_function"],
-        fd=metrics[fd],
-        add_noise=[(m["novelty_function"], m[fd]) for m in noise],
-        average_two=baselines["average_two"][fd],
+        novelty=_number(metrics["novelty_function"]),
+        fd=_number(metrics[fd]),
+        add_noise=[(_number(m["novelty_function"]), _number(m[fd])) for m in noise],
+        average_two=_number(baselines["average_two"][fd]),
     )
     return {
         "fd_add_noise_at_novelty": verdict.fd_add_noise,
         "fd_average_two": verdict.fd_average_two,
         "audit_passed": float(verdict.passed),
     }
+
+
+def _number(figure: float | None) -> float:
+    return np.nan if figure is None else figure

@@ -33,9 +33,9 @@ def fits(
     rows = []
     for name, found in ordered(metrics).items():
         instances = [i for key, i in manifests[name].items() if key in common]
-        done = [i for i in instances if i["psnr_db"] is not None]
+        done = [i for i in instances if i.get("psnr_db") is not None]
         heldout = [i["psnr_db"] for i in done if i["heldout"]]
-        mean, half = interval(heldout) if len(heldout) > 1 else (None, None)
+        mean, half = interval(np.array(heldout)) if len(heldout) > 1 else (None, None)
         extra = {
             "name": name,
             "n_common": len(common),
@@ -65,7 +65,7 @@ def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
       interval `_ci95`, where there are two instances or more.
     """
     manifests = _manifests(root, metrics)
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for name, manifest in manifests.items():
         measured = [i for i in manifest.values() if i.get("iou") is not None]
         rows[name] = {"n_flat": sum(map(flat, measured))}

@@ -118,7 +118,8 @@ def curves(
     axes = figure.subplots()
     steps = [line["step"] for line in lines]
     for key in keys:
-        losses = [line[key] for line in lines]
+        # A loss that was not finite is None in the file: the line has a gap.
+        losses = [np.nan if line[key] is None else line[key] for line in lines]
         label = key.removeprefix("loss_").replace("heldout", "held-out")
         axes.plot(steps, losses, marker=".", label=label)
     if mark is not None:

@@ -76,12 +76,17 @@ def reconstructions(
 
     `instances` is what the manifest says of each, its quality among it.
     """
-    captions = [
-        f"IoU {i['iou']:.2f}" if "iou" in i else f"{i['psnr_db']:.1f} dB"
-        for i in instances
-    ]
+    captions = [_quality(instance) for instance in instances]
     title = "Held-out originals (above) and their fits (below)"
     figure = figures.pairs(
         view.of_rows(rows), view.of_adapters(fitted), captions, title
     )
     files.write_bytes(folder / "reconstructions.png", figures.png(figure))
+
+
+def _quality(instance: dict) -> str:
+    """The quality of a fit in a few letters; a dash where it was not measured."""
+    if instance.get("iou") is not None:
+        return f"IoU {instance['iou']:.2f}"
+    psnr = instance.get("psnr_db")
+    return "–" if psnr is None else f"{psnr:.1f} dB"

@@ -4,10 +4,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
+from experiments.fitting.checks import (
+    BaseOptions,
+    check_base,
+    check_fit,
+    check_rehearsal,
+)
 from experiments.generator import conditions, request, trained
 from experiments.generator.trained import Generator
 from experiments.recipe.evaluation import judging_of
-from experiments.recipe.fits import fit_options_of
+from experiments.recipe.fits import fit_options_of, rehearsal_of
 from experiments.recipe.generator import chosen, generator_of
 
 __all__ = ["check"]
@@ -19,7 +25,7 @@ def check(config: ConfigDict, data: Data) -> None:
     Raises:
       ValueError: naming the key, what was expected and found, and the way out.
     """
-    fit_options_of(config)
+    _check_fields(config, data)
     own = chosen(config)
     generator = generator_of(own)
     judging_of(own)
@@ -32,6 +38,14 @@ def check(config: ConfigDict, data: Data) -> None:
     else:
         shares = conditions.shares(generator.conditional, data, {})
     request.check(generator, shares)
+
+
+def _check_fields(config: ConfigDict, data: Data) -> None:
+    """The base, its rehearsal, and the fits."""
+    base = {k: config.base[k] for k in BaseOptions._fields if k != "width"}
+    check_base(BaseOptions(width=config.base.field.width, **base))
+    check_rehearsal(rehearsal_of(config), int((~data.heldout).sum()))
+    check_fit(fit_options_of(config))
 
 
 def _training(config: ConfigDict, data: Data) -> int:
