@@ -26,22 +26,31 @@ def test_ratios_are_those_of_the_printed_figures(study):
     folder, metrics = study
     path = folder / "benchmark" / "mlora_asym" / "metrics.json"
     assert files.read_json(path) == metrics
-    for key in ("fields_per_cpu_second", "fields_per_second", "bytes_per_field"):
+    for key in (
+        "fields_per_cpu_second",
+        "fields_per_second",
+        "compiled_memory_mib",
+        "bytes_per_field",
+    ):
         ratio = metrics[key] / metrics[f"plain_{key}"]
         assert metrics[f"{key}_ratio"] == pytest.approx(ratio)
     assert all(np.isfinite(value) for value in metrics.values())
 
 
-def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, tmp_path):
+def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, capsys):
     config = patterns.get_config("tiny")
     folder, metrics = study
     assert metrics["steps"] in config.benchmark.steps
     config.benchmark.target = -100.0
     easy = benchmark.run(config, str(folder))
+    assert easy["reached_target"] and easy["plain_reached_target"]
+    assert "no setting" not in capsys.readouterr().out
     assert easy["steps"] == min(config.benchmark.steps)
     assert easy["plain_steps"] == min(config.benchmark.plain_steps)
     config.benchmark.target = 100.0
     hard = benchmark.run(config, str(folder))
+    assert hard["reached_target"] is hard["plain_reached_target"] is False
+    assert capsys.readouterr().out.count("no setting reached 100.0 dB") == 2
     assert hard["steps"] == max(config.benchmark.steps)
     assert hard["plain_steps"] == max(config.benchmark.plain_steps)
 
@@ -62,6 +71,13 @@ def test_the_reference_is_a_plain_fit_of_each_instance(study):
         weights, _ = one((form.base, start), fit_key, signal)
         quality.append(forms.quality(form, form.base)(weights, signal))
     assert found.psnr_db == pytest.approx(np.mean(quality), abs=1e-3)
+
+
+def test_memory_is_that_of_each_program_and_not_of_the_process():
+    """A program of more rows takes more, whichever was compiled before."""
+    many = jax.jit(lambda x: np.float32(2) * x)
+    sizes = [many.lower(np.zeros(n, np.float32)).compile() for n in (2**20, 2**18)]
+    assert [reference.memory_mib(program) for program in sizes] == [8.0, 2.0]
 
 
 def test_products_of_a_step_are_counted_forward_and_backward(monkeypatch):

@@ -121,7 +121,15 @@ def lifted(
     of the result are the first four of `Fits`. All instances see the points in one
     order, so that a fit depends on the instance's values and on nothing else.
     """
-    fit_one = make_fit_one(options, form, data, precision=layout.precision)
+    fit_and_score = make_fit_and_score(options, form, data, precision=layout.precision)
+    return fit.over_instances(fit_and_score, chunk=layout.chunk, group=options.group)
+
+
+def make_fit_and_score(
+    options: FitOptions, form: Representation, data: Data, *, precision: str
+) -> Callable[..., tuple]:
+    """What `lifted` does to each instance: `(shared, instance, rate []) -> fields`."""
+    fit_one = make_fit_one(options, form, data, precision=precision)
     run_keys, grid = keys(options.seed), jnp.asarray(data.grid)
     # Frozen entries are the same in every adapter.
     codec = entries(form, form.adapter.init(run_keys["start"], form.base))
@@ -141,7 +149,7 @@ def lifted(
         rose = reached >= jnp.maximum(before, expected) - _SLACK
         return weights, reached, finite(weights) & rose, jnp.sum(~jnp.isnan(trace))
 
-    return fit.over_instances(fit_and_score, chunk=layout.chunk, group=options.group)
+    return fit_and_score
 
 
 def spread_places(points: int) -> np.ndarray:
