@@ -12,6 +12,8 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from experiments.domain.data import Data
 
+__all__ = ["NONE", "classes", "cluster", "clusters", "labels", "shares", "spread"]
+
 NONE = -1
 """The label of an instance of which nothing is told."""
 

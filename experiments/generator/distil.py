@@ -21,6 +21,8 @@ from experiments.running.keys import keys
 from wsjax import fit
 from wsjax.diffusion.train import Examples
 
+__all__ = ["Lesson", "lesson"]
+
 _HELDOUT = 10  # One pair in so many is kept to judge by.
 
 

@@ -19,6 +19,18 @@ from experiments.running import run_folder
 from wsjax import checkpoint, latent, store, tree
 from wsjax.types import Codec
 
+__all__ = [
+    "LATENTS",
+    "Fitted",
+    "Latent",
+    "codec",
+    "fitted",
+    "make",
+    "project",
+    "restore",
+    "save",
+]
+
 LATENTS = ("none", "pca", "function_pca")
 
 

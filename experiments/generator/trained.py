@@ -20,6 +20,18 @@ from wsjax.diffusion import SAMPLERS, guided, noised
 from wsjax.fit.instance import finite
 from wsjax.types import Codec, Process, Sampler
 
+__all__ = [
+    "Denoiser",
+    "Generator",
+    "Sampling",
+    "Trained",
+    "applied",
+    "drawer",
+    "ender",
+    "load",
+    "sampler",
+]
+
 Denoiser: TypeAlias = Callable[[Representation, int], linen.Module]
 """`denoiser(form, classes)` builds the network; 0 classes: it ignores labels."""
 

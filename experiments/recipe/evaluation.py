@@ -4,6 +4,8 @@ from ml_collections import ConfigDict
 
 from experiments.judging.spaces import Judging
 
+__all__ = ["judging_of"]
+
 
 def judging_of(config: ConfigDict) -> Judging:
     """The section `evaluate`."""

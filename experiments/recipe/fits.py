@@ -7,6 +7,8 @@ from experiments.fitting.rehearse import Rehearsal
 from experiments.recipe.representation import representation_name
 from wsjax import adapters
 
+__all__ = ["BY_NAME", "fit_options_of", "rehearsal_of"]
+
 BY_NAME = ("learning_rate", "pull")
 """Keys of `fit` that hold one value per representation."""
 

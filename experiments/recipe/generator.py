@@ -13,6 +13,15 @@ from experiments.generator.trained import Denoiser, Generator, Sampling
 from wsjax import models
 from wsjax.diffusion import PROCESSES
 
+__all__ = [
+    "OURS",
+    "chosen",
+    "generator_name",
+    "generator_of",
+    "teacher_of",
+    "with_generator",
+]
+
 OURS = "ours"
 
 

@@ -12,6 +12,14 @@ from experiments.running.keys import keys
 from wsjax import adapters, checkpoint, fields
 from wsjax.fields import Modulated
 
+__all__ = [
+    "network",
+    "representation_name",
+    "representation_of",
+    "standalone",
+    "with_name",
+]
+
 
 def network(config: ConfigDict, channels: int) -> Modulated:
     """The modulated field that `train_base` trains."""

@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 
+__all__ = ["keys", "keys_of"]
+
 _PURPOSES = (
     "base",
     "batches",

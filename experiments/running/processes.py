@@ -21,6 +21,19 @@ from chex import ArrayTree
 from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
+__all__ = [
+    "agreed",
+    "define_flags",
+    "fail",
+    "first",
+    "in_turn",
+    "join",
+    "mesh",
+    "own",
+    "wait_for",
+    "wait_until",
+]
+
 _POLL = 0.2  # Seconds between two looks for a file.
 _PATIENCE_MS = 24 * 3600 * 1000  # How long processes wait for the first.
 _SILENCE = 30  # Seconds after which one that says nothing is taken for dead.

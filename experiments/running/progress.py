@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from wsjax import costs, store
 
+__all__ = ["Progress", "table"]
+
 _FLUSH = 5.0  # Seconds between two looks that TensorBoard can take.
 
 
