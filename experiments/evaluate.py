@@ -198,8 +198,8 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
     print(f"Against held-out instances, features {feature}", flush=True)
     print(" " * 20 + "".join(f"{column:>11}" for column in _COLUMNS))
     for name, row in rows.items():
-        shown = [row.get(key.replace("F", feature)) for key in _COLUMNS.values()]
-        shown = [f"{'' if x is None else format(x, '.3g'):>11}" for x in shown]
+        cells = [row.get(key.replace("F", feature)) for key in _COLUMNS.values()]
+        shown = [f"{'' if x is None else format(x, '.3g'):>11}" for x in cells]
         print(f"{name:20}{''.join(shown)}", flush=True)
 
 

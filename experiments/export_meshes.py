@@ -10,9 +10,11 @@ instance that has no mesh.
 """
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from absl import flags
+from chex import ArrayTree
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
@@ -79,22 +81,42 @@ def run(
     for begin in tqdm(range(0, total, _GROUP), desc="meshes", unit="group"):
         rows = slice(begin, min(begin + _GROUP, total))
         weights, instances = store.load(source, like=first, rows=rows)
+        skipped |= _write_group(mesh_of, weights, instances, out, begin, suffix)
+    _say_skipped(out, skipped)
+    print(f"export {name}: {total - len(skipped)} meshes in {out}", flush=True)
+    return out
 
-        def one(i: int, begin=begin, weights=weights, instances=instances):
-            path = out / _file_name(begin + i, instances[i]["name"], suffix)
-            if path.exists():
-                return None
-            return _write(path, _placed(mesh_of(tree.row(weights, i)), instances[i]))
 
-        done = np.flatnonzero(store.done(instances))
-        failed = {i: x["status"] for i, x in enumerate(instances)}
-        reasons = failed | dict(zip(done, surfaces.in_parallel(one, done), strict=True))
-        skipped |= {instances[i]["name"]: r for i, r in reasons.items() if r}
+def _say_skipped(out: pathlib.Path, skipped: dict[str, str]) -> None:
+    """Prints the reason of every instance without a mesh and writes skipped.json."""
     for instance, reason in skipped.items():
         print(f"skipped {instance}: {reason}", flush=True)
     files.write_json(out / "skipped.json", skipped)
-    print(f"export {name}: {total - len(skipped)} meshes in {out}", flush=True)
-    return out
+
+
+def _write_group(
+    mesh_of: Callable[[ArrayTree], Mesh],
+    weights: ArrayTree,
+    instances: list[dict],
+    out: pathlib.Path,
+    begin: int,
+    suffix: str,
+) -> dict[str, str]:
+    """Writes the meshes of instances from number `begin`; returns why some have none.
+
+    The reasons are by the names of the instances.
+    """
+
+    def one(i: int) -> str | None:
+        path = out / _file_name(begin + i, instances[i]["name"], suffix)
+        if path.exists():
+            return None
+        return _write(path, _placed(mesh_of(tree.row(weights, i)), instances[i]))
+
+    done = np.flatnonzero(store.done(instances))
+    reasons = {i: instance["status"] for i, instance in enumerate(instances)}
+    reasons |= dict(zip(done, surfaces.in_parallel(one, done), strict=True))
+    return {instances[i]["name"]: reason for i, reason in reasons.items() if reason}
 
 
 def _write(path: pathlib.Path, mesh: Mesh) -> str | None:

@@ -211,7 +211,7 @@ def _pictures(study: Study) -> dict[str, dict | None]:
 
 def _drawn(study: Study) -> dict[str, dict[str, dict]]:
     """Pictures by generator: curves of sampling, and of rivals their samples."""
-    found = {"curves": {}, "samples": {}}
+    found: dict[str, dict[str, dict | None]] = {"curves": {}, "samples": {}}
     for name in dict.fromkeys([study.name, *study.metrics["samples"]]):
         curves = study.root / "curves" / name / "curves.png"
         found["curves"][name] = embed.picture(curves)

@@ -5,6 +5,7 @@ import pytest
 
 from configs import shapes
 from experiments import export_meshes
+from wsjax import store
 from wsjax.meshes import formats
 from wsjax.meshes.mesh import Mesh
 
@@ -45,3 +46,17 @@ def test_a_full_disk_is_no_reason_to_skip(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="free space"):
         export_meshes._write(tmp_path / "file" / "a.ply", PYRAMID)
+
+
+def test_one_mesh_that_cannot_be_written_stops_no_other(tmp_path):
+    names = {"a.obj": store.DONE, "b.obj": "failed: diverged", "c.obj": store.DONE}
+    instances = [{"name": name, "status": status} for name, status in names.items()]
+    moved = np.array([1e9, 0, 0])
+
+    def mesh_of(adapter):
+        return PYRAMID._replace(vertices=CORNERS + adapter)
+
+    said = export_meshes._write_group(mesh_of, moved, instances, tmp_path, 5, ".stl")
+    assert set(said) == {"a.obj", "b.obj"}
+    assert said["b.obj"] == "failed: diverged" and "STL" in said["a.obj"]
+    assert [path.name for path in tmp_path.iterdir()] == ["00007_c.stl"]

@@ -9,6 +9,8 @@ from experiments.generator.encoding import Fitted
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
 
+__all__ = ["SCALE", "draws"]
+
 SCALE = 0.5
 """Of the noise that is called "add_noise" and no more."""
 

@@ -11,6 +11,8 @@ from experiments.generator.encoding import Fitted, Latent
 from wsjax import latent
 from wsjax.analysis import dimension
 
+__all__ = ["LATENTS", "LEAST_FITS", "measure"]
+
 LEAST_FITS = 3
 """Fits that each part needs: a component takes two differences of training fits."""
 

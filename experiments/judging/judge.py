@@ -15,6 +15,19 @@ from experiments.judging.spaces import Judging
 from wsjax.metrics import equal_count, features, generation
 from wsjax.types import Codec
 
+__all__ = [
+    "Judge",
+    "Made",
+    "briefly",
+    "first_feature",
+    "flat",
+    "make",
+    "nearest",
+    "of_fits",
+    "read",
+    "sides",
+]
+
 
 class Judge(NamedTuple):
     """The real things that samples are held against, worked out once for all.

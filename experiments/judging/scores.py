@@ -17,6 +17,8 @@ from experiments.judging.spaces import Judging
 from wsjax.metrics import equal_count, generation
 from wsjax.metrics.audit import audit
 
+__all__ = ["audited", "figures"]
+
 _DISTANCES = {
     "fd": generation.frechet,
     "mmd_gaussian": generation.mmd_gaussian,
@@ -60,7 +62,7 @@ def figures(
     for name, space in judge.features.items():
         ours = space(made.values)
         found |= _compare(judging, judge, name, ours, floors=not same)
-    if same:
+    if like is not None and same:
         ends = ("_floor", "_ceiling")
         found |= {k: v for k, v in like.items() if k.endswith(ends) and k not in found}
     found |= _novelty(judge, made) | judge.known

@@ -11,6 +11,8 @@ from wsjax.metrics import features
 from wsjax.metrics.onnx_features import onnx_features
 from wsjax.metrics.random_conv import random_conv
 
+__all__ = ["Judging", "by_name"]
+
 
 class Judging(NamedTuple):
     """How samples are judged; every field but `seed` is a key of a recipe's `evaluate`.
@@ -70,7 +72,7 @@ def by_name(
             spaces[name] = reader.features
     if judging.onnx:
         spaces[pathlib.Path(judging.onnx).stem] = onnx_features(
-            judging.onnx, mean=judging.onnx_mean, std=judging.onnx_std
+            judging.onnx, mean=tuple(judging.onnx_mean), std=tuple(judging.onnx_std)
         )
     if not spaces:
         raise ValueError("evaluate.features names nothing that these data have")

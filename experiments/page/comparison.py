@@ -8,6 +8,8 @@ import numpy as np
 from wsjax import adapters, files, store
 from wsjax.analysis.interval import interval
 
+__all__ = ["alike", "fits", "generators", "ordered", "strengths"]
+
 
 def ordered(metrics: dict[str, dict]) -> dict[str, dict]:
     """Metrics by representation, in the order that all tables share."""

@@ -9,6 +9,8 @@ from PIL import Image
 from experiments.page import figures
 from wsjax import files
 
+__all__ = ["curves", "picture"]
+
 _SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at most.
 
 

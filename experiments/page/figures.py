@@ -10,6 +10,18 @@ from PIL import Image
 
 from wsjax import files
 
+__all__ = [
+    "bands",
+    "curves",
+    "drawable",
+    "pairs",
+    "png",
+    "save_sheet",
+    "scatter",
+    "svg",
+    "tile",
+]
+
 matplotlib.rcParams["font.size"] = 8
 
 

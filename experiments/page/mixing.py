@@ -11,6 +11,8 @@ from experiments.domain.representation import Representation, start
 from experiments.page import figures
 from wsjax import merging, store, symmetry, tree
 
+__all__ = ["aligner", "paths"]
+
 _STEPS = 7  # Places of a path, both instances among them.
 _SOUP = 32  # Instances that are averaged, at most.
 

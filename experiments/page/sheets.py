@@ -11,6 +11,8 @@ from experiments.page import figures
 from wsjax import files, tree
 from wsjax.metrics import generation
 
+__all__ = ["baselines", "nearest", "reconstructions"]
+
 _SHOWN = 50  # Samples on a sheet.
 _ROW = 12  # Samples of each trivial generator.
 

@@ -14,6 +14,8 @@ from wsjax.data.shapes import Shapes
 from wsjax.meshes import formats
 from wsjax.meshes.mesh import BadMesh, Mesh
 
+__all__ = ["content", "flags", "pairs", "reconstruction", "samples"]
+
 _SAMPLES = 8  # Generated shapes to turn around,
 _PAIRS = 4  # held-out ones beside their fits,
 _FACES = 6_000  # and how many faces each has at most: about 100 kB.
@@ -118,7 +120,7 @@ def pairs(folder: pathlib.Path, data: Data, source: Shapes) -> dict[str, Mesh]:
     found, shown = _paths(folder), {}
     rows = [row for row in np.flatnonzero(data.heldout) if f"{row:05d}" in found]
     for row in rows[:_PAIRS]:
-        name, original = data.names[row], shapes.read_mesh(source, row)
+        name, original = data.names[row], shapes.read_mesh(source, int(row))
         if len(original.faces):
             shown[f"{name}, original"] = original
         shown[f"{name}, fit"] = _mesh(found[f"{row:05d}"])

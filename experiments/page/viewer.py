@@ -10,6 +10,8 @@ import numpy as np
 
 from wsjax.meshes.mesh import Mesh
 
+__all__ = ["fragment", "script_hash"]
+
 _TEMPLATE = pathlib.Path(__file__).parent / "viewer.html"
 
 
