@@ -60,7 +60,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
 def _print_table(metrics: dict[str, dict]) -> None:
     for stage, beginnings in _SHOWN.items():
         for key, value in metrics[stage].items():
-            if key.startswith(beginnings):
+            if key.startswith(beginnings) and value is not None:
                 print(f"  {stage:9} {key:32} {value:.4g}")
 
 

@@ -86,6 +86,9 @@ def test_labels_are_the_classes_of_the_data_or_none():
     expected = np.bincount(data.labels[~data.heldout], minlength=10)
     shares = conditions.shares(True, data, {})
     np.testing.assert_allclose(shares, expected / expected.sum())
+    some = data._replace(labels=np.where(data.labels == 3, -1, data.labels))
+    counts = np.where(np.arange(10) == 3, 0, expected)
+    np.testing.assert_allclose(conditions.shares(True, some, {}), counts / counts.sum())
     with pytest.raises(ValueError, match="conditional=True needs labels, .*has none"):
         conditions.shares(True, data._replace(labels=None), {})
 

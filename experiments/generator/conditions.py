@@ -87,7 +87,8 @@ def shares(conditional: bool, data: Data, encoding: dict) -> np.ndarray:
     if not conditional:
         return np.zeros(0)
     seen = _classes(data)
-    counts = np.bincount(seen[~data.heldout], minlength=seen.max() + 1)
+    told = seen[~data.heldout & (seen >= 0)]  # Of -1 nothing is told.
+    counts = np.bincount(told, minlength=seen.max() + 1)
     return counts / counts.sum()
 
 

@@ -171,7 +171,11 @@ def finished(folder: pathlib.Path, stage: str) -> dict | None:
 
 
 def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
-    """Writes a stage's metrics, which marks it as finished, and says so."""
+    """Writes a stage's metrics, which marks it as finished, and says so.
+
+    Returns the metrics as a later run reads them: figures that do not exist are None.
+    """
+    metrics = files.finite(metrics)
     files.write_json(folder / "metrics.json", metrics)
     shown = [f"{k} {_short(v)}" for k, v in metrics.items() if not isinstance(v, dict)]
     print(f"{stage}: {', '.join(shown[:12])}", flush=True)
