@@ -112,8 +112,8 @@ def _call(
     """
     n, (turns, devices, chunk) = _rows(stacked), shape
     # Fill up with copies of row 0: real work, so it cannot produce NaNs.
-    rows = np.pad(np.arange(n), (0, turns * devices * chunk - n))
-    rows = rows.reshape(shape).swapaxes(0, 1)
+    filled = np.pad(np.arange(n), (0, turns * devices * chunk - n))
+    rows = filled.reshape(shape).swapaxes(0, 1)
     # The count is a leaf, too, where nothing is shared: pmap would take the axes of an
     # empty tree for those of the next one.
     common = shared, np.int32(-(-n // chunk))
