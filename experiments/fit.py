@@ -74,7 +74,7 @@ def run(
         processes.wait_until(lambda rows=rows: groups.kept(folder, rows, shared[1]))
     description = _description(config, form, data, folder)
     manifest = store.finish(folder, description, starts=begins)
-    print(table(manifest["instances"], data.skipped), flush=True)
+    print(table(manifest["instances"], data.unreadable), flush=True)
     metrics = _metrics(config, folder, form, data, shared[1], manifest)
     metrics["compile_seconds"] = round(costs.compile_seconds() - compiled, 3)
     return run_folder.close(folder, stage, metrics)
@@ -155,7 +155,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = costs.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
-    skipped = len(data.skipped)
+    skipped = len(data.unreadable)
     return {
         "n": len(instances) + skipped,
         "n_fitted": len(instances),

@@ -177,7 +177,7 @@ def _failures(study: Study) -> list[dict]:
     """Instances that were skipped or failed, with the reason."""
     found = [
         {"stage": "data", "name": name, "reason": reason}
-        for name, reason in study.data.skipped.items()
+        for name, reason in study.data.unreadable.items()
     ]
     for stage in ("fit", "samples"):
         for form in study.metrics[stage]:

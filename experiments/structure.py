@@ -69,8 +69,7 @@ def _with(config: ConfigDict, name: str) -> ConfigDict:
 
 def curves(metrics: dict, panels: dict[str, str] = _PANELS) -> dict[str, np.ndarray]:
     """`lambda` `[L]` and by measure `[L, 2]`, mean and std, off flat metrics."""
-    prefix = "barrier_lambda_"
-    texts = [k.removeprefix(prefix) for k in metrics if k.startswith(prefix)]
+    texts = [k.split("_")[2] for k in metrics if k.startswith("barrier_lambda_")]
     drawn = {"lambda": np.array([float(text) for text in texts])}
     for measure in (*panels, "cosine_between"):
         keys = [(f"{measure}_lambda_{x}", f"{measure}_std_lambda_{x}") for x in texts]

@@ -14,9 +14,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from experiments.domain.data import Data
 from experiments.fitting import rehearse
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.opening import opened
@@ -24,9 +26,12 @@ from experiments.recipe.representation import network
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, coords, costs, files
-from wsjax.fields import render
+from wsjax.fields import Modulated, render
 from wsjax.fit import autodecoder
 from wsjax.metrics.reconstruction import psnr
+from wsjax.types import Params
+
+_SCORED = 256  # Instances that are rendered at once.
 
 
 class Block(NamedTuple):
@@ -69,23 +74,57 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         options = rehearsal_of(config)
         base = rehearse.run(options, folder, modulated.field, base, data, rows)
     clock = costs.now()
-    grid, target = coords.grid(data.size), jnp.asarray(data.values(rows))
-    decoded = autodecoder.reconstruct(modulated, state.average, grid)
-    quality = jax.vmap(psnr)(decoded, target[: len(few)])
-    folded = jnp.broadcast_to(render(modulated.field, base, grid), target.shape)
+    reached, folded = qualities(modulated, state.average, base, data, rows, len(few))
     checkpoint.save(folder / "folded", 0, base)
     lines = files.read_lines(folder / "train.jsonl")
     rehearsed = files.read_lines(folder / "rehearsal.jsonl")
     metrics = {
         "n": len(few),
         "steps": int(state.step),
-        "psnr_db_mean": float(jnp.mean(quality)),
-        "psnr_db_folded_mean": float(jnp.mean(jax.vmap(psnr)(folded, target))),
+        "psnr_db_mean": float(jnp.mean(reached)),
+        "psnr_db_folded_mean": float(jnp.mean(folded)),
         "loss_train": lines[-1]["loss_train"],
         "episodes": len(rehearsed),
         **costs.total([*lines, *rehearsed, costs.since(clock)]),
     }
     return run_folder.close(folder, "base", metrics)
+
+
+def qualities(
+    network: Modulated,
+    trained: ArrayTree,
+    base: Params,
+    data: Data,
+    rows: np.ndarray,
+    n: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """PSNR in dB of training instances on the grid, read and rendered a few at a time.
+
+    Args:
+      network: the modulated field.
+      trained: its parameters and the latents of the first `n` instances.
+      base: the folded base.
+      data: the data set.
+      rows: `[N]` training instances.
+      n: how many of them were trained on.
+
+    Returns:
+      `(reached [n], folded [N])`: of each instance from its own latent, and of the
+      folded base, which shows all instances the same.
+    """
+    grid = coords.grid(data.size)
+    mean = render(network.field, base, grid)
+    score, score_mean = jax.vmap(psnr), jax.vmap(psnr, in_axes=(None, 0))
+    reached, folded = [], []
+    for begin in range(0, len(rows), _SCORED):
+        values = jnp.asarray(data.values(rows[begin : begin + _SCORED]))
+        folded.append(np.asarray(score_mean(mean, values)))
+        if begin < n:
+            few = slice(begin, min(begin + _SCORED, n))
+            own = {**trained, "latents": trained["latents"][few]}
+            decoded = autodecoder.reconstruct(network, own, grid)
+            reached.append(np.asarray(score(decoded, values[: len(decoded)])))
+    return np.concatenate(reached), np.concatenate(folded)
 
 
 def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):

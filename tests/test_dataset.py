@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from configs import images, meshes
 from experiments.recipe import dataset
@@ -88,3 +89,15 @@ def test_copies_of_a_mesh_are_held_out_together(folder, tmp_path):
 def test_a_subset_of_meshes_keeps_the_shares_of_classes(folder, tmp_path):
     data = of_meshes(folder, tmp_path / "cache", n=4)
     assert np.bincount(data.labels).tolist() == [2, 2]
+
+
+def test_files_that_are_no_pictures_are_recorded_and_count_as_no_instances(tmp_path):
+    generator = np.random.default_rng(0)
+    for i in range(8):
+        pixels = generator.integers(0, 256, (12, 12), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    data = of_pictures(tmp_path)
+    assert set(data.skipped) == {"*.txt", "torn.png"}
+    assert list(data.unreadable) == ["torn.png"]

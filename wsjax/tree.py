@@ -13,7 +13,7 @@ __all__ = ["concatenate", "count", "fingerprint", "from_named", "named", "row"]
 __all__ += ["squared_distance"]
 
 
-def row(stacked: ArrayTree, i: int | slice | jax.Array) -> ArrayTree:
+def row(stacked: ArrayTree, i: int | slice | jax.Array | np.ndarray) -> ArrayTree:
     """Instance `i` of a stacked tree; a stacked tree, if `i` is a slice or an array."""
     return jax.tree.map(lambda x: x[i], stacked)
 

@@ -79,7 +79,8 @@ class Data(NamedTuple):
 
     `labels` `[N]` or None; `heldout` `[N]` is never trained on; `fingerprint` names the
     data; `domain`: how these are read, shown and measured; `n_originals`: instances
-    before the augmented copies that only generators learn from, None: all.
+    before the augmented copies that only generators learn from, None: all; `others`:
+    those keys of `skipped` that stand for files which are no instances.
     """
 
     size: tuple[int, ...]
@@ -91,12 +92,18 @@ class Data(NamedTuple):
     fingerprint: str
     domain: Domain
     n_originals: int | None = None
+    others: frozenset[str] = frozenset()
 
     @property
     def originals(self) -> np.ndarray:
         """`[N]` booleans: False for the augmented copies of training pictures."""
         n = len(self.heldout)
         return np.arange(n) < (n if self.n_originals is None else self.n_originals)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Instances that cannot be used, each with the reason."""
+        return {k: why for k, why in self.skipped.items() if k not in self.others}
 
     @property
     def grid(self) -> np.ndarray:

@@ -65,9 +65,9 @@ def _fastest(options, form, data, precision: str) -> int:
 
 
 def _speed(options, form, data, layout: Layout) -> float:
-    n = layout.chunk * jax.local_device_count()
+    n = options.group  # What the run computes per call, devices without work included.
     steps = min(_STEPS, options.steps)
-    short = options._replace(steps=steps, group=n, guess=0, target=None)
+    short = options._replace(steps=steps, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
     stacked = data.domain.read(np.arange(n) % len(data.heldout))
     arguments = _shared(options, form, data), stacked, np.ones(n, np.float32)

@@ -91,6 +91,7 @@ def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
         skipped=source.skipped,
         fingerprint=images.fingerprint(source),
         domain=pictures.domain(source),
+        others=source.others,
     )
 
 

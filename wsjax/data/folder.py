@@ -41,6 +41,7 @@ def open_folder(path: Path, *, limits: Range | None = None) -> Source:
     )
     good = [entry for entry in found.entries if entry.fault is None]
     left_out = {scan.shown(e.file): e.fault for e in found.entries if e.fault}
+    others = _by_type(found.others)
     kinds = [entry.kind for entry in good if entry.kind is not None]
     classes = sorted(set(kinds), key=scan.natural)
     places = {kind: i for i, kind in enumerate(classes)}
@@ -58,7 +59,8 @@ def open_folder(path: Path, *, limits: Range | None = None) -> Source:
         labels,
         read,
         [scan.shown(kind) for kind in classes] if classes else None,
-        left_out | _by_type(found.others),
+        left_out | others,
+        frozenset(others),
     )
 
 

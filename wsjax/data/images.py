@@ -32,7 +32,8 @@ class Images(NamedTuple):
     `skipped` gives the reason for each instance left out of all of these, by name, and
     for other files or arrays of the source. `classes` names the classes, label by
     label, None if they have no names. `groups` `[N]` has equal numbers for copies of
-    one picture, for `split.heldout`; None if there are none.
+    one picture, for `split.heldout`; None if there are none. `others` are those keys of
+    `skipped` that stand for no instance, such as `*.txt`.
     """
 
     pixels: np.ndarray
@@ -41,6 +42,7 @@ class Images(NamedTuple):
     skipped: dict[str, str]
     classes: list[str] | None = None
     groups: np.ndarray | None = None
+    others: frozenset[str] = frozenset()
 
 
 def to_values(pixels: ArrayLike) -> np.ndarray:
@@ -155,6 +157,7 @@ def load_path(
         skipped | source.left_out,
         source.classes,
         groups_of_copies(pixels, names),
+        source.others,
     )
 
 

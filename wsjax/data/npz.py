@@ -86,7 +86,8 @@ def open_npz(
         where = f"{path}: {names_of_labels[0]!r}"
         numbers, classes = labels.numbered(where, y, count)
     names = [str(i) for i in range(count)]
-    return Source(str(path), names, numbers, read, classes, unread)
+    others = frozenset(unread)
+    return Source(str(path), names, numbers, read, classes, unread, others)
 
 
 def _load(path: Path, most_bytes: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:

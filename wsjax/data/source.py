@@ -19,7 +19,8 @@ class Source(NamedTuple):
     int32 or None; `read(i) -> pixels [H, W, C]`, C in {1, 3}, uint8 or float32 in
     [0, 1], raises `BadInstance` if instance i alone is unusable; `classes` names the
     classes, label by label, None if they have no names; `left_out` gives the reason
-    for what lies in the source and is no instance.
+    for what lies in the source and is not among the names; those of its keys in
+    `others` stand for files or arrays that are no instances.
     """
 
     where: str
@@ -28,6 +29,7 @@ class Source(NamedTuple):
     read: Callable[[int], np.ndarray]
     classes: list[str] | None
     left_out: dict[str, str]
+    others: frozenset[str] = frozenset()
 
 
 def check_positive(name: str, value: int | None) -> None:
