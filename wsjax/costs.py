@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jax
 
 __all__ = [
-    "KEYS",
     "Cost",
+    "KEYS",
     "compile_seconds",
     "now",
     "peak_memory_mib",

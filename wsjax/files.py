@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
-    "MOST",
     "AnyPath",
+    "MOST",
     "finite",
     "from_json",
     "natural",

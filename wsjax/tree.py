@@ -9,8 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
-__all__ = ["concatenate", "count", "fingerprint", "from_named", "named", "row"]
-__all__ += ["squared_distance"]
+__all__ = [
+    "concatenate",
+    "count",
+    "fingerprint",
+    "from_named",
+    "named",
+    "row",
+    "squared_distance",
+]
 
 
 def row(stacked: ArrayTree, i: int | slice | jax.Array | np.ndarray) -> ArrayTree:

@@ -15,7 +15,7 @@ from wsjax.meshes import sampling
 from wsjax.meshes.distance import SignedDistance
 from wsjax.meshes.sampling import SURFACE, Preset
 
-__all__ = ["AROUND", "COLUMNS", "interpolated", "to_arrays"]
+__all__ = ["AROUND", "COLUMNS", "NEIGHBOURS", "STEP", "interpolated", "to_arrays"]
 
 COLUMNS = ("groundtruth", "uniform")
 NEIGHBOURS = 8

@@ -26,10 +26,10 @@ from wsjax.meshes.mesh import Frame
 from wsjax.meshes.sampling import Preset
 
 __all__ = [
+    "Content",
     "FEW",
     "IDLE",
     "MEMBERS",
-    "Content",
     "Origin",
     "Sampled",
     "Stored",

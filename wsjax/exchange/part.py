@@ -10,8 +10,18 @@ from chex import ArrayTree
 
 from wsjax import tree
 
-__all__ = ["Kinds", "Part", "Refused", "check_same", "check_size", "kinds", "known"]
-__all__ += ["memory", "nested", "numeric"]
+__all__ = [
+    "Kinds",
+    "Part",
+    "Refused",
+    "check_same",
+    "check_size",
+    "kinds",
+    "known",
+    "memory",
+    "nested",
+    "numeric",
+]
 
 # Weights hardly compress: a file that unpacks to more than this holds something else,
 # or was made to fill the memory.

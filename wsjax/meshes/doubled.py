@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["other_sides"]
+__all__ = ["CLOSE", "other_sides"]
 
 CLOSE = 1e-5  # Of a quad's area: what float32 vertices leave of a plane.
 

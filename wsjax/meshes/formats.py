@@ -24,9 +24,9 @@ __all__ = [
     "FARTHEST",
     "MOST_BYTES",
     "MOST_FACES",
+    "ROUNDING",
     "SUFFIXES",
     "THINNEST",
-    "BadMesh",
     "decode",
     "encode",
 ]

@@ -11,7 +11,7 @@ from trimesh.exchange.gltf import export_glb, load_glb, load_gltf
 from wsjax.meshes.mesh import BadMesh, check_corners
 from wsjax.meshes.text import VERTICES_PER_FACE
 
-__all__ = ["read_gltf", "write_glb"]
+__all__ = ["HARMFUL", "HARMLESS", "UNPACKED", "read_gltf", "write_glb"]
 
 # Prefixes of extensions that a file may require since they change no triangle.
 HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_")

@@ -11,7 +11,7 @@ from trimesh.exchange.ply import load_ply
 from wsjax.meshes.mesh import BadMesh
 from wsjax.meshes.polygons import triangulate
 
-__all__ = ["read_columns", "read_ply", "write_ply"]
+__all__ = ["CORNERS", "read_columns", "read_ply", "write_ply"]
 
 CORNERS = ("vertex_indices", "vertex_index")  # Both names are in use.
 

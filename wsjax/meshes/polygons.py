@@ -7,7 +7,7 @@ import numpy as np
 
 from wsjax.meshes.mesh import check_corners
 
-__all__ = ["triangulate"]
+__all__ = ["FLAT", "triangulate"]
 
 FLAT = 1e-6  # A triangle turned by less of its polygon's area has merely no area.
 

@@ -9,7 +9,7 @@ from wsjax.meshes.crossing import crosses
 from wsjax.meshes.doubled import other_sides
 from wsjax.meshes.mesh import Mesh, merged, normalise, used
 
-__all__ = ["FLAGS", "SLIVER", "Quality", "inspect", "repaired"]
+__all__ = ["FLAGS", "Quality", "SLIVER", "inspect", "repaired"]
 
 FLAGS = (
     "open",  # Edges with one face.

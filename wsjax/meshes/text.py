@@ -11,6 +11,7 @@ from wsjax.meshes.mesh import BadMesh
 from wsjax.meshes.polygons import triangulate
 
 __all__ = [
+    "Arrays",
     "VERTICES_PER_FACE",
     "read_obj",
     "read_off",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["LEAST_NOVELTY", "Audit", "at_novelty", "audit"]
+__all__ = ["Audit", "LEAST_NOVELTY", "at_novelty", "audit"]
 
 LEAST_NOVELTY = 0.9
 """Novelty below which samples lie nearer to training instances than new ones do."""

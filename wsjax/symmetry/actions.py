@@ -14,8 +14,16 @@ from jax.typing import ArrayLike
 
 from wsjax.types import Params
 
-__all__ = ["Moves", "Wiring", "freedom", "is_admissible", "mix"]
-__all__ += ["move_neurons", "permutation", "scaling"]
+__all__ = [
+    "Moves",
+    "Wiring",
+    "freedom",
+    "is_admissible",
+    "mix",
+    "move_neurons",
+    "permutation",
+    "scaling",
+]
 
 Wiring = Mapping[str, tuple[str | None, str | None]]
 """`{layer: (space of its inputs, space of its outputs)}`; None may not be moved."""

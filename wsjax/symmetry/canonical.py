@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
-__all__ = ["balanced", "canonicaliser", "spectral"]
+__all__ = ["Factors", "balanced", "canonicaliser", "spectral"]
 
 Factors = tuple[jax.Array, jax.Array]
 

@@ -16,7 +16,20 @@ from wsjax.data.parametric.seats import bench, chair, sofa
 from wsjax.data.parametric.vehicles import airplane, car
 from wsjax.meshes.mesh import Mesh
 
-__all__ = ["CATEGORIES", "make"]
+__all__ = [
+    "CATEGORIES",
+    "airplane",
+    "bench",
+    "boat",
+    "car",
+    "chair",
+    "lamp",
+    "loudspeaker",
+    "make",
+    "rifle",
+    "sofa",
+    "table",
+]
 
 CATEGORIES: dict[str, Callable[[np.random.Generator], Mesh]] = {
     "airplane": airplane,
