@@ -1,0 +1,237 @@
+"""Held-out instances are never learnt from: other ones leave all that is trained.
+
+Two runs of one recipe, whose training pictures are the same and whose held-out pictures
+are not. What only the training part may shape has to be equal, bit for bit.
+"""
+
+import json
+import shutil
+
+import chex
+import jax
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from configs import digits, images
+from experiments import (
+    analyze,
+    evaluate,
+    fit,
+    sample,
+    train_base,
+    train_diffusion,
+)
+from experiments.recipe import dataset
+from tests import runs
+from wsjax import adapters, checkpoint, costs, files, latent, store, tree
+from wsjax.metrics import features
+
+N, TOLERANCE = 48, 0.02
+
+
+def recipe(path):
+    """All that may learn does: a rehearsal, a guess, a latent by function, clusters."""
+    config = images.get_config("tiny")
+    config.data.path = str(path)
+    config.base.update(factors=(1,), batches=(4,), points=(9,), steps=(20,))
+    config.base.rehearsal.update(episodes=2, steps=2)
+    config.diffusion.update(latent="function_pca", components=6, clusters=3)
+    # So long that the loss on held-out weights rises while that on the others falls.
+    config.diffusion.update(learning_rate=0.01, steps=800, every=200)
+    config.diffusion.update(patience=0, tolerance=TOLERANCE)
+    config.evaluate.features = ("pixel_pca",)
+    config.structure.n = 0
+    return config
+
+
+def pictures():
+    """Digits `[N, 12, 12]` uint8, and their labels."""
+    config = digits.get_config("tiny")
+    config.data.n = N
+    data = dataset.load(config)
+    pixels = np.round(data.pictures(np.arange(N))[..., 0] * 255)
+    return pixels.astype(np.uint8), data.labels
+
+
+def ran(folder, pixels, labels):
+    """The folder of a finished run, and what its classifier says of the digits."""
+    config, said = recipe(folder / "x.npz"), []
+    np.savez(config.data.path, x=pixels, y=labels)
+    train, probe = features.classifier, pictures()[0][:, :, :, None] / 255
+
+    def listened(*args, **options):
+        trained = train(*args, **options)
+        said.append(trained.probabilities(probe))
+        return trained
+
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(features, "classifier", listened)
+        for binary in (train_base, fit, train_diffusion, sample, evaluate, analyze):
+            binary.run(config, str(folder))
+    return folder, said
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    return ran(tmp_path_factory.mktemp("clean"), *pictures())
+
+
+@pytest.fixture(scope="module")
+def poisoned(clean, tmp_path_factory):
+    """Checkerboards and noise in place of the held-out digits."""
+    pixels, labels = pictures()
+    out = heldout(clean[0])
+    noise = np.random.default_rng(0).integers(0, 2, (N, 12, 12))
+    board = np.indices((12, 12)).sum(axis=0) + np.arange(N)[:, None, None]
+    pixels[out] = (255 * ((board + noise) % 2))[out]
+    return ran(tmp_path_factory.mktemp("poisoned"), pixels, labels)
+
+
+def instances(folder):
+    return store.manifest(folder / "fit" / runs.NAME)["instances"]
+
+
+def heldout(folder):
+    return np.array([instance["heldout"] for instance in instances(folder)])
+
+
+def saved(folder):
+    """The newest checkpoint of a folder, whatever is in it."""
+    newest = checkpoint.latest(folder)
+    shapes = checkpoint.ocp.metadata(folder.absolute() / str(newest)).metadata
+    like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    return checkpoint.restore(folder, newest, like)
+
+
+def shard(folder):
+    return store.read_shard(store.path_of(folder, 0)).weights
+
+
+def lines(folder):
+    found = files.read_lines(folder / "diffusion" / runs.NAME / "train.jsonl")
+    return [{k: x for k, x in line.items() if k not in costs.KEYS} for line in found]
+
+
+def metrics(folder, stage, name="metrics.json"):
+    return json.loads((folder / stage / runs.NAME / name).read_text())
+
+
+@pytest.fixture
+def both(clean, poisoned):
+    """`both(read) -> pair` of what one reads in the two folders."""
+    return lambda read: (read(clean[0]), read(poisoned[0]))
+
+
+def test_the_held_out_instances_are_others_and_nothing_else(both):
+    masks = both(heldout)
+    np.testing.assert_array_equal(*masks)
+    assert 0 < masks[0].sum() < N / 2
+    found, expected = both(lambda x: [i["psnr_db"] for i in instances(x)])
+    same = np.array(found) == np.array(expected)
+    np.testing.assert_array_equal(same, ~masks[0])
+    found, expected = both(lambda x: [i["loss_heldout"] for i in lines(x)])
+    assert not set(found) & set(expected)
+
+
+@pytest.mark.parametrize("part", ["checkpoints", "rehearsal", "folded"])
+def test_the_base_never_sees_what_is_held_out(both, part):
+    chex.assert_trees_all_equal(*both(lambda x: saved(x / "base" / part)))
+
+
+@pytest.mark.parametrize("part", ["start", "guess"])
+def test_fits_begin_at_what_training_instances_agree_on(both, part):
+    chex.assert_trees_all_equal(*both(lambda x: shard(x / "fit" / runs.NAME / part)))
+
+
+def test_fits_of_training_instances_stay(both):
+    def trained(folder):
+        weights, _ = store.load(folder / "fit" / runs.NAME)
+        return tree.row(weights, ~heldout(folder))
+
+    chex.assert_trees_all_equal(*both(trained))
+
+
+def test_statistics_latent_and_clusters_are_those_of_training_instances(both):
+    found, expected = both(lambda x: saved(x / "diffusion" / runs.NAME / "encoding"))
+    assert {"mean", "scale", "project", "lift", "centres", "shares"} == set(found)
+    chex.assert_trees_all_equal(found, expected)
+
+
+def test_the_denoiser_follows_one_path_whatever_is_held_out(both):
+    place = f"diffusion/{runs.NAME}/checkpoints"
+    found, expected = both(lambda x: saved(x / place)["state"])
+    assert tree.count(found) > 1000
+    chex.assert_trees_all_equal(found, expected)
+    found, expected = both(lambda x: [line["loss_train"] for line in lines(x)])
+    assert found == expected and len(found) == 4
+
+
+def test_the_classifier_that_judges_learns_from_training_pictures(clean, poisoned):
+    assert clean[1] and len(clean[1]) == len(poisoned[1])
+    chex.assert_trees_all_equal(clean[1], poisoned[1])
+
+
+def test_trivial_generators_draw_from_training_instances(both):
+    """Their distance to training instances is all that no held-out one has part in."""
+    found, expected = both(lambda x: metrics(x, "evaluate", "baselines.json"))
+    trivial = {"gaussian_pca", "gaussian_mixture", "average_two", "add_noise"}
+    assert trivial < set(found) == set(expected)
+    for key in ("nn_function_median", "nn_weights_median"):
+        for name in trivial:
+            assert found[name][key] == expected[name][key], name
+        reached = found["resample_heldout"][key], expected["resample_heldout"][key]
+        assert reached[0] != reached[1]
+
+
+def test_weights_are_analysed_on_the_scale_of_training_instances(both):
+    found, expected = both(lambda x: metrics(x, "analyze"))
+    for key in ("components_90", "participation_ratio", "two_nn"):
+        assert found[key] == expected[key]
+    assert found["pixels_components_90"] != expected["pixels_components_90"]
+
+
+def chosen(losses):
+    """Whether each loss is within the tolerance of the lowest so far."""
+    lowest = np.minimum.accumulate(losses)
+    return (losses <= (1 + TOLERANCE) * lowest).tolist()
+
+
+def test_parameters_are_chosen_by_the_loss_on_held_out_weights(poisoned):
+    """Noise is not learnt from digits: what fits the one fits the other less."""
+    folder = poisoned[0]
+    told = lines(folder)
+    flags = [line["chosen"] for line in told]
+    assert flags == chosen([line["loss_heldout"] for line in told])
+    assert flags != chosen([line["loss_train"] for line in told])
+    best = [line for line in told if line["chosen"]][-1]
+    found = metrics(folder, "diffusion")
+    assert found["steps_chosen"] == best["step"] < found["steps"]
+    assert found["loss_heldout"] == best["loss_heldout"]
+
+
+def test_held_out_instances_are_no_more_novel_than_themselves(clean, tmp_path):
+    """Novelty compares like with like: both went through one fit and one latent."""
+    folder = shutil.copytree(clean[0], tmp_path / "copy")
+    shutil.rmtree(folder / "evaluate")
+    config = recipe(clean[0] / "x.npz")
+    adapter = adapters.by_name(runs.NAME, **config.adapter[runs.NAME].to_dict())
+    free = adapter.free(saved(folder / "base" / "folded"))
+    first = jax.tree.map(lambda x: x[0], shard(folder / "fit" / runs.NAME / "start"))
+    code = saved(folder / "diffusion" / runs.NAME / "encoding")
+    codec = latent.codec(latent.free_entries(free, first), code)
+    weights, found = store.load(folder / "fit" / runs.NAME, like=first)
+    unseen = tree.row(weights, store.done(found) & heldout(folder))
+    made = jax.vmap(lambda x: codec.decode(codec.encode(x)))(unseen)
+    made = jax.tree.map(np.asarray, made)
+    place = folder / "samples" / runs.NAME
+    before = store.read_shard(store.path_of(place, 0))
+    count = len(jax.tree.leaves(made)[0])
+    assert 2 <= count <= len(before.instances)
+    named = before.instances[:count]
+    store.write_shard(place, store.Shard(0, made, named, before.cost))
+    store.finish(place, {})
+    figures = evaluate.run(config, str(folder))
+    assert figures["n_sampled"] == count
+    assert figures["novelty_function"] == pytest.approx(1, rel=1e-4)
+    assert figures["novelty_weights"] == pytest.approx(1, rel=1e-4)
