@@ -19,6 +19,7 @@ from experiments import (
     train_base,
     train_diffusion,
 )
+from experiments.recipe import checks, dataset
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import launch
 from wsjax import adapters
@@ -40,6 +41,7 @@ _SHOWN = {
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Runs all binaries; returns the metrics of each stage."""
     begin = time.perf_counter()
+    checks.check(config, dataset.load(config))
     metrics = {}
     if config.fit.compare or config.structure.n or not standalone(config):
         metrics["base"] = train_base.run(config, workdir)

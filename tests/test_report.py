@@ -13,7 +13,7 @@ from PIL import Image
 
 from configs import digits, images
 from experiments import report
-from wsjax import costs, files
+from wsjax import files
 
 RATE = digits.get_config().fit.learning_rate
 HEADINGS = (
@@ -192,18 +192,6 @@ def test_numbers_that_are_absent_or_not_finite_show_as_a_dash(config, folder):
     assert f"{OWN} 49 4 8 {RATE[OWN]} – – 30.50 – – 1,263.2 411" in text
 
 
-def test_damaged_files_end_with_their_name_and_the_way_out(config, folder):
-    path = folder / "analyze" / OWN / "metrics.json"
-    whole = path.read_text()
-    path.write_text("{")
-    with pytest.raises(ValueError, match=r"analyze.*metrics\.json is not valid JSON"):
-        report.run(config, str(folder))
-    path.write_text(whole)
-    (folder / "analyze" / OWN / "tsne.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"tsne\.png is no readable picture; delete"):
-        report.run(config, str(folder))
-
-
 def test_an_unknown_representation_is_refused(tmp_path):
     config = digits.get_config("tiny")
     config.adapter.name = "mlra"
@@ -257,29 +245,3 @@ def test_no_script_runs_in_the_page_even_if_one_gets_in(page, tmp_path):
     assert not browser.look(page, tmp_path, width=1000)["hacked"]
     # The probe does see it where the policy is missing.
     assert browser.look(_without_policy(page), tmp_path, width=1001)["hacked"]
-
-
-@pytest.mark.parametrize(
-    ("labels", "share"),
-    [(None, None), ([1, 2, 2, 1, 2], 0.4), ([-1, 7, 7, 7], 0.25), ([5, 5], 1.0)],
-)
-def test_the_smallest_class_is_one_that_occurs(labels, share):
-    labels = None if labels is None else np.array(labels)
-    assert report._smallest_class(labels) == share
-
-
-def test_figures_that_are_null_show_as_dashes(config, folder):
-    """All at once: no figure of an evaluation is needed for the page."""
-    for name in ("metrics", "baselines"):
-        path = folder / "evaluate" / OWN / f"{name}.json"
-        nothing = {
-            key: x
-            if key in costs.KEYS
-            else dict.fromkeys(x)
-            if name != "metrics"
-            else None
-            for key, x in files.read_json(path).items()
-        }
-        files.write_json(path, nothing)
-    text = handmade.text(report.run(config, str(folder)).read_text())
-    assert "Novelty ratio" in text and "None" not in text and "nan" not in text

@@ -18,21 +18,9 @@ from safetensors.numpy import save as to_bytes
 from wsjax import costs, files, tree
 from wsjax.files import AnyPath
 
-__all__ = [
-    "DONE",
-    "Shard",
-    "VERSION",
-    "damaged",
-    "done",
-    "finish",
-    "load",
-    "load_row",
-    "manifest",
-    "packed",
-    "path_of",
-    "read_shard",
-    "write_shard",
-]
+__all__ = ["DONE", "Shard", "VERSION", "damaged", "done", "finish", "load"]
+__all__ += ["load_row", "manifest", "packed", "path_of", "read_shard"]
+__all__ += ["write_shard"]
 
 VERSION = 1
 DONE = "done"

@@ -19,8 +19,13 @@ from experiments.recipe.generator import chosen, generator_of
 __all__ = ["check"]
 
 
-def check(config: ConfigDict, data: Data) -> None:
+def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
     """Refuses a recipe that could only fail after its base or its fits are made.
+
+    Args:
+      config: the recipe.
+      data: the data set that it names.
+      denoiser: whether one is to be trained, for which a few instances are too few.
 
     Raises:
       ValueError: naming the key, what was expected and found, and the way out.
@@ -32,7 +37,8 @@ def check(config: ConfigDict, data: Data) -> None:
     _check_sampling(own.sample)
     trained.sampler(generator.sampling, generator.process)
     _check_classes(generator, data)
-    _check_latent(generator, _training(config, data))
+    if denoiser:
+        _check_latent(generator, _training(config, data))
     if generator.latent.clusters:
         shares = np.ones(generator.latent.clusters)
     else:

@@ -25,6 +25,6 @@ def opened(config: ConfigDict, workdir: str) -> tuple[Data, pathlib.Path]:
     """
     data = dataset.load(config)
     if not (pathlib.Path(workdir) / "recipe.json").exists():
-        checks.check(config, data)
+        checks.check(config, data, denoiser=False)
     recipe = json.loads(config.to_json())
     return data, run_folder.open_run(recipe, workdir, data.fingerprint)
