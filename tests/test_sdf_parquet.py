@@ -119,7 +119,9 @@ def test_rows_of_all_groups_and_files_are_read_in_order(tmp_path, load):
     (surface,) = shapes.read(found, range(5), "surface")
     sizes = np.linalg.norm(surface[:, 0, :3], axis=1)
     np.testing.assert_allclose(sizes, [0.6, 0.7, 0.3, 0.4, 0.5], atol=1e-6)
-    assert load(tmp_path, n=3).files == found.files[:3]
+    some = load(tmp_path, n=3)  # The classes keep their shares.
+    assert set(some.files) < set(found.files)
+    assert sorted(some.labels.tolist()) in ([0, 0, 1], [0, 1, 1])
 
 
 def test_only_what_is_missing_is_decoded(tmp_path, load, monkeypatch):
