@@ -14,10 +14,11 @@
 """
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from wsjax import files
 
 __all__ = ["Entry", "Scan", "natural", "scan", "shown", "walk"]
 
@@ -49,13 +50,7 @@ def natural(name: str) -> list[tuple[list[str | int], str]]:
 
     Example: `sorted(["b/10", "b/2", "a"], key=natural)` gives `["a", "b/2", "b/10"]`.
     """
-    return [(_pieces(part), part) for part in name.split("/")]
-
-
-def _pieces(name: str) -> list[str | int]:
-    """Text and numbers in turn, so that equal places hold equal types."""
-    pieces = re.split("([0-9]+)", name)
-    return [int(p) if i % 2 else p for i, p in enumerate(pieces)]
+    return [files.natural(part) for part in name.split("/")]
 
 
 def shown(name: str) -> str:
