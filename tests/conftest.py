@@ -1,6 +1,7 @@
 """Strict JAX flags, the memory that a test process may take, and shared fixtures."""
 
 import gc
+import os
 
 import jax
 import pytest
@@ -33,10 +34,22 @@ def double():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory):
+    """One compilation cache for all modules, test processes and what they start."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "compiled"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """One compilation cache for all processes: they differ in nothing but the test."""
-    return runs.environment(tmp_path_factory.mktemp("compiled"))
+def environment(compilation_cache):
+    """That of all processes: they differ in nothing but the test."""
+    return runs.environment(compilation_cache)
 
 
 @pytest.fixture(scope="session")

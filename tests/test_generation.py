@@ -10,7 +10,7 @@ from configs import digits
 from experiments import evaluate, generation, sample, train_diffusion
 from experiments.recipe import dataset
 from tests import handmade, runs
-from wsjax import files, store
+from wsjax import costs, files, store
 
 OWN, PUPIL, OTHER = "mlora_asym", "one_step", "other_form"
 NAMES = (OWN, PUPIL, OTHER)
@@ -51,16 +51,16 @@ def test_every_generator_has_its_figures_and_what_its_training_cost(study):
     for name, row in rows.items():
         form = "lora" if name == OTHER else OWN
         judged = metrics(folder, "evaluate", name)
-        costs = {
+        spent = {
             "base": 1000.0,
             "fit": metrics(folder, "fit", form)["cpu_seconds"],
             "denoiser": metrics(folder, "diffusion", name)["cpu_seconds"],
         }
-        expected = {f"cpu_seconds_{stage}": cost for stage, cost in costs.items()}
-        expected["cpu_seconds_training"] = pytest.approx(sum(costs.values()))
+        expected = {f"cpu_seconds_{stage}": cost for stage, cost in spent.items()}
+        expected["cpu_seconds_training"] = pytest.approx(sum(spent.values()))
         same = {k: x for k, x in judged.items() if k not in costs.KEYS}
         assert row == same | expected
-        assert min(costs.values()) > 0
+        assert min(spent.values()) > 0
 
 
 def test_each_generator_has_folders_of_its_own(study):

@@ -113,7 +113,7 @@ def test_bad_files_of_a_folder_leave_the_others_bit_for_bit(tmp_path, pictures, 
     reasons = {
         "03b.png": "200 bytes that are no picture",
         "11b.png": "does not decode",
-        "17b.png": "no file, expected a picture",
+        "17b.png": "an empty folder, expected a picture",
         "39b.png": "cannot be opened: No such file",
     }
     clean = fitted("one", tmp_path / "clean")

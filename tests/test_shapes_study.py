@@ -229,6 +229,6 @@ def test_meshes_are_written_where_the_originals_lay(config, study, problem):
         here, there = end(mesh.vertices, axis=0), end(expected.vertices, axis=0)
         np.testing.assert_allclose(here, there, atol=1e-4)
     with pytest.raises(ValueError, match="pictures, not shapes"):
-        export_meshes.run(digits.get_config("tiny"), str(study))
+        export_meshes.run(digits.get_config("tiny"), str(study.parent / "pictures"))
     with pytest.raises(ValueError, match="choose one of"):
         export_meshes.run(config, str(study), of="base")
