@@ -13,9 +13,12 @@ import jax
 import numpy as np
 
 from configs import digits
-from experiments.recipe import representation
+from experiments.domain import representation as forms
+from experiments.recipe import dataset, representation
+from experiments.recipe.fits import fit_options_of
 from experiments.running import run_folder
-from wsjax import checkpoint, costs, store, tree
+from experiments.running.keys import keys
+from wsjax import adapters, checkpoint, costs, fields, store, tree
 
 ROOT = pathlib.Path(__file__).parents[1]
 NAME = "mlora_asym"
@@ -81,6 +84,19 @@ def with_base(folder: pathlib.Path) -> pathlib.Path:
     base = representation.network(config, 1).field.init(jax.random.key(0))
     checkpoint.save(folder / "base" / "folded", 0, base)
     return folder
+
+
+def untrained():
+    """Options, representation and data of the tiny digits, on an untrained base."""
+    config = digits.get_config("tiny")
+    data = dataset.load(config)
+    network = representation.network(config, data.channels)
+    base = network.field.init(keys(config.seed)["base"])
+    wiring = fields.residual_wiring(base)
+    form = forms.Representation(
+        "mlora", network.field, adapters.mlora(rank=2), base, wiring, False
+    )
+    return fit_options_of(config), form, data
 
 
 def begun(other: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:

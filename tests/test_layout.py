@@ -6,28 +6,15 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from configs import digits
-from experiments.domain import representation as forms
 from experiments.fitting import engine, layout
-from experiments.recipe import dataset, representation
-from experiments.recipe.fits import fit_options_of
-from experiments.running.keys import keys
 from experiments.running.progress import Progress, table
-from wsjax import adapters, fields, files, store
+from tests import runs
+from wsjax import files, store
 
 
 @pytest.fixture(scope="module")
 def problem():
-    """Recipe, representation on a base that nothing trained, and data."""
-    config = digits.get_config("tiny")
-    data = dataset.load(config)
-    network = representation.network(config, data.channels)
-    base = network.field.init(keys(config.seed)["base"])
-    adapter = adapters.mlora(rank=2)
-    wiring = fields.residual_wiring(base)
-    name = "mlora"
-    form = forms.Representation(name, network.field, adapter, base, wiring, False)
-    return fit_options_of(config), form, data
+    return runs.untrained()
 
 
 def test_the_recipe_may_name_the_layout_and_it_stays(problem, tmp_path):

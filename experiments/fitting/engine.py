@@ -18,8 +18,8 @@ from wsjax.fit.instance import finite
 from wsjax.metrics.reconstruction import mean_squared_error
 
 _BEST = 150.0  # dB that float32 can tell from equal; an infinite PSNR has no mean.
-_EVERY = 7  # One point in so many judges a start,
-_SLACK = 1.0  # dB by which these may misjudge it.
+_EVERY = 7  # One point in so many chooses between two starts.
+_SLACK = 1.0  # dB that the noise of the last steps may cost a good start.
 
 
 class FitOptions(NamedTuple):
@@ -67,8 +67,8 @@ class Layout(NamedTuple):
 class Fits(NamedTuple):
     """Fits of n instances, stacked.
 
-    `quality` `[n]` is their PSNR in dB, `good` `[n]` whether they are finite and
-    better than their start, `steps` `[n]` how many were taken, `rate` `[n]` the share
+    `quality` `[n]` is their PSNR in dB, `good` `[n]` whether they are finite and not
+    more than 1 dB worse than their start, `steps` `[n]` how many were taken, `rate` `[n]` the share
     of the recipe's learning rate that the last try took.
     """
 
@@ -140,14 +140,13 @@ def make_fit_and_score(
         score = quality(form, base)
         few = tree.row(whole, spread_places(whole[1].shape[0]))
         own = codec.decode(guessed(own, instance["values"]))
-        before, expected = score(start, few), score(own, few)
-        better = expected > before
+        better = score(own, few) > score(start, few)
         start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
         key = jax.random.clone(run_keys["fit"])  # Used again for each, on purpose.
         weights, trace = fit_one((base, start), key, whole, rate)
-        reached = score(weights, whole)
-        rose = reached >= jnp.maximum(before, expected) - _SLACK
-        return weights, reached, finite(weights) & rose, jnp.sum(~jnp.isnan(trace))
+        before, reached = score(start, whole), score(weights, whole)
+        good = finite(weights) & (reached >= before - _SLACK)
+        return weights, reached, good, jnp.sum(~jnp.isnan(trace))
 
     return fit_and_score
 
