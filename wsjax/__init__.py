@@ -14,8 +14,7 @@ A module such as `wsjax.adapters` is imported when it is first used, since some 
 take seconds.
 """
 
-import importlib
-from types import ModuleType
+import lazy_loader
 
 __all__ = [
     "adapters",
@@ -43,12 +42,4 @@ __all__ = [
 
 __version__ = "0.3.0"
 
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, __all__)

@@ -68,8 +68,8 @@ class Fits(NamedTuple):
     """Fits of n instances, stacked.
 
     `quality` `[n]` is their PSNR in dB, `good` `[n]` whether they are finite and not
-    more than 1 dB worse than their start, `steps` `[n]` how many were taken, `rate` `[n]` the share
-    of the recipe's learning rate that the last try took.
+    more than 1 dB worse than their start, `steps` `[n]` how many were taken, `rate`
+    `[n]` the share of the recipe's learning rate that the last try took.
     """
 
     weights: ArrayTree

@@ -4,8 +4,7 @@ A module is imported when it is first used, as some of them need scikit-learn, w
 takes seconds to import.
 """
 
-import importlib
-import types
+import lazy_loader
 
 __all__ = [
     "dimension",
@@ -15,8 +14,4 @@ __all__ = [
     "trivial",
 ]
 
-
-def __getattr__(name: str) -> types.ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, __all__)

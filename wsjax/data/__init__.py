@@ -5,13 +5,25 @@ libraries of geometry, are loaded when one of their data sets is.
 """
 
 import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from wsjax.data import images, shapes
 
-__all__ = ["DATASETS", "load"]
+__all__ = [
+    "DATASETS",
+    "augment",
+    "digits",
+    "discs",
+    "images",
+    "load",
+    "parametric",
+    "patterns",
+    "shapes",
+    "split",
+]
 
 # Name of a data set: the module of this package and the function in it.
 DATASETS = {
@@ -23,18 +35,7 @@ DATASETS = {
     "shapes": ("shapes", "load_parametric"),
 }
 
-
-_MODULES = (
-    *("augment", "digits", "discs", "images", "parametric", "patterns", "shapes"),
-    "split",
-)
-
-
-def __getattr__(name: str) -> ModuleType:
-    """Loads a module of this package when it is used first, as `data.images`."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, __all__)
 
 
 def load(name: str, **options) -> "images.Images | shapes.Shapes":

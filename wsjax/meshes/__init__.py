@@ -4,8 +4,7 @@ A module is imported when it is first used, as some of them need geometry librar
 which take seconds to import.
 """
 
-import importlib
-import types
+import lazy_loader
 
 __all__ = [
     "crossing",
@@ -24,8 +23,4 @@ __all__ = [
     "text",
 ]
 
-
-def __getattr__(name: str) -> types.ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, __all__)
