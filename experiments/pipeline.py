@@ -20,7 +20,7 @@ from experiments import (
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
-from experiments.recipe.representation import standalone, with_name
+from experiments.recipe.representation import needs_base, with_name
 from experiments.running import launch
 from wsjax import adapters
 
@@ -43,7 +43,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
     metrics = {}
-    if config.fit.compare or config.structure.n or not standalone(config):
+    if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
     for name in adapters.ADAPTERS:

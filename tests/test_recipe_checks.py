@@ -39,6 +39,32 @@ def test_a_wrong_way_of_sampling_is_refused(data, key, value, expected):
         check(config, data)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"features": ("inception",)}, "evaluate.features has 'inception'; choose"),
+        ({"features": ("random_conv",)}, "random_conv needs .* got (7, 12, 1)"),
+        ({"features": (), "onnx": "no.onnx"}, "evaluate.onnx=no.onnx: no such file"),
+    ],
+)
+def test_a_feature_space_that_the_data_cannot_have_is_refused(data, change, expected):
+    config = digits.get_config("tiny")
+    config.evaluate.update(change)
+    expected = re.escape(expected).replace(re.escape(".*"), ".*")
+    with pytest.raises((ValueError, FileNotFoundError), match=f"^{expected}"):
+        check(config, data._replace(size=(7, 12)))
+
+
+def test_what_needs_no_base_is_not_held_to_one(data):
+    config = digits.get_config("tiny")
+    config.base.rehearsal.update(episodes=1, batch=len(data.names) + 1)
+    config.adapter.name = "mlp"
+    with pytest.raises(ValueError, match=r"base\.rehearsal\.batch"):
+        check(config, data)
+    config.fit.compare = config.structure.n = 0
+    check(config, data)
+
+
 def test_the_recipe_itself_passes(data):
     check(digits.get_config("tiny"), data)
 

@@ -11,7 +11,9 @@ from wsjax.metrics import features
 from wsjax.metrics.onnx_features import onnx_features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["Judging", "by_name"]
+__all__ = ["Judging", "by_name", "check"]
+
+_NAMES = ("pixel_pca", "classifier", "random_conv")
 
 
 class Judging(NamedTuple):
@@ -37,6 +39,25 @@ class Judging(NamedTuple):
     seed: int
 
 
+def check(judging: Judging, shape: tuple[int, ...]) -> None:
+    """Refuses feature spaces that instances of a shape `(*size, C)` cannot have.
+
+    Raises:
+      ValueError: if a name is unknown, or the pictures are too small for one.
+      FileNotFoundError: if the ONNX file is missing.
+    """
+    for name in judging.features:
+        if name not in _NAMES:
+            raise ValueError(
+                f"evaluate.features has {name!r}; choose from {', '.join(_NAMES)}, "
+                "and name an ONNX file in evaluate.onnx"
+            )
+    if "random_conv" in judging.features:
+        random_conv(shape)
+    if judging.onnx and not pathlib.Path(judging.onnx).is_file():
+        raise FileNotFoundError(f"evaluate.onnx={judging.onnx}: no such file")
+
+
 def by_name(
     judging: Judging,
     data: Data,
@@ -53,9 +74,10 @@ def by_name(
       reader: a classifier of them, None without two classes.
 
     Raises:
-      ValueError: if a name is unknown, or nothing is left; as the features themselves.
-      FileNotFoundError: if the ONNX file is missing.
+      ValueError: as `check`, or if nothing is left; as the features themselves.
+      FileNotFoundError: as `check`.
     """
+    check(judging, real.shape[1:])
     k, spaces = min(judging.components, features.most_components(real)), {}
     for name in judging.features:
         if name == "pixel_pca":
@@ -63,11 +85,6 @@ def by_name(
             spaces[view] = features.pixel_pca(real, components=k)
         elif name == "random_conv":
             spaces[name] = random_conv(real.shape[1:])
-        elif name != "classifier":
-            raise ValueError(
-                f"evaluate.features has {name!r}; choose from pixel_pca, classifier, "
-                "random_conv, and name an ONNX file in evaluate.onnx"
-            )
         elif reader is not None:
             spaces[name] = reader.features
     if judging.onnx:

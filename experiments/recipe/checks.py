@@ -12,9 +12,11 @@ from experiments.fitting.checks import (
 )
 from experiments.generator import conditions, request, trained
 from experiments.generator.trained import Generator
+from experiments.judging import spaces
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.fits import fit_options_of, rehearsal_of
 from experiments.recipe.generator import chosen, generator_of
+from experiments.recipe.representation import needs_base
 
 __all__ = ["check"]
 
@@ -33,7 +35,7 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
     _check_fields(config, data)
     own = chosen(config)
     generator = generator_of(own)
-    judging_of(own)
+    spaces.check(judging_of(own), (*data.size, data.channels))
     _check_sampling(own.sample)
     trained.sampler(generator.sampling, generator.process)
     _check_classes(generator, data)
@@ -48,9 +50,10 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
 
 def _check_fields(config: ConfigDict, data: Data) -> None:
     """The base, its rehearsal, and the fits."""
-    base = {k: config.base[k] for k in BaseOptions._fields if k != "width"}
-    check_base(BaseOptions(width=config.base.field.width, **base))
-    check_rehearsal(rehearsal_of(config), int((~data.heldout).sum()))
+    if needs_base(config):
+        base = {k: config.base[k] for k in BaseOptions._fields if k != "width"}
+        check_base(BaseOptions(width=config.base.field.width, **base))
+        check_rehearsal(rehearsal_of(config), int((~data.heldout).sum()))
     check_fit(fit_options_of(config))
 
 

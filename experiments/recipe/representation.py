@@ -13,6 +13,7 @@ from wsjax import adapters, checkpoint, fields
 from wsjax.fields import Modulated
 
 __all__ = [
+    "needs_base",
     "network",
     "representation_name",
     "representation_of",
@@ -44,6 +45,11 @@ def representation_name(config: ConfigDict) -> str:
 def standalone(config: ConfigDict) -> bool:
     """Whether the recipe's representation has a field of its own, and needs no base."""
     return "field" in config.adapter[representation_name(config)]
+
+
+def needs_base(config: ConfigDict) -> bool:
+    """Whether the recipe trains a base: to fit, to compare with, or for `structure`."""
+    return bool(config.fit.compare or config.structure.n or not standalone(config))
 
 
 def with_name(config: ConfigDict, name: str) -> ConfigDict:

@@ -1,4 +1,4 @@
-"""Held-out instances are never learnt from. By name: `pytest tests/leakage.py`.
+"""Held-out instances are never learnt from.
 
 Two runs of one recipe, whose training pictures are the same and whose held-out pictures
 are not. What only the training part may shape has to be equal, bit for bit.
