@@ -1,5 +1,6 @@
 """Real processes: what a mistake on the command line says."""
 
+import logging
 import pathlib
 import subprocess
 import sys
@@ -55,6 +56,22 @@ def test_a_mistake_ends_with_one_line_and_no_traceback(tmp_path):
     (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
     assert f"{tmp_path}/no" in line
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_folder_may_lie_under_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = _run("report", "--config=configs/digits.py:tiny", "--workdir=~/runs/a")
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert str(tmp_path / "runs" / "a") in line and "~" not in line
+    assert (tmp_path / "runs" / "a").is_dir() and not (ROOT / "~").exists()
+
+
+@pytest.mark.parametrize("where", ["/site/orbax/checkpoint/a.py", "/x/wsjax/files.py"])
+@pytest.mark.parametrize("error", [None, (OSError, OSError("no space"), None)])
+def test_only_tracebacks_of_orbax_are_left_out_of_the_log(where, error):
+    """The error reaches the user in one line; its threads would add a page."""
+    record = logging.LogRecord("absl", logging.ERROR, where, 1, "said", (), error)
+    assert launch._ours(record) == ("orbax" not in where or error is None)
 
 
 def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path):
