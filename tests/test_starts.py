@@ -1,5 +1,7 @@
 """Where adapters start: the mean of the draws, and biases of their own."""
 
+import zlib
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,9 @@ import numpy as np
 import pytest
 
 from wsjax import adapters, fields
+from wsjax.adapters.mask import masked
 from wsjax.adapters.mlora import STARTS
+from wsjax.adapters.whole import whole
 
 CASES = [
     *(("mlora_asym", {"start": start, "spread": 0.3}) for start in STARTS),
@@ -111,11 +115,7 @@ def test_the_additive_start_is_uniform():
 
 @pytest.mark.parametrize("name", ["lora_asym", "mlp_asym"])
 def test_frozen_values_are_normal_wherever_they_stand(name):
-    """6 * N(0, 1) (paper section 3.4): where entries are frozen says nothing of them.
-
-    Values drawn along with the positions would not be: one entry in sixteen is frozen,
-    and so one sixteenth of the generator's numbers would make all frozen values.
-    """
+    """6 * N(0, 1) (paper section 3.4)."""
     layer = {"kernel": np.ones((256, 1), np.float32), "bias": np.ones(1, np.float32)}
     base = {f"layer_{i}": layer for i in range(300)}
     options = {"rank": 1} if name == "lora_asym" else {}
@@ -130,3 +130,15 @@ def test_frozen_values_are_normal_wherever_they_stand(name):
     np.testing.assert_allclose(values.mean(), 0.0, atol=4 / np.sqrt(4800))
     np.testing.assert_allclose(values.std(), 1.0, rtol=4 / np.sqrt(9600))
     np.testing.assert_allclose(np.mean(np.abs(values) < 1), 0.683, atol=0.03)
+
+
+def test_another_seed_draws_frozen_values_than_draws_their_places():
+    """As documented, so that another program can rebuild a mask from its seed."""
+    base = {"x": {"kernel": np.ones((9, 4), np.float32), "bias": np.ones(4)}}
+    adapter = masked(whole(), value=6.0, seed=3)
+    frozen = ~np.asarray(adapter.free(base)["x"]["kernel"])
+    stream = np.random.default_rng([4, zlib.crc32(b"x/kernel")])
+    expected = 6 * stream.standard_normal((9, 4))[frozen]
+    found = np.asarray(adapter.centre(base)["x"]["kernel"])[frozen]
+    assert frozen.sum(axis=0).tolist() == [3, 3, 3, 3]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
