@@ -1,4 +1,4 @@
-"""Studies on top of the library: one binary per stage, run by a recipe.
+"""Studies built on the library: one binary per stage, configured by a recipe.
 
 `python -m experiments` lists the binaries.
 """

@@ -1,11 +1,12 @@
-r"""Reads classes and structure off the fitted weights.
+r"""Probes fitted weights: classes, clusters, intrinsic dimension, and paths.
 
   python -m experiments.analyze --config=configs/digits.py --workdir=runs/digits
 
-Reads fit/<representation>/, writes analyze/<representation>/: metrics.json, the t-SNE
-map of the weights, their intrinsic dimension, and paths between instances in every
-representation that was fitted. Every probe runs on pixels too. Where the recipe has a
-structure study, it is run as well (`experiments.structure`).
+Reads fit/<representation>/, writes analyze/<representation>/: metrics.json, tsne.png (a
+t-SNE map of the weights), dimension.png (their intrinsic dimension) and paths.png
+(interpolation between instances, in every representation that was fitted). As a
+baseline, the class probes also run on the values (pixels, or the grid of a shape).
+Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0.
 """
 
 import pathlib
@@ -32,7 +33,10 @@ from wsjax.analysis.dimension import components_for
 
 
 class Study(NamedTuple):
-    """What is analysed: `fits` of one representation, into `folder`."""
+    """The fits of one representation, and where their analysis goes.
+
+    `root`: the run folder; `folder`: its analyze/<representation>/.
+    """
 
     root: pathlib.Path
     folder: pathlib.Path
@@ -42,7 +46,7 @@ class Study(NamedTuple):
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Probes the weights of the recipe's representation; returns the scores."""
+    """Analyses the weights of the recipe's representation; returns the metrics."""
     data, root = opened(config, workdir)
     folder = root / "analyze" / config.adapter.name
     if (metrics := run_folder.finished(folder, "analyze")) is not None:
@@ -65,7 +69,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         labels = labels[fits.rows]
     if labels is not None and probes.can_probe(labels, fits.heldout):
         metrics |= probes.probe(weights, labels, fits.heldout, seed=config.seed)
-        # Pixels share one scale; standardising would blow up the empty corners.
+        # Not standardised: that would blow up the noise of corners that hardly vary.
         on_pixels = probes.probe(
             pixels, labels, fits.heldout, seed=config.seed, standardise=False
         )
@@ -83,13 +87,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 def _draw(
     config: ConfigDict, study: Study, weights: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, float]:
-    """Writes the figures that these fits allow; returns the intrinsic dimension.
+    """Writes the figures; returns the metrics of the intrinsic dimension.
 
     Args:
       config: the recipe.
-      study: what is analysed.
-      weights: `[N, K]` standardised.
-      labels: `[N]` or None.
+      study: the fits, and where the figures go. Too few fits give no t-SNE map.
+      weights: `[N, K]` standardised free entries.
+      labels: `[N]`, or None for data without classes.
     """
     root, folder, data, form, fits = study
     drawn: dict[str, Figure | None] = {}

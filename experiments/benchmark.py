@@ -1,14 +1,15 @@
-r"""How fast fields are fitted to a given quality, beside the plain way to do it.
+r"""Measures how fast fields reach a given quality, compared with a plain fit.
 
   python -m experiments.benchmark --config=configs/patterns.py --workdir=runs/patterns
 
-Trains the base if it is not there. Our fit takes the recipe's own settings and the
-fewest of `benchmark.steps` that reach `benchmark.target` dB on training instances; the
-plain reference (`experiments/fitting/reference.py`, same base) the cheapest of its
-learning rates and steps that do; `reached_target` says whether any does. Both are then
-timed on held-out instances, compilation left out. `compiled_memory_mib` is what the
-compiled program of a call takes: ours fits one group, the reference all at once.
-Writes benchmark/<representation>/metrics.json; a second run measures again.
+Trains the base if it is missing. Our fit uses the recipe's settings, with the first of
+`benchmark.steps` that reaches `benchmark.target` dB on training instances. The plain
+fit (`experiments/fitting/reference.py`, same base) uses the first of its pairs of steps
+and learning rate that does; recipes list fewer steps first. `reached_target` says
+whether any did. Both are then timed on held-out instances, without compilation.
+`compiled_memory_mib` is the memory of the compiled program: ours fits one device's
+share of a group at a time, the plain fit all instances at once. Writes
+benchmark/<representation>/metrics.json; a second run measures again.
 """
 
 from typing import NamedTuple
@@ -31,11 +32,11 @@ from experiments.running import launch
 from experiments.running.keys import keys
 from wsjax import costs, files, store, tree
 
-_SHORTEST = 1e-9  # CPU-seconds of a step.
+_SHORTEST = 1e-9  # Least CPU-seconds of a step: a divisor must not be 0.
 
 
 class Problem(NamedTuple):
-    """What is fitted: a representation of some data, and how it lies on the machine."""
+    """The fit to measure; `spread` is the chunk size and precision on this machine."""
 
     config: ConfigDict
     options: FitOptions
@@ -73,14 +74,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 
 
 def _rows(problem: Problem, n: int, *, heldout: bool) -> np.ndarray:
-    """`n` instances, the last training or the first held-out ones, again if few."""
+    """`n` instances: the first held-out or last training ones, repeated if too few."""
     mask = problem.data.heldout
-    found = np.flatnonzero(mask) if heldout else np.flatnonzero(~mask)[::-1]
-    return np.resize(found, n)
+    chosen = np.flatnonzero(mask) if heldout else np.flatnonzero(~mask)[::-1]
+    return np.resize(chosen, n)
 
 
 def _ours(problem: Problem) -> dict[str, float]:
-    """The recipe's fit, at the fewest steps that reach the target."""
+    """Metrics of the recipe's fit, at the first of its steps to reach the target."""
     options, data = problem.config.benchmark, problem.data
     rows = _rows(problem, options.n, heldout=False)
     for steps in options.steps:
@@ -95,11 +96,11 @@ def _ours(problem: Problem) -> dict[str, float]:
     rows = _rows(problem, options.n, heldout=True)
     arguments = shared, data.domain.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
-    # What further steps cost is what a step costs: no start, no score in it.
+    # The difference to a longer fit has only steps in it, no start and no scoring.
     longer = _lifted(problem, 2 * steps)
     more = _best(longer, arguments, options.repeats)[1].cpu_seconds
     n = len(rows)
-    # A tiny recipe's are shorter than the clock can tell.
+    # The steps of a tiny recipe can be too short for the clock.
     per_step = max((more - cost.cpu_seconds) / n / steps, _SHORTEST)
     matmuls = matmul.step_seconds(
         problem.form.base,
@@ -134,7 +135,7 @@ def _ours(problem: Problem) -> dict[str, float]:
 
 
 def _memory_mib(problem: Problem, steps: int, arguments: tuple) -> float:
-    """MiB of the program that fits one device's share of a group."""
+    """Memory, in MiB, of the program that fits one device's share of a group."""
     options, form, data = problem.options, problem.form, problem.data
     fit_and_score = engine.make_fit_and_score(
         options._replace(steps=steps), form, data, precision=problem.spread.precision
@@ -154,7 +155,7 @@ def _memory_mib(problem: Problem, steps: int, arguments: tuple) -> float:
 
 
 def _best(many, arguments: tuple, repeats: int):
-    """The result, and the cheapest of some calls: other programs only add to it."""
+    """The result, and the least cost of some calls: other programs only add to it."""
     many(*arguments)  # Compiles.
     spent = []
     for _ in range(repeats):
@@ -165,12 +166,13 @@ def _best(many, arguments: tuple, repeats: int):
 
 
 def _lifted(problem: Problem, steps: int):
+    """The compiled fit of many instances with that number of steps."""
     options = problem.options._replace(steps=steps)
     return engine.lifted(options, problem.form, problem.data, problem.spread)
 
 
 def _prepared(problem: Problem, steps: int):
-    """The compiled fit of so many steps, its start, and the start's CPU-seconds."""
+    """The compiled fit, its common start, and the CPU-seconds that the start took."""
     many, data = _lifted(problem, steps), problem.data
     clock, rows = costs.now(), np.flatnonzero(~data.heldout)
     shared = common_start(problem.options, problem.form, data, many, rows)
@@ -178,7 +180,7 @@ def _prepared(problem: Problem, steps: int):
 
 
 def _plain(problem: Problem) -> dict[str, float]:
-    """The reference, at the cheapest of its settings that reach the target."""
+    """Metrics of the plain fit, at the first setting that reaches the target."""
     options, data = problem.config.benchmark, problem.data
 
     def measure(n: int, *, heldout: bool, steps: int, rate: float):
@@ -219,7 +221,7 @@ def _plain(problem: Problem) -> dict[str, float]:
 
 
 def _bytes(weights) -> int:
-    """Bytes on disk of one field of a shard."""
+    """Bytes on disk per field, when `weights` are written as a shard."""
     n = len(jax.tree.leaves(weights)[0])
     return round(len(store.packed(store.Shard(0, weights, [{}] * n, {}))) / n)
 

@@ -1,11 +1,11 @@
-r"""Judges generated weights: quality beside novelty, floors, baselines and an audit.
+r"""Judges generated weights: quality, novelty, floors, baselines and an audit.
 
   python -m experiments.evaluate --config=configs/digits.py --workdir=runs/digits
 
 Reads fit/, diffusion/ and samples/<generator>/, writes evaluate/<generator>/:
-metrics.json, baselines.json with the same keys for trivial generators, and pictures. A
-generator is called after its representation, or `--config.generator=` names a rival,
-which is judged in the same way.
+metrics.json, baselines.json (the same metrics for trivial generators) and pictures. The
+recipe's own generator has the name of its representation; `--config.generator=` names
+another generator of the recipe, a rival, which is judged in the same way.
 """
 
 import pathlib
@@ -31,7 +31,7 @@ from experiments.recipe.representation import representation_of
 from experiments.running import launch, run_folder
 from wsjax import costs, files, store, tree
 
-# Columns of the closing table: ends of keys, F the feature space of the audit.
+# Columns of the closing table: keys of metrics; F stands for the feature space.
 _COLUMNS = {
     "FD": "fd_F_heldout",
     "MMD-G": "mmd_gaussian_F_heldout",
@@ -46,10 +46,11 @@ _COLUMNS = {
 
 
 class Study(NamedTuple):
-    """What is judged: a generator of one representation, and the fits behind it.
+    """The generator that is judged, and the fits that it was trained on.
 
-    `n` samples are asked for; `rivals`: names of the recipe's other generators; `own`:
-    whether the generator judged is the recipe's own.
+    `name`: of the generator; `n`: number of samples that the recipe asks for; `rivals`:
+    names of the recipe's other generators; `own`: whether this generator is the
+    recipe's own, not a rival.
     """
 
     judging: Judging
@@ -64,17 +65,17 @@ class Study(NamedTuple):
 
     @property
     def folder(self) -> pathlib.Path:
-        """Where the verdict goes."""
+        """Folder of the metrics and pictures."""
         return self.root / "evaluate" / self.name
 
     @property
     def samples(self) -> pathlib.Path:
-        """Where the samples lie."""
+        """Folder of the samples."""
         return self.root / "samples" / self.name
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Evaluates the samples of the recipe's generator and the baselines."""
+    """Judges the samples of the recipe's generator, and baselines; returns metrics."""
     data, root = opened(config, workdir)
     home, config = config.adapter.name, chosen(config)
     generator = generator_of(config)
@@ -120,13 +121,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 
 
 def _adapters(study: Study, rows: np.ndarray):
-    """Stacked adapters of free entries `[n, K]`."""
+    """Decodes free entries `[n, K]` to stacked adapters."""
     codec = entries(study.form, study.fits.first)
     return jax.jit(jax.vmap(codec.decode))(rows)
 
 
 def _samples(study: Study) -> tuple:
-    """How many samples were drawn, the finite ones, and what each was asked to be."""
+    """The number of samples drawn; the finite ones, stacked; and their class labels."""
     weights, instances = store.load(study.samples, like=study.fits.first)
     done = store.done(instances)
     labels = np.array([instance.get("label", -1) for instance in instances])
@@ -134,32 +135,33 @@ def _samples(study: Study) -> tuple:
 
 
 def _known(study: Study, jury: judge.Judge) -> dict[str, dict] | None:
-    """For a rival, the baselines of its representation where they were judged."""
+    """Baselines that a rival can reuse from its representation's own generator."""
     path = study.root / "evaluate" / study.form.name / "baselines.json"
     if study.own or not path.exists():
         return None
-    found = files.read_json(path)
+    judged = files.read_json(path)
     key = f"fd_{judge.first_feature(jury)}_heldout"
-    found = {name: m for name, m in found.items() if name not in study.rivals}
-    return found if key in found.get("average_two", {}) else None
+    trivial = {name: m for name, m in judged.items() if name not in study.rivals}
+    return trivial if key in trivial.get("average_two", {}) else None
 
 
 def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str, dict]:
-    """Figures of the trivial generators, which are drawn as well."""
+    """Metrics of the trivial generators by name; also draws their samples."""
     judging, n = study.judging, study.n
     drawn = baselines.draws(study.fits, n, noise=judging.noise, seed=judging.seed)
     made = {name: _adapters(study, rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, view, made)
-    unasked, brief, found = np.full(n, -1), judge.briefly(jury), {}
+    unasked, brief, figures = np.full(n, -1), judge.briefly(jury), {}
     for name, adapters in made.items():
-        # The other strengths of noise are there for the audit alone.
+        # Further noise scales serve only the audit, which needs few metrics.
         by = brief if name.startswith("add_noise_") else jury
-        found[name] = scores.figures(judging, by, seen(n, adapters, unasked), like=like)
-    return {name: m | scores.audited(jury, m, found) for name, m in found.items()}
+        made_by = seen(n, adapters, unasked)
+        figures[name] = scores.figures(judging, by, made_by, like=like)
+    return {name: m | scores.audited(jury, m, figures) for name, m in figures.items()}
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:
-    """Figures that pictures alone have, or shapes alone."""
+    """Metrics that only pictures or only shapes have (`Domain.compare`)."""
     fits, heldout = study.fits, np.flatnonzero(study.fits.heldout)
 
     def pairs():
@@ -169,7 +171,7 @@ def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, floa
 
 
 def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> None:
-    """Writes baselines.json; that of the recipe's own generator has its rivals too."""
+    """Writes baselines.json; the one of the recipe's own generator includes rivals."""
     evaluated, rivals = study.root / "evaluate", {}
     if study.own:
         for name in study.rivals:
@@ -177,16 +179,15 @@ def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> 
             if path.exists():
                 rivals[name] = files.read_json(path)
     elif (path := evaluated / home / "baselines.json").exists():
-        found = files.read_json(path) | {study.name: metrics}
-        files.write_json(path, found)
-    for found in rivals.values():
+        files.write_json(path, files.read_json(path) | {study.name: metrics})
+    for rival in rivals.values():
         for cost in costs.KEYS:
-            found.pop(cost, None)
+            rival.pop(cost, None)
     files.write_json(study.folder / "baselines.json", {**baselines, **rivals})
 
 
 def _print_table(feature: str, rows: dict[str, dict]) -> None:
-    """Quality beside novelty of every generator, and what real things reach."""
+    """Prints quality and novelty per generator, and of real data (floor, ceiling)."""
     own = next(iter(rows.values()))
     for end in ("floor", "ceiling"):
         ends = {key: f"{key}_{end}".replace("F", feature) for key in _COLUMNS.values()}
@@ -204,7 +205,7 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
 
 
 def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
-    """Samples beside their nearest training instances; originals beside their fits."""
+    """Draws samples with their nearest training instances, and fits with originals."""
     fits, taught = study.fits, np.flatnonzero(~study.data.heldout)
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
     good = tree.row(made.adapters, fine), made.values[fine]

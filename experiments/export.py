@@ -1,10 +1,11 @@
-r"""Writes fitted weights in a form that other programs read.
+r"""Exports fitted weights to files that other programs can read.
 
   python -m experiments.export --config=configs/digits.py --workdir=runs/digits \
       --format=safetensors
 
 Reads fit/<representation>/, writes export/<representation>/: weights.npz with all
-instances, or with `--format=safetensors` a folder with one file for each fitted one.
+instances or, with `--format=safetensors`, a folder safetensors/ with one file per
+instance that was fitted.
 """
 
 import pathlib
@@ -19,12 +20,12 @@ from wsjax import exchange, store
 
 _FORMATS = ["npz", "safetensors"]
 _FORMAT = flags.DEFINE_enum(
-    "format", "npz", _FORMATS, "One .npz, or one .safetensors per instance."
+    "format", "npz", _FORMATS, "One .npz file, or one .safetensors file per instance."
 )
 
 
 def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
-    """Exports the fits of the recipe's representation; returns where they are.
+    """Exports the fits of the recipe's representation; returns the file or folder.
 
     Args:
       config: the recipe.
@@ -32,7 +33,8 @@ def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
       kind: "npz" or "safetensors".
 
     Raises:
-      ValueError: if there is no such format or representation, or shards are damaged.
+      ValueError: if the format or representation is unknown, or a shard is damaged.
+      FileNotFoundError: if the representation was not fitted yet.
     """
     if kind not in _FORMATS:
         raise ValueError(f"unknown format {kind!r}; choose one of {_FORMATS}")

@@ -1,12 +1,13 @@
-r"""Writes the surfaces of fitted or generated shapes as mesh files, at any resolution.
+r"""Exports the surfaces of fitted or generated shapes as mesh files.
 
   python -m experiments.export_meshes --config=configs/shapes.py --workdir=runs/shapes \
       --of=fit --resolution=256 --suffix=.ply --n=10
 
-Reads fit/ or samples/<representation>/, writes export/<representation>/fit/ or
-samples/: a mesh per instance with its number and its name. Fits lie where their
-originals did. What is there already is kept. skipped.json gives the reason for every
-instance that has no mesh.
+Reads fit/<representation>/ or samples/<representation>/, writes
+export/<representation>/fit/ or .../samples/: one mesh per instance, such as
+00007_class_name.ply. Meshes of fits have the position and scale of their originals.
+Files that exist are kept. skipped.json gives the reason for each instance without a
+mesh.
 """
 
 import pathlib
@@ -29,12 +30,12 @@ from wsjax.meshes import formats
 from wsjax.meshes.mesh import Frame, Mesh, restore
 
 _SETS = ("fit", "samples")
-_SUFFIXES = (".glb", ".ply", ".obj", ".stl", ".off")  # What `formats.encode` writes.
-_GROUP = 64  # Instances that are read at once.
-_OF = flags.DEFINE_enum("of", "fit", _SETS, "Fitted or generated shapes.")
-_RESOLUTION = flags.DEFINE_integer("resolution", 128, "Cells per side.", 8)
-_SUFFIX = flags.DEFINE_enum("suffix", ".glb", _SUFFIXES, "Format of the files.")
-_N = flags.DEFINE_integer("n", None, "First n instances only.", 1)
+_SUFFIXES = (".glb", ".ply", ".obj", ".stl", ".off")  # The formats of `formats.encode`.
+_GROUP = 64  # Instances that are in memory at once.
+_OF = flags.DEFINE_enum("of", "fit", _SETS, "Export fitted or generated shapes.")
+_RESOLUTION = flags.DEFINE_integer("resolution", 128, "Cells per side of the grid.", 8)
+_SUFFIX = flags.DEFINE_enum("suffix", ".glb", _SUFFIXES, "Format of the mesh files.")
+_N = flags.DEFINE_integer("n", None, "Export only the first n instances.", 1)
 
 
 def run(
@@ -46,7 +47,7 @@ def run(
     suffix: str = ".glb",
     n: int | None = None,
 ) -> pathlib.Path:
-    """Writes the meshes of one set; returns their folder.
+    """Exports the meshes of one set of weights; returns their folder.
 
     Args:
       config: the recipe.
@@ -54,12 +55,11 @@ def run(
       of: "fit" or "samples".
       resolution: cells per side; a multiple of the recipe's `mesh.coarse`.
       suffix: ".glb", ".ply", ".obj", ".stl" or ".off".
-      n: the first n instances only.
+      n: export only the first n instances; None for all.
 
     Raises:
-      ValueError: if the data are no shapes, or there is no such set, suffix or
-        resolution.
-      FileNotFoundError: if the set was not made yet.
+      ValueError: if the data are pictures, or a set, suffix or resolution is not valid.
+      FileNotFoundError: if the set does not exist yet.
       OSError: if the folder cannot be written to.
     """
     data, root = opened(config, workdir)
@@ -88,7 +88,7 @@ def run(
 
 
 def _say_skipped(out: pathlib.Path, skipped: dict[str, str]) -> None:
-    """Prints the reason of every instance without a mesh and writes skipped.json."""
+    """Prints the reason for each instance without a mesh; writes skipped.json."""
     for instance, reason in skipped.items():
         print(f"skipped {instance}: {reason}", flush=True)
     files.write_json(out / "skipped.json", skipped)
@@ -102,9 +102,18 @@ def _write_group(
     begin: int,
     suffix: str,
 ) -> dict[str, str]:
-    """Writes the meshes of instances from number `begin`; returns why some have none.
+    """Writes the meshes of a group of instances.
 
-    The reasons are by the names of the instances.
+    Args:
+      mesh_of: extracts the surface of an adapter.
+      weights: stacked adapters.
+      instances: their manifest entries.
+      out: folder of the meshes.
+      begin: number of the first instance.
+      suffix: of the files.
+
+    Returns:
+      Reasons by name of the instances that have no mesh.
     """
 
     def one(i: int) -> str | None:
@@ -120,7 +129,7 @@ def _write_group(
 
 
 def _write(path: pathlib.Path, mesh: Mesh) -> str | None:
-    """Writes a mesh; returns why it could not be written in this format, or None."""
+    """Writes a mesh; returns None, or the reason why it cannot be written."""
     if not len(mesh.faces):
         return "the field has no surface"
     try:
@@ -132,10 +141,9 @@ def _write(path: pathlib.Path, mesh: Mesh) -> str | None:
 
 
 def _file_name(number: int, name: str, suffix: str) -> str:
-    """Of the instance that was read from `class/name.obj`: 00007_class_name.glb.
+    """File name of a mesh: instance 7, `class/name.obj`, gives 00007_class_name.glb.
 
-    Names that a file system does not take are cleaned and shortened, see
-    `files.safe_name`.
+    `files.safe_name` replaces characters that file systems refuse, and shortens.
     """
     stem = pathlib.PurePosixPath(name).with_suffix("").as_posix().replace("/", "_")
     front = f"{number:05d}_"
@@ -144,7 +152,7 @@ def _file_name(number: int, name: str, suffix: str) -> str:
 
 
 def _placed(mesh: Mesh, instance: dict) -> Mesh:
-    """A mesh where its original lay; a sample has none."""
+    """Moves the mesh of a fit to the frame of its original; a sample has none."""
     if "centre" not in instance:
         return mesh
     return restore(mesh, Frame(np.array(instance["centre"]), instance["scale"]))

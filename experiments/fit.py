@@ -3,12 +3,13 @@ r"""Fits every instance of a data set with one representation.
   python -m experiments.fit --config=configs/digits.py --workdir=runs/digits \
       --config.adapter.name=mlora_asym
 
-Reads base/, writes fit/<representation>/: the start, one shard of weights per group,
-manifest.json, metrics.json, events for TensorBoard. A second run of the command resumes
-behind the last shard; memory does not grow with the number of instances.
+Reads base/, writes fit/<representation>/: the common start, one shard of weights per
+group of instances, manifest.json, metrics.json and TensorBoard events. A second run
+resumes after the last shard. Only one group of weights is in memory at a time.
 
-Several processes on one file system share the work; each is told of the others, here
-as the first of two (a TPU pod needs `--distributed` alone):
+Several processes on a shared file system can split the work. Start each with the flags
+that tell it about the others; this one is the first of two (on a TPU pod,
+`--distributed` is enough):
 
   python -m experiments.fit --config=configs/digits.py --workdir=runs/digits \
       --coordinator=localhost:12321 --processes=2 --process=0
@@ -43,12 +44,15 @@ from wsjax.analysis.interval import interval
 def run(
     config: ConfigDict, workdir: str, *, limit: int | None = None
 ) -> dict[str, float]:
-    """Fits the recipe's data set with its representation; returns the metrics.
+    """Fits all instances with the recipe's representation; returns the metrics.
 
     Args:
       config: the recipe.
       workdir: the run folder.
-      limit: fit the first instances only; a later run without it adds the others.
+      limit: fit only the first `limit` instances; a later run without it adds the rest.
+
+    Raises:
+      ValueError: if no fit succeeds.
     """
     options = fit_options_of(config)
     with processes.in_turn():
@@ -81,9 +85,10 @@ def run(
 
 
 def _reopen(folder: pathlib.Path, n: int) -> None:
-    """Declares a set unfinished that has fewer than `n` fits or was damaged since.
+    """Marks a finished set as unfinished if it has too few fits or damaged shards.
 
-    Damaged shards are deleted, and so fitted again; the others are kept.
+    Deletes manifest.json and metrics.json, and damaged shards, so that `run` fits the
+    missing instances; whole shards are kept. `n`: number of fits that are wanted.
     """
     manifest, metrics = folder / "manifest.json", folder / "metrics.json"
     bad = store.damaged(folder) if manifest.exists() else []
@@ -92,7 +97,7 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
         path.unlink(missing_ok=True)
     whole = manifest.exists() and metrics.exists() and not bad
     if not whole or files.read_json(metrics).get("n_fitted", 0) < n:
-        # The sums of the manifest hold no longer once a shard is written again.
+        # Once a shard is rewritten, the checksums in the manifest are wrong.
         metrics.unlink(missing_ok=True)
         manifest.unlink(missing_ok=True)
 
@@ -100,7 +105,11 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
 def _begin(
     options: FitOptions, folder: pathlib.Path, form: Representation, data: Data
 ) -> tuple[Callable, tuple]:
-    """The compiled fit and the consensus start, made once and then read."""
+    """The compiled fit and `(base, start, guess)`.
+
+    The first process computes start and guess once; all others, and later runs, read
+    them.
+    """
     paths = [store.path_of(folder / name, 0) for name in ("guess", "start")]
     if not processes.first():
         processes.wait_for(*paths, folder / "layout.json")
@@ -117,14 +126,14 @@ def _begin(
 
 
 def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
-    """Writes what all instances share, as a shard of one."""
+    """Writes weights that all instances share, as a shard with a single instance."""
     stacked = jax.tree.map(lambda x: np.asarray(x)[None], leaves)
     instances = [{"name": folder.name, "status": store.DONE}]
     store.write_shard(folder, store.Shard(0, stacked, instances, cost))
 
 
 def _description(config: ConfigDict, form: Representation, data, folder) -> dict:
-    """What made the weights: enough to make them again."""
+    """Entries of the manifest from which the weights can be reproduced."""
     options = config.adapter[form.name].to_dict()
     return {
         "representation": form.name,
@@ -141,6 +150,7 @@ def _description(config: ConfigDict, form: Representation, data, folder) -> dict
 
 
 def _metrics(config, folder, form, data, first, manifest) -> dict:
+    """Metrics of the finished set; raises a ValueError if not one fit succeeded."""
     instances = manifest["instances"]
     fitted = [i for i in instances if i["psnr_db"] is not None]
     quality = np.array([i["psnr_db"] for i in fitted])
@@ -178,7 +188,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
 
 
 def _heldout(quality: list[float]) -> dict[str, float]:
-    """Mean and 95 % confidence interval over instances that the base never saw."""
+    """Mean PSNR with 95 % confidence interval, over instances the base never saw."""
     if len(quality) < 2:
         return {}
     mean, half = interval(np.array(quality))
@@ -186,7 +196,7 @@ def _heldout(quality: list[float]) -> dict[str, float]:
 
 
 def _vectors(folder: pathlib.Path, form: Representation, first) -> np.ndarray:
-    """Free entries of the fitted instances, at most the first 4,096."""
+    """Free entries `[n, K]` of the good fits among the first 4,096 instances."""
     weights, instances = store.load(folder, like=first, rows=slice(4096))
     weights = tree.row(weights, store.done(instances))
     encode = jax.jit(jax.vmap(entries(form, first).encode))

@@ -1,10 +1,10 @@
-r"""The generation study: every generator of a recipe, trained and judged alike.
+r"""The generation study: trains and judges all generators of a recipe alike.
 
   python -m experiments.generation --config=configs/digits.py --workdir=runs/digits
 
-Runs fit, train_diffusion, sample and evaluate for the recipe's own generator and for
-each in `config.generators`; what is finished is kept. Writes generation.json, what each
-cost and reached, and the report.
+Runs train_base, fit, train_diffusion, sample and evaluate for the recipe's own
+generator and for each in `config.generators`; finished stages are kept. Writes
+generation.json (metrics and CPU-seconds of each generator) and the report.
 """
 
 import pathlib
@@ -25,12 +25,12 @@ from experiments.recipe.representation import standalone, with_name
 from experiments.running import launch
 from wsjax import costs, files
 
-# Columns of the closing table, by the beginnings of their keys.
+# Metrics in the closing table, by prefix.
 _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_sec")
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
-    """Trains and judges all generators; returns what each cost and reached."""
+    """Trains and judges all generators; returns metrics and costs by generator."""
     rows, unlabelled = {}, dataset.load(config).labels is None
     for name in (OURS, *config.generators):
         one = with_generator(config, name)
@@ -45,7 +45,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
 
 
 def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Every stage of one generator: its verdict, with the cost of its training."""
+    """Runs all stages of one generator; returns its metrics and CPU-seconds."""
     form = with_name(config, chosen(config).adapter.name)
     stages = {} if standalone(form) else {"base": train_base.run(form, workdir)}
     stages["fit"] = fit.run(form, workdir)

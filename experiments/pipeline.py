@@ -2,8 +2,8 @@ r"""Runs every stage of a study in order, from data to the report.
 
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
-The same command resumes: finished stages are kept, the one that was interrupted goes
-on where it stopped.
+The same command resumes: finished stages are kept, and an interrupted stage continues
+where it stopped.
 """
 
 import time
@@ -24,7 +24,7 @@ from experiments.recipe.representation import needs_base, with_name
 from experiments.running import launch
 from wsjax import adapters
 
-# Metrics of the closing table, by the beginnings of their names.
+# Metrics in the closing table: prefixes by stage.
 _SHOWN = {
     "fit": ("psnr", "iou", "chamfer_squared", "numbers", "n_failed", "seconds"),
     "evaluate": (
@@ -39,7 +39,11 @@ _SHOWN = {
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
-    """Runs all binaries; returns the metrics of each stage."""
+    """Runs the stages, base to report, and prints a table; returns metrics by stage.
+
+    Raises:
+      ValueError: before any stage starts, if the data cannot serve the recipe.
+    """
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
     metrics = {}

@@ -1,9 +1,10 @@
-r"""Composes the report: one self-contained page about everything in a run folder.
+r"""Writes the report: one self-contained HTML page about a run folder.
 
   python -m experiments.report --config=configs/digits.py --workdir=runs/digits
 
-Reads what the other binaries wrote, writes report.html. Pictures and style are part of
-the page, nothing is fetched. Stages that are missing are named and left out.
+Reads the results of the other binaries, writes report.html. Pictures and styles are
+embedded, so the page needs no other file and no network. The page says which stages are
+missing.
 """
 
 import functools
@@ -26,7 +27,7 @@ from experiments.recipe.representation import representation_name
 from experiments.running import launch
 from wsjax import adapters, costs, files, store
 
-# Folder of a stage: the binary that fills it.
+# Folders of the stages, and the binaries that write them.
 _STAGES = {
     "base": "train_base",
     "fit": "fit",
@@ -35,16 +36,16 @@ _STAGES = {
     "evaluate": "evaluate",
     "analyze": "analyze",
 }
-# Folders of studies that compare the representations. They are no rows of the table of
-# stages: `analyze` runs the first, and its time has that in it.
+# Folders of the studies that compare representations. The table of stages omits them:
+# `analyze` runs the structure study, so its time already includes that.
 _STUDIES = ("structure", "sweep")
 
 
 class Study(NamedTuple):
-    """A run folder as read.
+    """A run folder with the metrics of its finished stages.
 
-    `metrics[stage][name]` holds what is finished of every representation and every
-    generator, the recipe's own first; the base, common to all, stands under "".
+    `metrics[stage][name]`: metrics by representation or generator, the recipe's own
+    first; those of the base, which all share, are `metrics["base"][""]`.
     """
 
     root: pathlib.Path
@@ -54,16 +55,16 @@ class Study(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The representation that the page is about."""
+        """Name of the representation that the page is about."""
         return self.config.adapter.name
 
     def key(self, stage: str) -> str:
-        """What this representation's metrics of a stage stand under."""
+        """Key of this representation's metrics in `metrics[stage]`."""
         return "" if stage == "base" else self.name
 
 
 def run(config: ConfigDict, workdir: str) -> pathlib.Path:
-    """Writes the page about the recipe's representation; returns its path.
+    """Writes the page for the recipe's representation; returns its path.
 
     Raises:
       ValueError: if no stage is finished, or a file of the run folder is damaged.
@@ -101,17 +102,19 @@ def _render(content: dict) -> str:
 
 
 def _metrics(root: pathlib.Path, own: str, rivals: list) -> dict[str, dict[str, dict]]:
+    """Reads the metrics of all finished stages, see `Study`."""
     order = list(dict.fromkeys([own, *rivals, *adapters.ADAPTERS]))
-    found = {}
+    metrics = {}
     for stage in (*_STAGES, *_STUDIES):
         names = [""] if stage == "base" else order
         paths = {name: root / stage / name / "metrics.json" for name in names}
-        found[stage] = {n: files.read_json(p) for n, p in paths.items() if p.exists()}
-    return found
+        finished = {n: p for n, p in paths.items() if p.exists()}
+        metrics[stage] = {n: files.read_json(p) for n, p in finished.items()}
+    return metrics
 
 
 def _content(study: Study, workdir: str) -> dict:
-    """Everything that the template shows."""
+    """Variables of the template page/report.html."""
     own = {stage: study.metrics[stage].get(study.key(stage)) for stage in _STAGES}
     rows = [
         {"stage": stage, "name": name, "metrics": metrics}
@@ -151,47 +154,47 @@ def _content(study: Study, workdir: str) -> dict:
 
 
 def _smallest_class(labels: np.ndarray | None) -> float | None:
-    """Share of the instances that are of the rarest class; None without labels."""
+    """Fraction of the instances in the rarest class; None without labels."""
     if labels is None:
         return None
     return float(np.unique(labels, return_counts=True)[1].min() / len(labels))
 
 
 def _command(workdir: str) -> str | None:
-    """The pipeline with this process's flags; None if it was not started by flags."""
+    """Command of the pipeline with the flags of this process; None without flags."""
     if not flags.FLAGS.is_parsed() or flags.FLAGS["workdir"].value != workdir:
         return None
     return f"python -m experiments.pipeline {shlex.join(sys.argv[1:])}"
 
 
 def _features(rows: list[dict]) -> list[str]:
-    """Names of the feature sets, from keys like `fd_classifier_floor`."""
+    """Names of the feature spaces, from keys such as `fd_classifier_floor`."""
     keys = rows[0] if rows else ()
-    found = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
-    # Distances to the held-out instances alone have keys like another set's.
-    again = {f"{name}_{end}" for name in found for end in ("heldout", "unlimited")}
-    return [name for name in found if name not in again]
+    names = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
+    # `fd_NAME_heldout_floor` is another distance in the same feature space.
+    again = {f"{name}_{end}" for name in names for end in ("heldout", "unlimited")}
+    return [name for name in names if name not in again]
 
 
 def _failures(study: Study) -> list[dict]:
-    """Instances that were skipped or failed, with the reason."""
-    found = [
+    """Instances and samples that were skipped or failed: stage, name and reason."""
+    failures = [
         {"stage": "data", "name": name, "reason": reason}
         for name, reason in study.data.unreadable.items()
     ]
     for stage in ("fit", "samples"):
         for form in study.metrics[stage]:
             instances = store.manifest(study.root / stage / form)["instances"]
-            found += [
+            failures += [
                 {"stage": f"{stage} {form}", "name": i["name"], "reason": i["status"]}
                 for i in instances
                 if i["status"] != store.DONE
             ]
-    return found
+    return failures
 
 
 def _pictures(study: Study) -> dict[str, dict | None]:
-    """Pictures of the page, each as a data URI with its size; None where missing."""
+    """Pictures of the page as data URIs with sizes; None where a file is missing."""
     folder = {stage: study.root / stage / study.name for stage in _STAGES}
     losses = ("loss_train", "loss_heldout")
     return {
@@ -210,27 +213,28 @@ def _pictures(study: Study) -> dict[str, dict | None]:
 
 
 def _drawn(study: Study) -> dict[str, dict[str, dict]]:
-    """Pictures by generator: curves of sampling, and of rivals their samples."""
-    found: dict[str, dict[str, dict | None]] = {"curves": {}, "samples": {}}
+    """Pictures by generator: sampling curves, and the samples of rivals."""
+    drawn: dict[str, dict[str, dict | None]] = {"curves": {}, "samples": {}}
     for name in dict.fromkeys([study.name, *study.metrics["samples"]]):
         curves = study.root / "curves" / name / "curves.png"
-        found["curves"][name] = embed.picture(curves)
+        drawn["curves"][name] = embed.picture(curves)
         samples = study.root / "samples" / name / "samples.png"
         if name != study.name:
-            found["samples"][name] = embed.picture(samples, sheet=True)
-    return {k: {n: x for n, x in some.items() if x} for k, some in found.items()}
+            drawn["samples"][name] = embed.picture(samples, sheet=True)
+    return {k: {n: x for n, x in some.items() if x} for k, some in drawn.items()}
 
 
 def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:
-    """A number with thousands separators, or a dash where there is none."""
+    """A number with thousands separators; a dash if undefined, None or not finite."""
     if value is None or jinja2.is_undefined(value) or not math.isfinite(value):
         return "–"
     shown = f"{scale * value:z,.{digits}f}{unit}"
-    return shown.replace("-", "−").replace(" ", "\u00a0")  # Units stay on the line.
+    # A no-break space keeps the unit on the line of its number.
+    return shown.replace("-", "−").replace(" ", "\u00a0")
 
 
 def _spread(mean, width, digits: int = 2, *, scale: int = 1) -> str:
-    """`mean ± width`; what is absent is left out."""
+    """`mean ± width`; just the mean, or a dash, if one is not a number."""
     shown = _number(mean, digits, scale=scale), _number(width, digits, scale=scale)
     return shown[0] if "–" in shown else " ± ".join(shown)
 

@@ -1,13 +1,13 @@
-r"""Draws new weights from the denoiser and renders them.
+r"""Samples new weights with the trained denoiser and renders them.
 
   python -m experiments.sample --config=configs/digits.py --workdir=runs/digits
 
 Reads base/, fit/ and diffusion/<generator>/, writes samples/<generator>/: weight shards
-with a manifest, samples.png, of shapes their meshes/, metrics.json.
+with a manifest, samples.png, metrics.json and, for shapes, meshes/.
 
-`--config.sample.label=3` draws one class of a generator that knows labels,
-`--config.sample.near=17` what resembles a fitted instance; their folders are called
-after the generator and these.
+`--config.sample.label=3` samples one class, if the generator is class-conditional;
+`--config.sample.near=NAME` samples variations of the fitted instance NAME. Their
+folders have names such as samples/<generator>-label-3/.
 """
 
 import pathlib
@@ -34,7 +34,7 @@ from experiments.running.keys import keys
 from wsjax import costs, fit, store, tree
 
 _GROUP = 250  # Samples per shard.
-_PER_CLASS = 10  # Pictures of a class on the sheet.
+_PER_CLASS = 10  # Samples per class in samples.png.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -79,14 +79,14 @@ def _drawing(
     data: Data,
     known: Trained,
 ) -> tuple[Callable, np.ndarray]:
-    """`draw(params, key, label) -> (adapter, whether finite)` and the labels `[n]`."""
+    """Returns `draw(params, key, label) -> (adapter, finite [])`, and labels `[n]`."""
     options, near, begin = generator.sampling, None, 1.0
     labels = conditions.spread(known.shares, options.n, seed=generator.seed)
     if options.near is not None:
         begin = options.strength
         row, adapter = _instance(root / "fit" / form.name, options.near, form)
         near = known.codec.encode(adapter), begin
-        # What it is, unless the recipe wants something else.
+        # The label of that instance, unless `options.label` overrides it below.
         labels[:] = _told(generator, known, data, row, near[0])
     if options.label is not None:
         labels[:] = options.label
@@ -103,14 +103,14 @@ def _drawing(
 def _told(
     generator: Generator, known: Trained, data: Data, row: int, vector: jax.Array
 ) -> int:
-    """What the generator was told of an encoded instance."""
+    """The label of an instance for the generator: its cluster, class, or none."""
     if known.centres is not None:
         return int(conditions.cluster(vector[None], known.centres)[0])
     return data.labels[row] if generator.conditional else conditions.NONE
 
 
 def _instance(folder: pathlib.Path, name: str, form: Representation):
-    """Row and adapter of a fitted instance by its name."""
+    """Row and adapter of the fitted instance `name`; a ValueError if it has none."""
     instances = store.manifest(folder)["instances"]
     names = [instance["name"] for instance in instances]
     if name not in names:
@@ -136,6 +136,7 @@ def _draw_all(
     labels: np.ndarray,
     classes: np.ndarray,
 ) -> None:
+    """Draws the samples group by group, one shard each; keeps shards that exist."""
     options = generator.sampling
     draw_many = fit.over_instances(draw, chunk=options.chunk, group=_GROUP)
     own = jax.random.split(keys(generator.seed)["sample"], options.n)
@@ -160,7 +161,7 @@ def _draw_all(
 
 
 def _save_sheet(path: pathlib.Path, view: Views, adapters, labels) -> None:
-    """The first samples, or a row of each class."""
+    """Writes samples.png: the first 100 samples, or a row per class if labelled."""
     classes = np.unique(labels[labels >= 0])
     rows = [np.flatnonzero(labels == label)[:_PER_CLASS] for label in classes]
     if not rows:
@@ -170,7 +171,7 @@ def _save_sheet(path: pathlib.Path, view: Views, adapters, labels) -> None:
     shown = view.of_adapters(tree.row(adapters, np.concatenate(rows)))
     places = [i * _PER_CLASS + np.arange(len(row)) for i, row in enumerate(rows)]
     sheet = np.ones((len(rows) * _PER_CLASS, *shown.shape[1:]), np.float32)
-    sheet[np.concatenate(places)] = shown  # White where a class has fewer samples.
+    sheet[np.concatenate(places)] = shown  # A class with fewer samples leaves white.
     figures.save_sheet(path, sheet, columns=_PER_CLASS, zoom=view.zoom)
 
 

@@ -1,11 +1,11 @@
-r"""What the number of denoiser calls, and the weight of guidance, do to samples.
+r"""Measures sample quality against denoiser calls and against guidance weight.
 
   python -m experiments.sampling_curves --config=configs/digits.py --workdir=runs/digits
 
 Reads fit/ and diffusion/<generator>/, writes curves/<generator>/: metrics.json,
-curves.png, and sheets of samples with the same noise in the same place: calls_*.png by
-the recipe's sampler, and of a generator that knows labels weight_*.png at the recipe's
-number of steps.
+curves.png, and sheets of samples. The i-th sample starts from the same noise in every
+sheet. calls_*.png: the recipe's sampler at each number of calls; weight_*.png, only if
+the generator is class-conditional: each guidance weight, at the recipe's steps.
 """
 
 import pathlib
@@ -36,11 +36,11 @@ from wsjax.diffusion import SAMPLERS
 from wsjax.diffusion.sample import call_times, steps_within
 
 _SHOWN = 50  # Samples on a sheet.
-_PAIRED = 200  # Instances of a class whose distances are averaged, at most.
+_PAIRED = 200  # Most instances of a class whose pairwise distances are averaged.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Draws from the recipe's generator in many ways; returns the metrics."""
+    """Samples with every sampler, number of calls and weight; returns the metrics."""
     data, root = opened(config, workdir)
     config = chosen(config)
     generator, judging = generator_of(config), judging_of(config)
@@ -53,7 +53,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     fits, view = encoding.fitted(root, form, data), data.domain.views(form)
     render = show(form, data)
     jury = judge.of_fits(judging, data, form, fits, known.codec, render)
-    jury, found = judge.briefly(jury), None
+    jury, measured = judge.briefly(jury), None
     feature = judge.first_feature(jury)
     draw = _drawing(generator, known, render)
 
@@ -62,22 +62,22 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         list(_by_calls(generator.sampling, config.sample.calls, draw)), desc="calls"
     ):
         made, shown = make()
-        found = scores.figures(judging, jury, made, like=found)
-        calls.setdefault(name, {})[n] = _kept(feature, found)
+        measured = scores.figures(judging, jury, made, like=measured)
+        calls.setdefault(name, {})[n] = _kept(feature, measured)
         if name == config.sample.sampler:
             _save(folder / f"calls_{n:04d}.png", view, shown)
     own = config.sample.sampler, config.sample.steps
     told = config.diffusion.conditional
     for weight in tqdm(config.sample.weights if told else (), desc="told"):
         made, shown = draw(*own, weight)
-        found = scores.figures(judging, jury, made, like=found)
+        measured = scores.figures(judging, jury, made, like=measured)
         extra = {"diversity": _diversity(made, *_labelled(jury, data, fits))}
-        weights[weight] = _kept(feature, found) | extra
+        weights[weight] = _kept(feature, measured) | extra
         _save(folder / f"weight_{weight:g}.png", view, shown)
-    picture = _picture(feature, found, calls, weights)
+    picture = _picture(feature, measured, calls, weights)
     files.write_bytes(folder / "curves.png", figures.png(picture))
-    reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # By real things.
-    ends = {k: v for k, v in found.items() if k.startswith(reached)}
+    reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # Of real data.
+    ends = {k: v for k, v in measured.items() if k.startswith(reached)}
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
     metrics |= costs.since(clock)
     return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
@@ -86,9 +86,10 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 def _drawing(
     generator: Generator, known: trained.Trained, render: Callable
 ) -> Callable:
-    """`draw(sampler's name, steps, weight) -> (made, adapters)`, always of one noise.
+    """Returns `draw(sampler name, steps, weight) -> (made, adapters)`.
 
-    The second are the adapters of all samples, also of those that are not finite.
+    All calls start from the same noise. `made` has the finite samples, for the judge;
+    `adapters` are those of all samples, stacked.
     """
     options = generator.sampling
     own = jax.random.split(keys(generator.seed)["sample"], options.n)
@@ -112,7 +113,7 @@ def _drawing(
 
 
 def _by_calls(options: Sampling, most: Sequence[int], draw: Callable) -> Iterator:
-    """Name, calls and a function that draws, of every sampler as often as it can."""
+    """Yields (sampler name, calls, function that draws), for at most `most` calls."""
     for name in SAMPLERS:
         for steps in sorted({steps_within(name, calls=c) for c in most}):
             calls = len(call_times(name, steps=steps, spacing=options.spacing))
@@ -120,10 +121,10 @@ def _by_calls(options: Sampling, most: Sequence[int], draw: Callable) -> Iterato
             yield name, calls, lambda ask=ask: draw(*ask)
 
 
-def _kept(feature: str, found: dict[str, float]) -> dict[str, float]:
-    """What a curve shows of the figures of a set of samples."""
+def _kept(feature: str, metrics: dict[str, float]) -> dict[str, float]:
+    """Picks those metrics of a set of samples that the curves show."""
     names = f"fd_{feature}_heldout", "novelty_function", "class_accuracy"
-    return {name: found[name] for name in names if name in found}
+    return {name: metrics[name] for name in names if name in metrics}
 
 
 def _labelled(jury: judge.Judge, data: Data, fits) -> tuple:
@@ -132,7 +133,7 @@ def _labelled(jury: judge.Judge, data: Data, fits) -> tuple:
 
 
 def _diversity(made: judge.Made, real: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance between samples of one class over that of real ones."""
+    """Mean distance within a class, samples over real ones; averaged over classes."""
     pairs = [
         (_spread(made.values[made.labels == c]), _spread(real[labels == c]))
         for c in np.unique(made.labels[made.labels >= 0])
@@ -142,7 +143,7 @@ def _diversity(made: judge.Made, real: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _spread(values: np.ndarray) -> float | None:
-    """Mean distance between two of these; None where there is no pair."""
+    """Mean pairwise distance of the first 200; None if there are fewer than two."""
     if len(values) < 2:
         return None
     return float(pdist(values[:_PAIRED].reshape(len(values[:_PAIRED]), -1)).mean())
@@ -150,13 +151,13 @@ def _spread(values: np.ndarray) -> float | None:
 
 def _flat(calls: dict, weights: dict) -> dict[str, float]:
     """Curves as metrics, such as `fd_pixel_pca32_heldout_ddim_8_calls`."""
-    found = {
+    by_calls = {
         f"{key}_{name}_{n}_calls": value
         for name, curve in calls.items()
         for n, point in curve.items()
         for key, value in point.items()
     }
-    return found | {
+    return by_calls | {
         f"{key}_weight_{weight:g}": value
         for weight, point in weights.items()
         for key, value in point.items()
@@ -164,13 +165,13 @@ def _flat(calls: dict, weights: dict) -> dict[str, float]:
 
 
 def _save(path: pathlib.Path, view: Views, adapters) -> None:
-    """The first samples, whatever became of them: places stay comparable."""
+    """Draws the first samples, failed ones too, so that places stay comparable."""
     shown = view.of_adapters(tree.row(adapters, slice(_SHOWN)))
     figures.save_sheet(path, np.nan_to_num(shown), zoom=view.zoom)
 
 
 def _picture(feature: str, known: dict, calls: dict, weights: dict) -> Figure:
-    """Quality against calls, and against the weight where there is one."""
+    """Plots quality against calls and, if there are weights, against the weight."""
     figure = Figure(figsize=(9.6 if weights else 3.6, 2.8), layout="constrained")
     panels = figure.subplots(1, 3 if weights else 1, squeeze=False)[0]
     fd = f"fd_{feature}_heldout"

@@ -1,11 +1,11 @@
-r"""Measures how fits scale over devices and processes, and that they stay the same.
+r"""Measures how fits scale over devices and processes, with equal results.
 
   python -m experiments.scaling --config=configs/digits.py --workdir=runs/digits
 
-Reads base/. Fits in processes of their own with 1, 2 and 4 CPU devices, and with two
-processes of one device that meet over loopback, each device the same number of
-instances. Writes scaling/: one run folder for each of them, all from one start, and
-metrics.json. Every command measures anew.
+Reads base/. Runs `experiments.fit` in subprocesses: with 1, 2 and 4 CPU devices, and as
+two processes with one device each that connect over localhost. Every device gets the
+same number of instances (weak scaling), and all fits have the same start. Writes
+scaling/: a run folder per case, and metrics.json. A second run measures again.
 """
 
 import os
@@ -23,8 +23,8 @@ from experiments.recipe.opening import opened
 from experiments.running import launch, run_folder
 from wsjax import files, store, tree
 
-_GROUPS = 4  # Of each device; the first one compiles and is not counted.
-_TOLERANCE = 1e-3  # Of a weight; last bits grow while a fit goes on.
+_GROUPS = 4  # Groups per process; the first one compiles and is not timed.
+_TOLERANCE = 1e-3  # Of a weight: a fit amplifies differences in rounding.
 _RECIPE = '''"""The recipe beside this file."""
 
 import json
@@ -41,7 +41,7 @@ def get_config() -> ConfigDict:
 
 
 class Case(NamedTuple):
-    """Processes with some CPU devices each."""
+    """A number of processes, and of CPU devices that each has."""
 
     devices: int
     processes: int = 1
@@ -53,20 +53,20 @@ class Case(NamedTuple):
 
 
 CASES = (Case(1), Case(2), Case(4), Case(1, processes=2))
-"""What is measured; the first is what the others are compared with."""
+"""The cases that are measured; the first is the reference for the others."""
 
 
 def run(config: ConfigDict, workdir: str) -> list[dict]:
-    """Fits in all cases and prints a table; returns its lines.
+    """Fits in all cases, prints a table and returns its lines as dicts.
 
     Raises:
-      ValueError: if a fit fails, or weights depend on the devices by more than the
-        last bits.
+      ValueError: if a fit fails, there are too few instances, or a weight differs from
+        that of the first case by more than 1e-3.
     """
     data, root = opened(config, workdir)
     run_folder.need(root / "base" / "folded", "train_base")
     n = min(filter(None, (config.fit.n, len(data.heldout))))
-    share = n // max(case.total for case in CASES) // _GROUPS  # Of a device and group.
+    share = n // max(case.total for case in CASES) // _GROUPS  # Per device and group.
     if not share:
         raise ValueError(
             f"{n} instances are too few to scale, expected at least "
@@ -87,13 +87,13 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
 
 
 def _fit(config, root, place, case: Case, share: int, first) -> pathlib.Path:
-    """Runs the fit of a case; returns the folder of its weights."""
+    """Prepares a run folder in `place` and runs a case; returns the fits' folder."""
     own = config.copy_and_resolve_references()
     own.fit.n = case.total * share * _GROUPS
     own.fit.group = case.devices * share
     shutil.copytree(root / "base", place / "base")
     fitted = place / "fit" / config.adapter.name
-    # One start for all, the run's own if there is one: it is no part of what scales.
+    # Copies one start for all cases, if there is one: its cost does not scale.
     for name in ("start", "guess", "layout.json"):
         source = (first or root / "fit" / config.adapter.name) / name
         if source.is_dir():
@@ -107,7 +107,7 @@ def _fit(config, root, place, case: Case, share: int, first) -> pathlib.Path:
 
 
 def _run(place: pathlib.Path, case: Case) -> None:
-    """Runs the processes of a case to their end."""
+    """Starts the processes of a case and waits; a ValueError if one fails."""
     with socket.socket() as server:
         server.bind(("localhost", 0))
         address = f"--coordinator=localhost:{server.getsockname()[1]}"
@@ -134,7 +134,7 @@ def _run(place: pathlib.Path, case: Case) -> None:
 
 
 def _line(case: Case, fitted: pathlib.Path, first: pathlib.Path, lines) -> dict:
-    """One line of the table."""
+    """Table line of a case: speed, and difference to the weights in `first`."""
     n = store.manifest(fitted)["n"]
     speed = _speed(fitted, case.processes)
     common = slice(store.manifest(first)["n"])
@@ -154,7 +154,7 @@ def _line(case: Case, fitted: pathlib.Path, first: pathlib.Path, lines) -> dict:
 
 
 def _away(a: np.ndarray, b: np.ndarray) -> float:
-    """Largest difference; of entries that are not finite, infinite unless equal."""
+    """Largest absolute difference; infinite if an entry is not finite and differs."""
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
         away = np.where(same, 0.0, np.abs(a - b))
@@ -162,7 +162,7 @@ def _away(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _speed(fitted: pathlib.Path, processes: int) -> float:
-    """Fields per second of all processes, without the group in which each compiles."""
+    """Fields per second of all processes, without the first group, which compiles."""
     shards = [store.read_shard(p) for p in sorted(fitted.glob("weights_*.safetensors"))]
     speed = 0.0
     for i in range(processes):
@@ -173,6 +173,7 @@ def _speed(fitted: pathlib.Path, processes: int) -> float:
 
 
 def _check(case: Case, line: dict) -> None:
+    """Raises a ValueError if weights differ by more than the tolerance."""
     if not line["difference"] <= _TOLERANCE:
         raise ValueError(
             f"weights from {case.processes} processes of {case.devices} devices differ "
@@ -182,7 +183,7 @@ def _check(case: Case, line: dict) -> None:
 
 
 def _shown(lines: list[dict]) -> str:
-    """The newest line, below the names of the columns if it is the first."""
+    """The newest table line as text; the first comes with a header."""
     shown = "  ".join(f"{value!s:>{len(key)}}" for key, value in lines[-1].items())
     return shown if len(lines) > 1 else "  ".join(lines[-1]) + "\n" + shown
 

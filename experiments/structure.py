@@ -2,11 +2,11 @@ r"""The structure study: do fits from different starts end in one linear mode?
 
   python -m experiments.structure --config=configs/digits.py --workdir=runs/digits
 
-Section 4.2 and Fig. 3 of the paper, for all six representations: every instance is
-fitted from one start and from ever more perturbed ones; then the two weights are
-compared and the fields on the segment between them are rendered. Reads base/, writes
-structure/: metrics.json of each representation, and the figure. `analyze` runs this
-too; what is finished is kept.
+Section 4.2 and Fig. 3 of the paper, for all six representations. Fits held-out
+instances from one start and from ever more perturbed ones; compares the weights of each
+perturbed fit with the first, and renders fields on the segment between the two. Reads
+base/, writes structure/: structure.png, <representation>/metrics.json. `analyze` runs
+this too; finished studies are kept.
 """
 
 import pathlib
@@ -36,8 +36,8 @@ _PANELS = {
     "barrier": "barrier at the midpoint, dB",
 }
 _SURFACE = {"barrier_chamfer": "barrier at the midpoint, squared Chamfer distance"}
-_SEGMENT = 5  # Places between two fits at which the field is rendered,
-_ENDS = 3  # and at which the surface of a shape is: both ends and the middle.
+_SEGMENT = 5  # Points on a segment at which the field is rendered, ends included.
+_ENDS = 3  # The same for surfaces of shapes, which are slow: both ends and the middle.
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
@@ -56,7 +56,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
 
 
 def _with(config: ConfigDict, name: str) -> ConfigDict:
-    """The recipe of one representation, with the study's own values in place."""
+    """The recipe for one representation, with the values of `config.structure`."""
     own = with_name(config, name)
     own.fit.points = config.structure.points
     if name.startswith("mlora"):
@@ -68,13 +68,13 @@ def _with(config: ConfigDict, name: str) -> ConfigDict:
 
 
 def curves(metrics: dict, panels: dict[str, str] = _PANELS) -> dict[str, np.ndarray]:
-    """`lambda` `[L]` and by measure `[L, 2]`, mean and std, off flat metrics."""
+    """Extracts curves from metrics: `lambda` `[L]`, others `[L, 2]` (mean, std)."""
     texts = [k.split("_")[2] for k in metrics if k.startswith("barrier_lambda_")]
     drawn = {"lambda": np.array([float(text) for text in texts])}
     for measure in (*panels, "cosine_between"):
         keys = [(f"{measure}_lambda_{x}", f"{measure}_std_lambda_{x}") for x in texts]
         pairs = [[metrics[mean], metrics[std]] for mean, std in keys]
-        drawn[measure] = np.array(pairs, float)  # NaN where a file says null.
+        drawn[measure] = np.array(pairs, float)  # NaN where a file has null.
     return drawn
 
 
@@ -86,7 +86,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
     clock = costs.now()
     form = representation_of(config, root, data.channels)
     chosen = np.flatnonzero(data.heldout)[: config.structure.n]
-    # Row by row: the unperturbed fit of every instance, then one per strength.
+    # Fits are ordered by instance; the first fit of each is unperturbed.
     strengths = (0.0, *structure.LAMBDAS)
     options = fit_options_of(config)
     spread = layout.choose(options, folder, form, data)
@@ -121,11 +121,11 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
 
 
 def of_distances(barriers: np.ndarray) -> dict[str, float]:
-    """Metrics of the barriers `[n, L]` in squared Chamfer distance.
+    """Metrics of barriers `[n, L]` in squared Chamfer distance, NaN if unmeasured.
 
     Returns:
-      Mean and std per strength over the instances that could be measured, NaN if there
-      is none, and `n_unmeasured`, how many could not at some strength.
+      Mean and std per strength, over the instances that could be measured (NaN if there
+      are none), and `n_unmeasured`: instances with a NaN at one strength or more.
     """
     metrics: dict[str, float] = {"n_unmeasured": int(np.isnan(barriers).any(1).sum())}
     for strength, column in zip(structure.LAMBDAS, barriers.T, strict=True):
@@ -137,7 +137,7 @@ def of_distances(barriers: np.ndarray) -> dict[str, float]:
 
 
 def draw(form: Representation, key: jax.Array):
-    """One random start; a standalone field draws its own weights."""
+    """Draws one random start; that of a standalone field is a new initialisation."""
     if not form.standalone:
         return form.adapter.init(key, form.base)
     base = {**form.field.init(key), "fourier": form.base["fourier"]}
@@ -147,7 +147,7 @@ def draw(form: Representation, key: jax.Array):
 def _fits(
     options: FitOptions, form: Representation, data: Data, chosen, strengths, chunk: int
 ):
-    """Starts and fits, `[n * S, ...]`, instance by instance."""
+    """Starts and fits `[n * S, ...]`, S per instance, ordered by instance."""
     first = draw(form, keys(options.seed)["start"])
     fit_one = engine.make_fit_one(options, form, data, precision="float32")
 
@@ -169,7 +169,7 @@ def _fits(
 
 
 def _scorer(form: Representation, data: Data, *, chunk: int, group: int):
-    """`score(stacked [N, ...], rows [N]) -> PSNR [N]`, compiled once."""
+    """Returns `score(stacked [N, ...], rows [N]) -> PSNR [N]` in dB."""
     many = over_instances(
         lambda base, adapter, signal: quality(form, base)(adapter, signal),
         chunk=chunk,
@@ -179,21 +179,21 @@ def _scorer(form: Representation, data: Data, *, chunk: int, group: int):
 
 
 def _segments(score, chosen, weights, shape, *, places=_SEGMENT) -> np.ndarray:
-    """Quality `[n, L, T]` on the segments between the first fit and the others."""
+    """Quality `[n, L, T]` at T points from the first fit to each perturbed one."""
     pairs = np.arange(np.prod(shape)).reshape(shape)
     first = tree.row(weights, np.repeat(pairs[:, 0], shape[1] - 1))
     second = tree.row(weights, pairs[:, 1:].reshape(-1))
     rows = np.repeat(chosen, shape[1] - 1)
-    found = [
+    qualities = [
         score(jax.device_get(merging.lerp(first, second, t)), rows)
         for t in np.linspace(0.0, 1.0, places)
     ]
-    return np.stack(found, axis=-1).reshape(len(chosen), -1, places)
+    return np.stack(qualities, axis=-1).reshape(len(chosen), -1, places)
 
 
 def _quality_of_means(score, chosen, weights, shape) -> float:
-    """Mean PSNR in dB of the means of all fits of one instance."""
-    # Strengths first, as `mean` is over the leading axis.
+    """PSNR in dB of the mean weights of an instance's perturbed fits, averaged."""
+    # `mean` is over the leading axis: strengths first, without the unperturbed fit.
     refits = jax.tree.map(
         lambda x: x.reshape(*shape, *x.shape[1:]).swapaxes(0, 1)[1:], weights
     )
@@ -201,7 +201,7 @@ def _quality_of_means(score, chosen, weights, shape) -> float:
 
 
 def _measured(form, starts, weights, shape) -> dict[str, np.ndarray]:
-    """Cosine similarities `[n, L]` of the first fit and the others."""
+    """Cosine similarities `[n, L]` of the first fit with each perturbed one."""
     free = form.adapter.free(form.base)
     flat = {
         "cosine_raw": _vectors(weights),
@@ -209,22 +209,22 @@ def _measured(form, starts, weights, shape) -> dict[str, np.ndarray]:
         "cosine_moved": _vectors(weights, free) - _vectors(starts, free),
         "cosine_canonical": _vectors(_canonical(form, weights, shape), free),
     }
-    found = {}
+    cosines = {}
     for name, vectors in flat.items():
         vectors = vectors.reshape(*shape, -1)
-        found[name] = structure.cosine(vectors[:, :1], vectors[:, 1:])
-    # Another instance, from a start that is as far away: the baseline.
+        cosines[name] = structure.cosine(vectors[:, :1], vectors[:, 1:])
+    # Baseline: the fit of another instance, from an equally perturbed start.
     vectors = flat["cosine"].reshape(*shape, -1)
     others = np.roll(vectors[:, 1:], 1, axis=0)
-    found["cosine_between"] = structure.cosine(vectors[:, :1], others)
-    return found
+    cosines["cosine_between"] = structure.cosine(vectors[:, :1], others)
+    return cosines
 
 
 def _canonical(form: Representation, weights, shape):
-    """Fits in the form that no symmetry of their representation can change.
+    """Fits in canonical form: equal for weights that differ only by a symmetry.
 
-    Neurons of a standalone field have no such form: those of every other fit are
-    matched to the first fit's.
+    Neurons of an unmasked standalone field have no canonical order: those of each
+    perturbed fit are matched to those of the first fit of the instance.
     """
     if not form.standalone or form.masked:
         free = form.adapter.free(form.base)
@@ -239,11 +239,11 @@ def _canonical(form: Representation, weights, shape):
 
 
 def _vectors(stacked, chosen=None) -> np.ndarray:
-    """Entries of every instance `[N, K]`, those that `chosen` marks or all."""
+    """Stacked weights as vectors `[N, K]`: the entries marked in `chosen`, or all."""
     if chosen is None:
         chosen = jax.tree.map(lambda x: np.ones(x.shape[1:], bool), stacked)
-    found = jax.tree.map(lambda x, c: np.asarray(x)[:, np.asarray(c)], stacked, chosen)
-    return np.concatenate(jax.tree.leaves(found), axis=1)
+    parts = jax.tree.map(lambda x, c: np.asarray(x)[:, np.asarray(c)], stacked, chosen)
+    return np.concatenate(jax.tree.leaves(parts), axis=1)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-r"""Tunes every representation on training instances; tables compare held-out ones.
+r"""Tunes each representation on training instances; tests it on held-out ones.
 
   python -m experiments.sweep --config=configs/digits.py --workdir=runs/digits
 
-Every variant of the recipe's `sweep` section is fitted at each of its learning rates,
-from a start of its own, to the last training instances: its quality, what it costs,
-how smooth its weights are. The best of each representation (by quality, or the cheapest
-that reaches `sweep.target`) is then fitted to held-out instances: for as many steps,
-and for as many as it can take in the CPU time of the slowest. The variant `:speed` of a
-recipe sweeps what makes fits fast, into speed/ in place of sweep/.
-Reads base/, writes sweep/<representation>/: trials.jsonl, metrics.json. A second run
-of the command resumes. Recipes hold what it found.
+A trial is a variant of the recipe's `sweep` section at one of its learning rates. Each
+trial computes a common start, fits the last training instances and records quality,
+cost and smoothness of the weights. The best trial of each representation (the highest
+PSNR or, with `sweep.target`, the fastest that reaches it) is then fitted to held-out
+instances twice: with its own steps, and with as many as fit into the CPU time of the
+slowest representation. The variant `:speed` of a recipe sweeps settings for speed and
+writes to speed/ in place of sweep/. Reads base/, writes sweep/<representation>/:
+trials.jsonl and metrics.json. A second run resumes. The best settings were copied into
+the recipes by hand.
 """
 
 import pathlib
@@ -48,7 +49,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
 
 
 def best(name: str, lines: list[dict], target: float | None) -> dict:
-    """The cheapest trial that reaches `target` dB; without one, that of most dB.
+    """The fastest trial that reaches `target` dB; if none does, the one of most dB.
 
     Raises:
       ValueError: if all trials diverged.
@@ -66,7 +67,10 @@ def best(name: str, lines: list[dict], target: float | None) -> dict:
 
 
 def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dict:
-    """Held-out quality of the best trial, and at what `slowest` CPU-seconds buy."""
+    """Metrics of the best trial on held-out instances, also at equal CPU time.
+
+    `slowest`: CPU-seconds per field that the slowest representation takes.
+    """
     name = trial["name"]
     folder = root / config.sweep.folder / name
     stage = f"{config.sweep.folder} {name}"
@@ -77,15 +81,15 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
     for prefix, steps in (("", trial["steps"]), ("equal_cpu_", longer)):
         own = {**trial["trial"], "steps": steps}
-        found = _try(config, root, data, name, own, rows)
+        tried = _try(config, root, data, name, own, rows)
         metrics[f"{prefix}steps"] = steps
         for key in ("mean", "ci95"):
-            metrics[f"{prefix}psnr_db_heldout_{key}"] = found[f"psnr_db_{key}"]
+            metrics[f"{prefix}psnr_db_heldout_{key}"] = tried[f"psnr_db_{key}"]
     return run_folder.close(folder, stage, metrics)
 
 
 def trials(config: ConfigDict, name: str) -> list[dict]:
-    """Every trial of a representation: the recipe's values it changes."""
+    """All trials of a representation, such as `{"learning_rate": 0.02, "steps": 9}`."""
     return [
         {**options, "learning_rate": rate}
         for options in config.sweep.variants[name]
@@ -94,24 +98,26 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 
 
 def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
+    """Runs the trials that trials.jsonl lacks; returns the lines of all."""
     path = root / config.sweep.folder / name / "trials.jsonl"
     lines = files.read_lines(path)
     rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
     for number, trial in enumerate(trials(config, name)):
         if trial in [line["trial"] for line in lines]:
             continue
-        found = _try(config, root, data, name, trial, rows)
-        lines.append({"name": name, "trial_number": number, **found})
+        tried = _try(config, root, data, name, trial, rows)
+        lines.append({"name": name, "trial_number": number, **tried})
         files.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
     return lines
 
 
 def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
-    """The recipe with one trial's values in place.
+    """The recipe with the values of one trial, and the start of the sweep.
 
-    A trial holds `learning_rate`, any other key of the recipe's `fit`, and under
-    `adapter` options of the representation.
+    A trial is a dict of `learning_rate`, other keys of the recipe's `fit`, and
+    `adapter`, a dict of options of the representation. `consensus` and `rounds` come
+    from the section `sweep`, unless the trial has them.
 
     Raises:
       ValueError: if the recipe's `fit` has no such key.
@@ -134,10 +140,10 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
 
 
 def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
-    """Fits one trial to instances `rows`; returns it with its quality and its cost."""
+    """Fits one trial to instances `rows`; returns its line (PSNR None: diverged)."""
     config = with_trial(config, name, trial)
     form = representation_of(config, root, data.channels)
-    found = {
+    line = {
         "trial": trial,
         "learning_rate": trial["learning_rate"],
         "psnr_db_mean": None,
@@ -153,8 +159,8 @@ def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict
     try:
         measured = _measured(options, form, data, spread, rows, components=components)
     except Diverged:
-        return found
-    return found | measured
+        return line
+    return line | measured
 
 
 def _measured(
@@ -171,22 +177,23 @@ def _measured(
     clock = costs.now()
     common = np.flatnonzero(~data.heldout)
     shared = common_start(options, form, data, many, common)
-    found = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
+    metrics = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
     stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
     first = slice(0, options.group)
     many(shared, *tree.row((stacked, rate), first))  # Compiles.
     clock = costs.now()
     fits = engine.Fits(*many(shared, stacked, rate), rate)
     cost = costs.since(clock)["cpu_seconds"] / len(rows)
-    found |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
+    metrics |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
     if np.all(np.isfinite(fits.quality)):
-        found["psnr_db_mean"], found["psnr_db_ci95"] = interval(fits.quality)
-        found["steps_mean"] = float(np.mean(fits.steps))
+        mean, half = interval(fits.quality)
+        metrics |= {"psnr_db_mean": mean, "psnr_db_ci95": half}
+        metrics["steps_mean"] = float(np.mean(fits.steps))
         key = keys(options.seed)["trivial"]
-        found |= smoothness(
+        metrics |= smoothness(
             key, form, data, shared[1], fits.weights, rows, components=components
         )
-    return found
+    return metrics
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-r"""Trains the base field on the training part of a data set.
+r"""Trains the base field on the training instances of a data set.
 
   python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
 
-First an autodecoder, whose mean style is folded in; then, where the recipe wants it, a
-rehearsal of the fits. Writes base/: Orbax checkpoints while it trains, the folded base
-that all instances share, train.jsonl, rehearsal.jsonl, metrics.json. A second run of
-the command resumes.
+First trains an autodecoder and folds its mean style into the kernels; then, if the
+recipe has episodes of rehearsal, trains the result further along rehearsed fits. Writes
+base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
+rehearsal.jsonl, metrics.json. A second run resumes.
 """
 
 import pathlib
@@ -31,13 +31,14 @@ from wsjax.fit import autodecoder
 from wsjax.metrics.reconstruction import psnr
 from wsjax.types import Params
 
-_SCORED = 256  # Instances that are rendered at once.
+_SCORED = 256  # Instances that are read and scored at once.
 
 
 class Block(NamedTuple):
-    """Steps between two checkpoints.
+    """The training steps between two checkpoints, all with the same settings.
 
-    Pictures are shrunk by `factor`; `points` are random ones of each, 0 takes all.
+    `factor`: pictures are downsampled by it; `batch`: instances per step; `points`:
+    random points per instance and step, 0 for all; `steps`: how many.
     """
 
     factor: int
@@ -47,7 +48,7 @@ class Block(NamedTuple):
 
 
 def schedule(config: ConfigDict) -> list[Block]:
-    """All blocks of the training, low resolution first."""
+    """Splits the stages of `config.base` into blocks of at most `every` steps."""
     blocks = []
     stages = zip(
         config.factors, config.batches, config.points, config.steps, strict=True
@@ -60,7 +61,11 @@ def schedule(config: ConfigDict) -> list[Block]:
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Trains the autodecoder through all resolutions; returns the metrics."""
+    """Trains the base; returns the metrics.
+
+    Raises:
+      ValueError: if training diverges.
+    """
     data, root = opened(config, workdir)
     folder = root / "base"
     if (metrics := run_folder.finished(folder, "base")) is not None:
@@ -98,19 +103,19 @@ def qualities(
     rows: np.ndarray,
     n: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """PSNR in dB of training instances on the grid, read and rendered a few at a time.
+    """PSNR in dB of training instances on the grid.
 
     Args:
       network: the modulated field.
-      trained: its parameters and the latents of the first `n` instances.
-      base: the folded base.
+      trained: `{"params": ..., "latents": [n, Z]}` of the autodecoder.
+      base: params of the base, after folding and rehearsal.
       data: the data set.
       rows: `[N]` training instances.
-      n: how many of them were trained on.
+      n: how many of them, the first ones, the autodecoder was trained on.
 
     Returns:
-      `(reached [n], folded [N])`: of each instance from its own latent, and of the
-      folded base, which shows all instances the same.
+      `(reached [n], folded [N])`: `reached` renders each instance from its latent;
+      `folded` compares each with the one picture that the base alone renders.
     """
     grid = coords.grid(data.size)
     mean = render(network.field, base, grid)
@@ -128,7 +133,7 @@ def qualities(
 
 
 def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
-    """State before the first step, and the compiled steps."""
+    """Returns the state before the first step, and the compiled `advance`."""
     tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
     advance = autodecoder.make_advance(
         modulated,
@@ -143,6 +148,7 @@ def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
 
 
 def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.State:
+    """Trains the autodecoder from the newest checkpoint on; returns its last state."""
     key = keys(config.seed)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
@@ -175,7 +181,7 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
                 f"--config.base.learning_rate={config.base.learning_rate}"
             )
         lines.append({"step": end, "loss_train": loss, **costs.since(clock)})
-        # Lines first: a resumed run drops those behind its newest checkpoint.
+        # Before the checkpoint: a resumed run drops lines that are newer.
         files.write_lines(folder / "train.jsonl", lines)
         checkpoint.save(folder / "checkpoints", end, state)
         bar.update(steps)

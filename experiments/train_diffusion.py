@@ -1,14 +1,14 @@
-r"""Trains a denoiser on the fitted weights of the training part.
+r"""Trains a denoiser on the fitted weights of training instances.
 
   python -m experiments.train_diffusion --config=configs/digits.py --workdir=runs/digits
 
 Reads fit/<representation>/, writes diffusion/<generator>/: the encoding, Orbax
 checkpoints, train.jsonl, metrics.json. A second run resumes on the same trajectory, on
-any number of devices. The parameters that `sample` uses, and the moving average that
-they come from, are chosen by the loss on held-out weights.
+any number of devices. `sample` uses the parameters in chosen/: the loss on held-out
+weights selects the step and one of the moving averages.
 
-Several processes train one denoiser on the devices of all; each is told of the others,
-as for `fit`.
+Several processes can train one denoiser on all their devices; start them with the same
+flags as for `fit`.
 """
 
 import pathlib
@@ -35,7 +35,11 @@ from wsjax.diffusion import train
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
-    """Trains the recipe's generator, on encoded weights or on what another draws."""
+    """Trains the recipe's generator; returns the metrics.
+
+    It learns from encoded weights or, with `diffusion.teacher`, from samples of another
+    generator.
+    """
     with processes.in_turn():
         data, root = opened(config, workdir)
     recipe, config = config, chosen(config)
@@ -79,7 +83,7 @@ def _lesson(
     form: Representation,
     data: Data,
 ) -> Lesson:
-    """Encoded weights of all fits, and fresh parameters."""
+    """The data set of encoded weights and labels, and fresh parameters."""
     fits = encoding.fitted(root, form, data, copies=True)
     _check_split(fits.heldout)
     if _newest(folder / "encoding") is None:
@@ -103,7 +107,7 @@ def _lesson(
 
 
 def _check_split(heldout: np.ndarray) -> None:
-    """Refuses fits `[N]` of which none is held out, or all are."""
+    """Raises a ValueError if no fit is held out, or all are (`heldout` `[N]`)."""
     if heldout.any() and not heldout.all():
         return
     missing = "training" if heldout.all() else "held-out"
@@ -115,13 +119,14 @@ def _check_split(heldout: np.ndarray) -> None:
 
 
 def _newest(folder: pathlib.Path) -> int | None:
-    """The newest checkpoint, as the first process sees it."""
+    """Number of the newest checkpoint, as the first process sees it; None without."""
     newest = checkpoint.latest(folder)
-    found = int(processes.agreed(np.asarray(-1 if newest is None else newest)))
-    return None if found < 0 else found
+    number = int(processes.agreed(np.asarray(-1 if newest is None else newest)))
+    return None if number < 0 else number
 
 
 def _optimiser(config: ConfigDict) -> optax.GradientTransformation:
+    """Adam with 1/30 of the steps as warm-up, then a cosine to zero."""
     steps = config.diffusion.steps
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.diffusion.learning_rate, max(1, steps // 30), steps
@@ -132,6 +137,7 @@ def _optimiser(config: ConfigDict) -> optax.GradientTransformation:
 def _train(
     config: ConfigDict, generator: Generator, folder: pathlib.Path, lesson: Lesson
 ) -> list[dict]:
+    """Trains from the newest checkpoint on; returns the lines of train.jsonl."""
     apply, params, examples, heldout = lesson
     settings, key = config.diffusion, keys(config.seed)["training"]
     mesh = processes.mesh(settings.devices, settings.batch // settings.accumulate)
@@ -157,15 +163,15 @@ def _train(
         steps = min(settings.every, settings.steps - int(state.step))
         state, losses = advance(advance_key, state, seen, steps=steps)
         line = {"step": int(state.step), "loss_train": float(losses.mean())}
-        found = _scores(score, score_key, state.averages, tree.row(examples, heldout))
-        lowest = int(np.argmin(found))
-        line |= {"loss_heldout": found[lowest], "decay": settings.decays[lowest]}
+        scored = _scores(score, score_key, state.averages, tree.row(examples, heldout))
+        lowest = int(np.argmin(scored))
+        line |= {"loss_heldout": scored[lowest], "decay": settings.decays[lowest]}
         line["chosen"] = _choose([*lines, line], settings)
         if line["chosen"]:
             best = jax.tree.map(jnp.copy, state.averages[lowest])
         lines.append(line | costs.since(clock))
         if processes.first():
-            # Lines first: a resumed run drops those behind its newest checkpoint.
+            # Before the checkpoint: a resumed run drops lines that are newer.
             files.write_lines(folder / "train.jsonl", lines)
         whole = {"state": state, "chosen": best}
         checkpoint.save(folder / "checkpoints", int(state.step), whole)
@@ -177,17 +183,17 @@ def _train(
 
 
 def _scores(score, key: jax.Array, averages, judged: train.Examples) -> list[float]:
-    """Held-out loss of each average; the first process says what it is."""
-    found = np.zeros(len(averages), np.float32)
+    """Held-out loss of each moving average, computed by the first process for all."""
+    losses = np.zeros(len(averages), np.float32)
     if processes.first():
         here = jax.tree.map(lambda x: x.addressable_data(0), averages)
-        found[:] = [score(key, params, judged) for params in here]
-    return processes.agreed(found).tolist()
+        losses[:] = [score(key, params, judged) for params in here]
+    return processes.agreed(losses).tolist()
 
 
 def _resume(folder: pathlib.Path, state: train.State, params):
-    """The newest state, chosen parameters and lines of a training, or fresh ones."""
-    # The chosen parameters travel with the state, so that a resumed run has them.
+    """State, chosen parameters and lines of the newest checkpoint, or fresh ones."""
+    # Checkpoints hold the chosen parameters, too, so that a resumed run has them.
     whole = {"state": state, "chosen": params}
     newest = _newest(folder / "checkpoints")
     if newest is not None:
@@ -198,10 +204,13 @@ def _resume(folder: pathlib.Path, state: train.State, params):
 
 
 def _choose(lines: list[dict], settings: ConfigDict) -> bool:
-    """Whether the newest parameters are the ones to sample from so far.
+    """Whether the newest parameters become the chosen ones.
 
-    The held-out loss has a flat minimum, along which samples still sharpen: the last
-    parameters within `tolerance` of the lowest loss are taken.
+    They do if their held-out loss is at most `1 + tolerance` times the lowest so far:
+    the loss has a flat minimum, along which samples still get sharper.
+
+    Raises:
+      ValueError: if the newest held-out loss is not finite.
     """
     lowest = min(line["loss_heldout"] for line in lines)
     if not np.isfinite(lines[-1]["loss_heldout"]):
@@ -213,7 +222,7 @@ def _choose(lines: list[dict], settings: ConfigDict) -> bool:
 
 
 def _over(lines: list[dict], patience: int) -> bool:
-    """Whether the newest `patience` evaluations all were worse than chosen ones."""
+    """Whether none of the newest `patience` evaluations was chosen; 0: never stop."""
     newest = lines[-patience:] if patience else []
     return bool(newest) and not any(line["chosen"] for line in newest)
 

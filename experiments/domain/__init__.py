@@ -1,1 +1,1 @@
-"""What is fitted: pictures or shapes, and the representation that stores them."""
+"""The instances, pictures or shapes, and the representation that stores them."""

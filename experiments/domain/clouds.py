@@ -1,4 +1,4 @@
-"""Generated shapes: their surfaces on disk, and how near the set comes to real ones."""
+"""Writes the surfaces of generated shapes; compares the set with real shapes."""
 
 import io
 import pathlib
@@ -20,7 +20,7 @@ from wsjax.meshes.mesh import Mesh
 from wsjax.meshes.picture import gif, turntable
 from wsjax.metrics import shape_sets
 
-_TURNED = 6  # Samples in the turntable.
+_TURNED = 6  # Samples in the turntable animation.
 
 
 def write_meshes(
@@ -30,14 +30,21 @@ def write_meshes(
     weights: ArrayTree,
     numbers: Sequence[int] | np.ndarray,
 ) -> list[Mesh]:
-    """Writes a mesh per instance of `weights` into meshes/, named by its number.
+    """Writes the surface of each field as a mesh file, such as meshes/00007.glb.
 
-    An instance whose surface cannot be taken stops no other: unmeshed.json gives the
-    reason by its number.
+    If the surface of an instance cannot be extracted, the others are still written, and
+    unmeshed.json holds the reason by number.
+
+    Args:
+      meshing: how to extract surfaces.
+      form: the representation.
+      folder: where meshes/ and unmeshed.json go.
+      weights: stacked adapters `[n, ...]`.
+      numbers: `[n]` numbers that name the files.
 
     Returns:
-      The meshes. That of an instance without a surface, or whose surface cannot be
-      taken, is empty, and no file is written for it.
+      The n meshes. Where a field has no surface, or it cannot be extracted, the mesh is
+      empty and has no file.
     """
     mesh_of, suffix = surfaces.mesher(meshing, form), meshing.suffix
     failed: dict[str, str] = {}
@@ -47,7 +54,7 @@ def write_meshes(
         if len(mesh.faces):
             path = folder / "meshes" / f"{numbers[i]:05d}{suffix}"
             content = formats.encode(mesh, suffix)
-            # Ensures that points can be drawn from it.
+            # Raises if points cannot be drawn from the mesh, before it is written.
             surfaces.cloud(mesh, 1)
             files.write_bytes(path, content)
         return mesh
@@ -72,11 +79,11 @@ def mesh_all(
     folder: pathlib.Path,
     weights: ArrayTree,
 ) -> dict[str, float]:
-    """Writes the surfaces of samples: meshes/, clouds.npy for `compare`, turntable.gif.
+    """Writes meshes/, clouds.npy (for `compare`) and turntable.gif of all samples.
 
     Returns:
-      `n_empty`, samples without any surface or whose surface cannot be taken, and
-      `faces_mean` of the others.
+      `n_empty`, the number of samples without a surface or whose surface cannot be
+      extracted, and `faces_mean`, the mean number of faces of the others.
     """
     n = len(jax.tree.leaves(weights)[0])
     meshes = write_meshes(meshing, form, folder, weights, range(n))
@@ -97,7 +104,7 @@ def mesh_all(
 
 
 def _turntable(meshes: list[Mesh]) -> bytes:
-    """A GIF of meshes that turn side by side."""
+    """A GIF in which the meshes rotate side by side."""
     turned = surfaces.in_parallel(lambda mesh: turntable(mesh, size=112), meshes)
     return gif(np.concatenate(turned, axis=2))
 
@@ -107,20 +114,21 @@ def compare(
 ) -> dict[str, float]:
     """MMD, COV and 1-NNA of the samples in `folder` against held-out shapes.
 
-    The floor of each is that of as many training shapes against the same ones.
+    Keys that end in `_floor` are the same metrics of equally many training shapes. All
+    sets are cut to one size, `n_references`; below 2 there are no other metrics.
 
     Args:
-      meshing: whose `points` and `references` are taken.
+      meshing: its `points` per surface and number of `references` are used.
       source: the data set.
-      folder: of the samples.
-      rows: `[N]` of the instances that were fitted.
+      folder: of the samples; holds clouds.npy.
+      rows: `[N]` instances that were fitted.
       heldout: `[N]` booleans, which of them are held out.
     """
     count, points = meshing.references, meshing.points
     samples = _finite(np.load(folder / "clouds.npy"))
     references = _true(source, rows[heldout][:count], points)
     train = _true(source, rows[~heldout][:count], points)
-    # At equal count: an empty surface is no sample.
+    # Metrics compare sets of equal size; empty surfaces do not count as samples.
     n = min(len(references), len(train), len(samples))
     metrics: dict[str, float] = {"n_references": n}
     if n < 2:
@@ -134,7 +142,7 @@ def compare(
 
 
 def _true(source: Shapes, rows: np.ndarray, points: int) -> np.ndarray:
-    """Points `[n, P, 3]` on real surfaces, without those that cannot be read."""
+    """Clouds `[n, P, 3]` of real surfaces, without instances that cannot be read."""
     read = [
         surfaces.attempt(lambda row=row: shapes.read(source, [row], "surface"))[0]
         for row in rows
@@ -144,5 +152,5 @@ def _true(source: Shapes, rows: np.ndarray, points: int) -> np.ndarray:
 
 
 def _finite(clouds: np.ndarray) -> np.ndarray:
-    """The clouds `[n, P, 3]` of N whose points are all finite."""
+    """Drops the clouds of `[N, P, 3]` that have a NaN or infinite coordinate."""
     return clouds[np.isfinite(clouds).all(axis=(1, 2))]

@@ -1,4 +1,4 @@
-"""The data set of a run: which instances there are, and which are held out."""
+"""The data set of a run: its instances, its split, and what depends on their kind."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -16,39 +16,45 @@ Rows: TypeAlias = Sequence[int] | np.ndarray
 
 
 class Domain(NamedTuple):
-    """What differs between pictures and shapes; each gives one such record.
+    """Everything that differs between pictures and shapes, as a record of functions.
 
-    How instances are read:
+    `pictures.domain` and `shapes.domain` each build one.
+
+    Reading instances:
       kind: "pictures", "sdf" or "occupancy".
-      view: what metrics call the values on the common grid: "pixels" or "grid".
-      classes: names of the classes that labels count, None if only numbers are known.
-      loss: what a fit minimises, `(predicted, true) -> []`.
-      read: `(rows [n]) -> dict` of `values` `[n, P, C]` on the grid; of shapes also
-        `points` `[n, M, 3]` and `targets` `[n, M, 1]` there.
-      train_on: `(rows, factor) -> (coords, values)` that a base is trained on;
-        pictures are shrunk by `factor`.
-      shown: `(values [n, P, C]) -> [n, *size, C]`, cut to their range: pixels in
-        [0, 1], values of shapes in [-1, 1].
-      notes: `(row) -> dict` that the manifest holds besides.
-      shapes: the samples of shapes on disk, None of pictures.
+      view: name in metrics of the values on the common grid: "pixels" or "grid".
+      classes: class names, indexed by label; None if the data name no classes.
+      loss: the loss of a fit, `(predicted, true) -> []`.
+      read: `(rows [n]) -> dict` with `values` `[n, P, C]` on the grid; for shapes also
+        `points` `[n, M, 3]` and `targets` `[n, M, 1]`, the values at these points.
+      train_on: `(rows, factor) -> (coords, values)` for training the base; pictures
+        are downsampled by `factor`, shapes ignore it.
+      shown: `(values [n, P, C]) -> [n, *size, C]`, clipped: pixels to [0, 1], values of
+        shapes to [-1, 1].
+      notes: `(row) -> dict` of extra entries for an instance in the manifest.
+      shapes: the data set of shapes on disk; None for pictures.
 
-    How fields are shown and measured, given a `Representation`:
+    Rendering and measuring fields of a `Representation`:
       views: `(form) -> Views`.
-      fidelity: `(form) -> measure`; `measure(rows, adapters)` gives a dict of measures
-        per instance, by which the manifest describes a fit besides its PSNR.
-      nearness: `(form) -> near`; `near(adapters, rows)` gives a second quality `[n]`
-        for the structure study; None where PSNR is all there is.
-      few: `(read dict) -> read dict` with fewer points, enough to judge a fit.
-      places: `(rows, points, shrink) -> [n, P, D]` where a decoder's Gram matrix is
-        measured.
+      fidelity: `(form) -> measure`; `measure(rows, adapters)` returns one dict of
+        metrics per instance, which the manifest holds beside the PSNR.
+      nearness: `(form) -> near`; `near(adapters, rows)` returns a second quality `[n]`
+        for the structure study; None where PSNR is the only one.
+      few: `(dict of read) -> dict` with fewer points, to measure a PSNR faster.
+      places: `(rows, points, shrink) -> [n, P, D]`, the coordinates at which the
+        decoder's Gram matrix is computed.
 
-    How samples are judged:
-      whole: `(values [n, *size, C]) -> [n]` booleans: whether these show anything.
-      finish: `(form, folder, adapters) -> metrics`: writes what samples are besides.
-      compare: `(folder, rows, heldout, pairs) -> metrics` of the samples in `folder`
-        against held-out ones of the fitted `rows`; `pairs()` gives these and their
-        fits, both `[n, *size, C]`.
-      examples: `(form, folder, adapters, rows)`: writes fits of held-out instances.
+    Judging samples:
+      whole: `(values [n, *size, C]) -> [n]` booleans, False for an empty sample, such
+        as a shape without a surface.
+      finish: `(form, folder, adapters) -> metrics`; writes extra files for samples,
+        such as meshes.
+      compare: `(folder, rows, heldout, pairs) -> metrics` that only this domain has.
+        `folder` holds the samples; `heldout` `[N]` marks the held-out ones among the
+        fitted `rows` `[N]`; `pairs()` returns the held-out instances and their fits,
+        both `[n, *size, C]`.
+      examples: `(form, folder, adapters, rows)`; writes extra files for the fits of
+        held-out instances.
     """
 
     kind: str
@@ -74,13 +80,16 @@ class Domain(NamedTuple):
 class Data(NamedTuple):
     """A data set and its fixed split.
 
-    Every instance has values on one common grid of `size`: the pixels of a picture, a
-    coarse grid of distances of a shape. A shape's field is fitted to points of its own.
+    Every instance has values on one common grid of shape `size`: the pixels of a
+    picture, or a coarse grid of distances (or occupancy) of a shape. The field of a
+    shape is not fitted to that grid, but to random points of its own.
 
-    `labels` `[N]` or None; `heldout` `[N]` is never trained on; `fingerprint` names the
-    data; `domain`: how these are read, shown and measured; `n_originals`: instances
-    before the augmented copies that only generators learn from, None: all; `others`:
-    those keys of `skipped` that stand for files which are no instances.
+    `labels` `[N]`, or None; `heldout` `[N]` marks instances that nothing is trained on;
+    `skipped`: reasons by file that was not read; `others`: the keys of `skipped` that
+    are not instances, such as a stray text file; `fingerprint`: hash of the data;
+    `domain`: how to read, render and measure the instances; `n_originals`: the number
+    of originals, behind which come augmented copies that only generators learn from;
+    None if there are no copies.
     """
 
     size: tuple[int, ...]
@@ -96,36 +105,45 @@ class Data(NamedTuple):
 
     @property
     def originals(self) -> np.ndarray:
-        """`[N]` booleans: False for the augmented copies of training pictures."""
+        """`[N]` booleans, False for augmented copies of training pictures."""
         n = len(self.heldout)
         return np.arange(n) < (n if self.n_originals is None else self.n_originals)
 
     @property
     def unreadable(self) -> dict[str, str]:
-        """Instances that cannot be used, each with the reason."""
+        """Instances that could not be read: reasons by name."""
         return {k: why for k, why in self.skipped.items() if k not in self.others}
 
     @property
     def grid(self) -> np.ndarray:
-        """Coordinates `[P, D]` that all instances share."""
+        """Coordinates `[P, D]` of the grid that all instances share."""
         return np.asarray(coords.grid(self.size))
 
     def values(self, rows: Rows) -> np.ndarray:
-        """Values `[n, P, C]` of some instances on the grid."""
+        """Values `[n, P, C]` of the instances `rows` on the grid."""
         return self.domain.read(rows)["values"]
 
     def pictures(self, rows: Rows) -> np.ndarray:
-        """The same as `[n, *size, C]`, cut to their range."""
+        """Values on the grid as `[n, *size, C]`, clipped as `Domain.shown` says."""
         return self.domain.shown(self.values(rows))
 
     def signals(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates `[n, P, D]` and values `[n, P, C]` that fields are fitted to."""
+        """Coordinates `[n, P, D]` and values `[n, P, C]` to fit fields to."""
         places, values = signal(self.grid, self.domain.read(rows))
         return np.broadcast_to(places, (len(values), *places.shape[-2:])), values
 
 
 def signal(grid: ArrayTree, instance: dict) -> Signal:
-    """What the field of one instance, or of many, of `Domain.read` is fitted to."""
+    """Returns the coordinates and values to fit a field to.
+
+    Args:
+      grid: `[P, D]` coordinates that pictures share.
+      instance: result of `Domain.read`, for one instance or stacked.
+
+    Returns:
+      The points of a shape and its values there, `[..., M, 3]` and `[..., M, 1]`; for a
+      picture the grid and its pixels, `[P, D]` and `[..., P, C]`.
+    """
     if "points" in instance:
         return instance["points"], instance["targets"]
     return grid, instance["values"]

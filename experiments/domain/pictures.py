@@ -1,4 +1,4 @@
-"""Pictures as a domain: what a field is fitted to are the pixels."""
+"""The domain of pictures: fields are fitted to pixels."""
 
 import pathlib
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from wsjax.data import images
 from wsjax.fit import autodecoder, losses
 from wsjax.metrics.reconstruction import ssim
 
-_WINDOW = 11  # Pixels per side of the window that SSIM compares.
+_WINDOW = 11  # Pixels per side of the sliding window of SSIM.
 
 
 def domain(source: images.Images) -> Domain:
-    """The domain of a set of pictures."""
+    """Builds the `Domain` of a set of pictures."""
     size = source.pixels.shape[1:3]
 
     def read(rows: Rows) -> dict[str, np.ndarray]:
@@ -65,6 +65,7 @@ def domain(source: images.Images) -> Domain:
 
 
 def _places(size: tuple[int, ...], n: int, shrink: int) -> np.ndarray:
+    """Coordinates `[n, P, D]` of a grid that is `shrink` times coarser per axis."""
     grid = np.asarray(coords.grid(tuple(side // shrink for side in size)))
     return np.broadcast_to(grid, (n, *grid.shape))
 
@@ -75,7 +76,7 @@ def _similarity(
     heldout: np.ndarray,
     pairs: Callable[[], tuple[np.ndarray, np.ndarray]],
 ) -> dict[str, float]:
-    """Mean SSIM of held-out pictures and their fits; small pictures have none."""
+    """Mean SSIM of held-out pictures and their fits; `{}` if smaller than a window."""
     del folder, rows, heldout
     real, fitted = pairs()
     if min(real.shape[1:3]) < _WINDOW:

@@ -1,4 +1,4 @@
-"""One way to store instances: a field, an adapter, and the base that all share."""
+"""A representation: the field, the adapter, and the base that all instances share."""
 
 import pathlib
 from collections.abc import Callable
@@ -15,10 +15,12 @@ from wsjax.types import Adapter, Codec, Field, Params, Signal
 
 
 class Representation(NamedTuple):
-    """One way to store an instance: its field, its adapter and the frozen base.
+    """A way to store instances as weights: field, adapter and frozen base.
 
-    `wiring` names the channels between the layers of the field; `standalone` says
-    whether the base is the field's own shared initialisation.
+    `name`: one of `adapters.ADAPTERS`, such as "lora"; `wiring`: which channels the
+    layers of the field share, for permutations of neurons; `standalone`: whether
+    instances have whole fields of their own, so that `base` is only their shared
+    initialisation and was not trained.
     """
 
     name: str
@@ -30,27 +32,30 @@ class Representation(NamedTuple):
 
     @property
     def masked(self) -> bool:
-        """Whether some entries are frozen."""
+        """Whether some entries of the adapter are frozen."""
         free = jax.tree.leaves(self.adapter.free(self.base))
         return not all(np.all(leaf) for leaf in free)
 
 
 def start(folder: pathlib.Path, form: Representation) -> ArrayTree:
-    """The consensus start that `fit` wrote; it also holds the frozen entries."""
+    """Reads the start that all fits in `folder` share, frozen entries included."""
     like = jax.eval_shape(form.adapter.init, jax.random.key(0), form.base)
     shard = store.read_shard(store.path_of(folder / "start", 0), like=like)
     return jax.tree.map(lambda x: x[0], shard.weights)
 
 
 def entries(form: Representation, first: ArrayTree) -> Codec:
-    """Codec between an adapter of this representation and its free entries."""
+    """Codec between an adapter and the vector `[K]` of its free entries.
+
+    `decode` takes the frozen entries from `first`, an adapter such as the start.
+    """
     return latent.free_entries(form.adapter.free(form.base), first)
 
 
 def quality(
     form: Representation, base: Params
 ) -> Callable[[ArrayTree, Signal], jax.Array]:
-    """`quality(adapter, signal) -> PSNR [] in dB` of an instance on all its points."""
+    """Returns `score(adapter, signal) -> PSNR []` in dB, over all points."""
 
     def score(adapter: ArrayTree, signal: Signal) -> jax.Array:
         points, values = signal
@@ -61,7 +66,7 @@ def quality(
 
 
 def show(form: Representation, data: Data) -> Callable[[ArrayTree], np.ndarray]:
-    """`show(stacked adapters) -> [n, *size, C]`, their values on the common grid."""
+    """Returns `show(stacked adapters) -> [n, *size, C]`, clipped values on the grid."""
     render = renderer(form, data.grid)
     many = fit.over_instances(lambda _, adapter: render(adapter), chunk=4)
     return lambda adapters: data.domain.shown(
@@ -72,7 +77,7 @@ def show(form: Representation, data: Data) -> Callable[[ArrayTree], np.ndarray]:
 def renderer(
     form: Representation, grid: jax.Array | np.ndarray
 ) -> Callable[[ArrayTree], jax.Array]:
-    """`render(adapter) -> values [P, C]` on a grid of points."""
+    """Returns `render(adapter) -> values [P, C]` at the points `grid` `[P, D]`."""
 
     def render(adapter: ArrayTree) -> jax.Array:
         return fields.render(form.field, form.adapter.merge(form.base, adapter), grid)

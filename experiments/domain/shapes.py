@@ -1,4 +1,4 @@
-"""Shapes as a domain: distances or occupancy at points, read from samples on disk."""
+"""The domain of shapes: fields are fitted to distances or occupancy at points."""
 
 import jax
 import numpy as np
@@ -16,13 +16,13 @@ from wsjax.data.shapes import Shapes
 from wsjax.fit import losses
 from wsjax.meshes.picture import picture
 
-_SIDE = 112  # Pixels of a shape's picture.
-_POINTS = 2048  # Of a shape, that are enough to judge a fit.
+_SIDE = 112  # Pixels per side of a shape's picture.
+_POINTS = 2048  # Points per shape that suffice to measure a PSNR.
 _LOSSES = {"sdf": losses.clamped_error, "occupancy": losses.cross_entropy}
 
 
 def domain(source: Shapes, meshing: Meshing) -> Domain:
-    """The domain of a set of shapes, whose surfaces are taken as `meshing` says."""
+    """Builds the `Domain` of a set of shapes; `meshing`: how to extract surfaces."""
 
     def read(rows: Rows) -> dict[str, np.ndarray]:
         names = ("grid", "points", "values")
@@ -50,8 +50,8 @@ def domain(source: Shapes, meshing: Meshing) -> Domain:
         views=lambda form: _views(source, meshing, form),
         fidelity=lambda form: surfaces.fidelity(meshing, form, source),
         nearness=lambda form: _nearness(source, meshing, form),
-        # Points lie in random order: the first are as good as any.
-        few=lambda found: {name: x[:, :_POINTS] for name, x in found.items()},
+        # Points are in random order, so the first ones are a random subset.
+        few=lambda instances: {k: x[:, :_POINTS] for k, x in instances.items()},
         places=lambda rows, points, shrink: read(rows)["points"][:, :points],
         whole=_whole,
         finish=lambda form, folder, adapters: clouds.mesh_all(
@@ -67,9 +67,9 @@ def domain(source: Shapes, meshing: Meshing) -> Domain:
 
 
 def _notes(source: Shapes, row: int) -> dict:
-    """What was wrong with a mesh, and where it lay.
+    """Manifest entries of a shape: defects of its mesh, and its original frame.
 
-    It lay at `scale` times the normalised one, plus `centre`.
+    A vertex x of the normalised mesh was at `scale * x + centre` in the file.
     """
     frame = source.frames[row]
     return {
@@ -80,6 +80,7 @@ def _notes(source: Shapes, row: int) -> dict:
 
 
 def _views(source: Shapes, meshing: Meshing, form: Representation) -> Views:
+    """Views that draw surfaces; a shape that cannot be meshed is left white."""
     mesh_of = surfaces.mesher(meshing, form)
 
     def shaded(mesh_of, items) -> np.ndarray:
@@ -103,12 +104,12 @@ def _views(source: Shapes, meshing: Meshing, form: Representation) -> Views:
 
 
 def _nearness(source: Shapes, meshing: Meshing, form: Representation):
-    """`near(stacked [n, ...], rows [n]) -> [n]`: minus the squared Chamfer distance."""
+    """Returns `near(stacked, rows [n]) -> [n]`: minus the squared Chamfer distance."""
     chamfer = surfaces.chamfer(meshing, form, source)
     return lambda stacked, rows: -np.array(chamfer(rows, stacked))
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
-    """Whether there is a surface: it parts the cells inside from those outside."""
+    """`[n]` booleans: whether a shape has cells inside and outside, so a surface."""
     inside = values.reshape(len(values), -1) < 0
     return inside.any(axis=1) & ~inside.all(axis=1)

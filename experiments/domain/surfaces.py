@@ -1,4 +1,4 @@
-"""The surfaces of fields of shapes, and how near they come to the true ones."""
+"""Extracts the surfaces of shape fields and measures them against the true ones."""
 
 import concurrent.futures
 from collections.abc import Callable
@@ -38,12 +38,12 @@ __all__ = [
 Result = TypeVar("Result")
 
 EMPTY = Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
-"""The surface of a field that has none."""
+"""The mesh without faces, for a field that has no surface."""
 UNMEASURED = "unmeasured"
-"""Key of an instance's entry that says why some of its measures are missing."""
+"""Key in an instance's metrics: the reason why some of them are missing."""
 RADIUS = 0.02
-"""Distance below which a point counts as met by the F-score: 1 % of the cube."""
-# Measures of an instance, and what their mean is called.
+"""Distance within which the F-score counts a point as matched: 1 % of the cube."""
+# Metrics of an instance, and the name of their mean over a set.
 _MEASURES = {
     "chamfer_squared": "chamfer_squared_mean",
     "chamfer_squared_floor": "chamfer_squared_floor",
@@ -56,12 +56,13 @@ _MEASURES = {
 
 
 class Meshing(NamedTuple):
-    """How surfaces are taken from fields, and compared.
+    """How surfaces are extracted from fields and compared.
 
-    `resolution`: cells per side of the grid; `coarse`: cells per side that are always
-    looked at; `slope`: largest change of a value per unit of length; `chunk`: points
-    per call; `suffix` of mesh files; `points` of a surface and number of `references`
-    that Chamfer distances between sets are of.
+    For marching cubes (see `wsjax.meshes.surface.lattice`): `resolution`, cells per
+    side; `coarse`, cells per side that are always evaluated; `slope`, the assumed
+    largest change of a value per unit of length; `chunk`, points per call of the field.
+    `suffix`: format of mesh files, such as ".glb". For distances between sets:
+    `points` per surface, and the largest number of `references`.
     """
 
     resolution: int
@@ -74,13 +75,13 @@ class Meshing(NamedTuple):
 
 
 def value_of(form: Representation) -> Callable[..., np.ndarray]:
-    """`value(params, points [M, 3]) -> [M]` of a merged field, compiled once per M."""
+    """Returns `value(params, points [M, 3]) -> [M]`; `params` are merged."""
     render = jax.jit(lambda params, x: fields.render(form.field, params, x)[:, 0])
     return lambda params, points: np.asarray(render(params, points))
 
 
 def mesher(meshing: Meshing, form: Representation) -> Callable[[ArrayTree], Mesh]:
-    """`mesh_of(adapter) -> Mesh`, the surface of one field; it may be empty."""
+    """Returns `mesh_of(adapter) -> Mesh`, the surface of one field; may be empty."""
     merge, value = jax.jit(form.adapter.merge), value_of(form)
 
     def mesh_of(adapter: ArrayTree) -> Mesh:
@@ -97,17 +98,17 @@ def mesher(meshing: Meshing, form: Representation) -> Callable[[ArrayTree], Mesh
 
 
 def in_parallel(one: Callable[..., Result], *items) -> list[Result]:
-    """Calls `one` on every item, one thread per processor; results are in order."""
+    """Like `list(map(one, *items))`, with one thread per processor."""
     with concurrent.futures.ThreadPoolExecutor(machine.processors()) as pool:
         return list(pool.map(one, *items))
 
 
 def attempt(one: Callable[[], Result]) -> tuple[Result | None, str | None]:
-    """Calls `one` for a single instance, whose failure must not stop the others.
+    """Calls `one` and catches numerical errors, so that other instances go on.
 
     Returns:
-      `(result, None)`, or `(None, reason)` if `one` cannot compute its result. Errors
-      of the machine, such as a full disk, are raised.
+      `(result, None)`, or `(None, reason)` if `one` raised an ArithmeticError,
+      RuntimeError or ValueError. Other errors, such as a full disk, are raised.
     """
     try:
         return one(), None
@@ -116,20 +117,22 @@ def attempt(one: Callable[[], Result]) -> tuple[Result | None, str | None]:
 
 
 def cloud(mesh: Mesh, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Points `[n, 3]` on a mesh and their normals, always the same."""
+    """Random points on a mesh and their normals, each `[n, 3]`; the same every time."""
     return surface_points(mesh, n, np.random.default_rng(seed))
 
 
 def fidelity(
     meshing: Meshing, form: Representation, source: Shapes
 ) -> Callable[[np.ndarray, ArrayTree], list[dict[str, Any]]]:
-    """`measure(rows, stacked adapters) -> measures`, a dict per instance.
+    """Returns `measure(rows, stacked adapters) -> metrics`, one dict per instance.
 
-    `chamfer_squared` and `chamfer_mean` to one half of the true surface points, and
-    the other half's as the floor; `f_score` at `RADIUS`, the other half's as ceiling;
-    `normal_consistency`; `iou` at the points that all shapes share. A field without a
-    surface has the last alone. A measure that cannot be computed is missing, and
-    `unmeasured` says why: a wire that passes between all the points has no `iou`.
+    The true surface points are split in halves. A fit is compared with the first half:
+    `chamfer_squared`, `chamfer_mean`, `f_score` (at `RADIUS`), `normal_consistency`.
+    The second half, compared in the same way, gives `chamfer_squared_floor` and
+    `f_score_ceiling`. `iou` is measured at points that all shapes share; a field
+    without a surface has no other metric. A metric that cannot be computed is missing,
+    and `unmeasured` gives the reason: a wire so thin that no point is inside
+    it or its fit has no `iou`.
     """
     mesh_of, value = mesher(meshing, form), value_of(form)
     merge, places = jax.jit(form.adapter.merge), sampling.common_points()
@@ -162,10 +165,10 @@ def fidelity(
 def chamfer(
     meshing: Meshing, form: Representation, source: Shapes
 ) -> Callable[[np.ndarray, ArrayTree], list[float]]:
-    """`measure(rows, stacked adapters) -> squared Chamfer distances`, a row each.
+    """Returns `measure(rows [n], stacked adapters) -> n squared Chamfer distances`.
 
-    A field without a surface counts as one point in the middle of the cube. Where the
-    distance cannot be computed, it is NaN.
+    A field without a surface counts as a single point at the centre of the cube. A
+    distance that cannot be computed is NaN, and a warning is logged.
     """
     mesh_of = mesher(meshing, form)
 
@@ -189,9 +192,11 @@ def chamfer(
 
 
 def surface_measures(mesh: Mesh, true: np.ndarray) -> dict[str, Any]:
-    """Measures of a mesh against true surface points with normals `[2 Q, 6]`.
+    """The metrics of `fidelity` that need a surface; `{}` if the mesh is empty.
 
-    Those that cannot be computed are missing, and `unmeasured` says why.
+    Args:
+      mesh: the surface of a fit.
+      true: `[2 Q, 6]` points on the true surface, each with its normal.
     """
     if not len(mesh.faces):
         return {}
@@ -213,10 +218,10 @@ def surface_measures(mesh: Mesh, true: np.ndarray) -> dict[str, Any]:
 
 
 def gathered(measures: dict[str, Callable[[], float]]) -> dict[str, Any]:
-    """Computes measures by name, to six digits; leaves out those that fail.
+    """Computes each metric, rounded to six digits; leaves out those that fail.
 
     Returns:
-      The values, finite, and under `unmeasured` the reasons of those that are missing.
+      The finite values by name; if some are missing, also `unmeasured`, the reasons.
     """
     values: dict[str, Any] = {}
     reasons = []
@@ -232,7 +237,7 @@ def gathered(measures: dict[str, Callable[[], float]]) -> dict[str, Any]:
 
 
 def means(instances: list[dict]) -> dict[str, float]:
-    """Metrics of a set: the mean of every measure, over the instances that have it."""
+    """Mean of each metric over the instances that have it, for the metrics of a set."""
     metrics_of_set = {}
     for name, mean in _MEASURES.items():
         values = [i[name] for i in instances if i.get(name) is not None]

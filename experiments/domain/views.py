@@ -1,4 +1,4 @@
-"""What an instance looks like: its pixels, or its surface in a shaded picture."""
+"""How instances are drawn: as their pixels, or as a shaded picture of a surface."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,10 +8,11 @@ from chex import ArrayTree
 
 
 class Views(NamedTuple):
-    """Pictures in [0, 1] of fields and of the instances themselves.
+    """Functions that draw fields, and the instances themselves, as pictures in [0, 1].
 
-    `of_adapters(stacked) -> [n, H, W, C]` shows fields, `of_rows(rows) -> [n, H, W, C]`
-    instances. `zoom` is how much larger a sheet shows each pixel.
+    `of_adapters(stacked) -> [n, H, W, C]` draws the fields of stacked adapters;
+    `of_rows(rows) -> [n, H, W, C]` draws instances of the data set; `zoom`: factor by
+    which a sheet of pictures enlarges each pixel.
     """
 
     of_adapters: Callable[[ArrayTree], np.ndarray]

@@ -1,1 +1,1 @@
-"""How many instances are fitted, how fast, and how the base rehearses it."""
+"""Fits many instances at once: common start, retries, speed, and rehearsal."""

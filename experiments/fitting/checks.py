@@ -1,4 +1,4 @@
-"""Refuses settings that no training and no fit can have, before anything is written."""
+"""Checks the settings of base training and fits before anything is written."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,10 +10,11 @@ __all__ = ["BaseOptions", "check_base", "check_fit", "check_rehearsal"]
 
 
 class BaseOptions(NamedTuple):
-    """What `check_base` looks at: the keys of the same names of a recipe's `base`.
+    """Keys of a recipe's `base` that `check_base` checks.
 
     `factors`, `batches`, `points` and `steps` have one number per stage of the
-    training; `width` is that of `base.field`; `n` None takes all training instances.
+    training; `width` is the key `base.field.width`; `n`: number of training instances
+    to use, None for all.
     """
 
     factors: Sequence[int]
@@ -27,10 +28,11 @@ class BaseOptions(NamedTuple):
 
 
 def check_base(options: BaseOptions) -> None:
-    """Refuses what `train_base` cannot do.
+    """Checks the options of `train_base`.
 
     Raises:
-      ValueError: if stages differ in number or a value is out of range, with its key.
+      ValueError: if the keys differ in their number of stages, a number is out of
+        range, or `chunk` does not divide a batch; the message names the key.
     """
     stages = {key: getattr(options, key) for key in ("factors", "batches", "points")}
     stages["steps"] = options.steps
@@ -60,10 +62,11 @@ def check_base(options: BaseOptions) -> None:
 
 
 def check_rehearsal(options: Rehearsal, n: int) -> None:
-    """Refuses a rehearsal that `n` training instances do not allow.
+    """Checks the options of a rehearsal with `n` training instances.
 
     Raises:
-      ValueError: if a number is out of range, naming the key.
+      ValueError: if a number is out of range, `batch` is larger than `n`, or `chunk`
+        does not divide `batch`; the message names the key.
     """
     _at_least("base.rehearsal.episodes", options.episodes, 0)
     if not options.episodes:
@@ -80,10 +83,10 @@ def check_rehearsal(options: Rehearsal, n: int) -> None:
 
 
 def check_fit(options: FitOptions) -> None:
-    """Refuses what `fit` cannot do.
+    """Checks the options of `fit`.
 
     Raises:
-      ValueError: if a number is out of range, naming the key.
+      ValueError: if a number is out of range; the message names the key.
     """
     for key in ("steps", "group", "consensus"):
         _at_least(f"fit.{key}", getattr(options, key), 1)
@@ -92,9 +95,9 @@ def check_fit(options: FitOptions) -> None:
 
 
 def _at_least(key: str, value: int, least: int, *, whole=None) -> None:
-    """Refuses a number that is not whole or is below `least`.
+    """Raises a ValueError unless `value` is an int of at least `least`.
 
-    `whole` is what the key holds if that is more than the number.
+    `whole`: the tuple under the key that `value` is one item of, for the message.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         shown = value if whole is None else tuple(whole)

@@ -1,4 +1,4 @@
-"""The fit of many instances: what is compiled, who is tried again, what is recorded."""
+"""Fits many instances: the compiled program, retries, and manifest entries."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,20 +17,23 @@ from wsjax.fit.guess import guessed
 from wsjax.fit.instance import finite
 from wsjax.metrics.reconstruction import mean_squared_error
 
-_BEST = 150.0  # dB that float32 can tell from equal; an infinite PSNR has no mean.
-_EVERY = 7  # One point in so many chooses between two starts.
-_SLACK = 1.0  # dB that the noise of the last steps may cost a good start.
+_BEST = 150.0  # dB, the limit of float32; a cap, so that means stay finite.
+_EVERY = 7  # One in this many points is used to choose between two starts.
+_SLACK = 1.0  # dB that a good fit may lose against its start, by noise of last steps.
 
 
 class FitOptions(NamedTuple):
     """How instances are fitted; every field but `seed` is a key of a recipe's `fit`.
 
-    `learning_rate`, `b1`, `b2`, `power`: of Adam, see `wsjax.fit.adam`; `pull`,
-    `steps`, `points`: see `wsjax.fit.make_fit`; `target`: PSNR in dB at which a fit
-    ends early; `floor`: PSNR in dB below which a fit is marked; `retries`: new tries of
-    a fit that diverges, each at `slower` times the learning rate before; `consensus`,
-    `rounds`, `guess`: of the common start; `chunk`, `precision`: of the `Layout`, 0 and
-    "auto" measure it; `group`: instances per shard; `seed`: of the run.
+    `learning_rate`, `b1`, `b2`, `power`: of Adam, see `wsjax.fit.adam` (`power` 0: a
+    cosine); `pull`, `steps`, `points`: see `wsjax.fit.make_fit` (`points` 0: all);
+    `target`: PSNR in dB at which a fit stops early, None: never; `floor`: PSNR in dB
+    below which the manifest marks a fit, None: never; `retries`: how often a diverged
+    fit is restarted, each time at `slower` times the previous learning rate;
+    `consensus`, `rounds`: instances and rounds of the consensus start; `guess`: fits
+    that per-instance starts are learnt from, 0: none; `chunk`, `precision`: see
+    `Layout` (0 and "auto": chosen by measurement); `group`: instances per shard;
+    `seed`: of the run.
     """
 
     learning_rate: float
@@ -54,10 +57,11 @@ class FitOptions(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How the work lies on this machine; results depend on it in the last bits only.
+    """Settings for speed on the machine at hand.
 
-    `chunk`: instances that one device computes at once; `precision`: type in which
-    kernels multiply.
+    `chunk`: instances that one device computes at once, which changes results only by
+    rounding; `precision`: dtype of the merged kernels in matrix products, such as
+    "bfloat16".
     """
 
     chunk: int
@@ -67,9 +71,10 @@ class Layout(NamedTuple):
 class Fits(NamedTuple):
     """Fits of n instances, stacked.
 
-    `quality` `[n]` is their PSNR in dB, `good` `[n]` whether they are finite and not
-    more than 1 dB worse than their start, `steps` `[n]` how many were taken, `rate`
-    `[n]` the share of the recipe's learning rate that the last try took.
+    `weights`: adapters `[n, ...]`; `quality` `[n]`: PSNR in dB; `good` `[n]`: False for
+    a diverged fit, one that is not finite or more than 1 dB worse than its start;
+    `steps` `[n]`: optimiser steps taken; `rate` `[n]`: learning rate of the last try,
+    as a fraction of the recipe's.
     """
 
     weights: ArrayTree
@@ -82,13 +87,15 @@ class Fits(NamedTuple):
 def make_fit_one(
     options: FitOptions, form: Representation, data: Data, *, precision: str
 ) -> Callable[..., tuple[ArrayTree, jax.Array]]:
-    """The recipe's fit of one instance: `fit(shared, key, signal, rate=1.0)`.
+    """Returns `fit(shared, key, signal, rate=1.0) -> (adapter, trace)` of one instance.
+
+    It is `wsjax.fit.make_fit` with the options of the recipe.
 
     Args:
-      options: how it is fitted.
-      form: the representation, applied merged or attached, whichever costs less.
-      data: the data set, for the number of its points.
-      precision: type in which kernels multiply, such as "float32".
+      options: how to fit.
+      form: the representation; each layer is merged or attached, whichever is cheaper.
+      data: the data set; gives the loss and the number of points of the grid.
+      precision: dtype of the merged kernels in matrix products, such as "float32".
     """
     tx = fit.adam(
         learning_rate=options.learning_rate,
@@ -114,12 +121,14 @@ def make_fit_one(
 def lifted(
     options: FitOptions, form: Representation, data: Data, layout: Layout
 ) -> Callable[..., tuple]:
-    """The fit of many instances: `many(shared, stacked, rate [n]) -> fields`.
+    """Returns `many(shared, stacked, rate [n])`, the compiled fit of n instances.
 
-    `shared` is `(base, start, guess)`: an instance starts at its own guess if that is
-    the better start. `stacked` is what `Domain.read` gives of n instances. The fields
-    of the result are the first four of `Fits`. All instances see the points in one
-    order, so that a fit depends on the instance's values and on nothing else.
+    It returns `(weights, quality, good, steps)`, the first four fields of `Fits`.
+    `shared` is `(base, start, guess)`; each instance starts from its own guess (see
+    `wsjax.fit.guess`) where the guess has the higher PSNR, else from `start`. `stacked`
+    is the result of `Domain.read` for n instances. All instances use the same random
+    key, so they visit their points in the same order, and a fit depends on nothing but
+    `shared`, the values of the instance and its rate.
     """
     fit_and_score = make_fit_and_score(options, form, data, precision=layout.precision)
     return fit.over_instances(fit_and_score, chunk=layout.chunk, group=options.group)
@@ -128,10 +137,10 @@ def lifted(
 def make_fit_and_score(
     options: FitOptions, form: Representation, data: Data, *, precision: str
 ) -> Callable[..., tuple]:
-    """What `lifted` does to each instance: `(shared, instance, rate []) -> fields`."""
+    """Returns `(shared, instance, rate []) -> fields`, which `lifted` vectorises."""
     fit_one = make_fit_one(options, form, data, precision=precision)
     run_keys, grid = keys(options.seed), jnp.asarray(data.grid)
-    # Frozen entries are the same in every adapter.
+    # Any adapter will do: the frozen entries are the same in all.
     codec = entries(form, form.adapter.init(run_keys["start"], form.base))
 
     def fit_and_score(shared, instance, rate):
@@ -142,7 +151,7 @@ def make_fit_and_score(
         own = codec.decode(guessed(own, instance["values"]))
         better = score(own, few) > score(start, few)
         start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
-        key = jax.random.clone(run_keys["fit"])  # Used again for each, on purpose.
+        key = jax.random.clone(run_keys["fit"])  # One for all, on purpose.
         weights, trace = fit_one((base, start), key, whole, rate)
         before, reached = score(start, whole), score(weights, whole)
         good = finite(weights) & (reached >= before - _SLACK)
@@ -152,27 +161,31 @@ def make_fit_and_score(
 
 
 def spread_places(points: int) -> np.ndarray:
-    """A seventh of P points at random, `[ceil(P / 7)]` rising; the same in every run.
+    """Sorted random indices `[ceil(P / 7)]` of P points; the same in every run.
 
-    Every seventh would be a few columns of a picture whose width 7 divides.
+    Not every seventh point: in a picture whose width is a multiple of 7, such as 28,
+    these lie in a few columns.
     """
     n = -(-points // _EVERY)
     return np.sort(np.random.default_rng(0).choice(points, n, replace=False))
 
 
 def fit_rows(many: Callable, shared, stacked: dict, options: FitOptions) -> Fits:
-    """Fits instances; those that diverge start again at a lower learning rate.
+    """Fits n instances; restarts diverged fits at a lower learning rate.
 
     Args:
-      many: what `lifted` returns.
-      shared: what is common to all instances, as `lifted` says.
-      stacked: what `Domain.read` gives of n instances.
-      options: whose `retries` and `slower` are read.
+      many: result of `lifted`.
+      shared: `(base, start, guess)`, see `lifted`.
+      stacked: result of `Domain.read` for n instances.
+      options: `retries` and `slower` are used.
+
+    Returns:
+      The last try of every instance.
     """
     rate = np.ones(len(stacked["values"]), np.float32)
     fits = Fits(*many(shared, stacked, rate), rate)
     for _ in range(options.retries):
-        # A value that is not finite cannot be fitted at any rate.
+        # An instance with a NaN or infinite value diverges at any learning rate.
         bad = ~fits.good & readable(stacked)
         if not bad.any():
             break
@@ -183,12 +196,14 @@ def fit_rows(many: Callable, shared, stacked: dict, options: FitOptions) -> Fits
 
 
 def readable(stacked: dict) -> np.ndarray:
-    """Whether all numbers of an instance are finite, `[n]`."""
+    """`[n]` booleans: whether all numbers of an instance are finite."""
     leaves = jax.tree.leaves(stacked)
     return np.all([np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in leaves], 0)
 
 
 def _replaced(fits: Fits, rows: np.ndarray, again: Fits) -> Fits:
+    """Fits with those at `rows` (a boolean mask) replaced by `again`."""
+
     def put(old, new):
         old = np.array(old)
         old[rows] = new
@@ -200,10 +215,15 @@ def _replaced(fits: Fits, rows: np.ndarray, again: Fits) -> Fits:
 def instance(
     data: Data, row: int, fits: Fits, i: int, *, finite: bool, floor: float | None
 ) -> dict:
-    """What the manifest says of instance `row`, the i-th of `fits`.
+    """Manifest entry of one instance.
 
-    `finite` says whether all numbers that it was fitted to are; a fit below `floor` dB
-    is marked.
+    Args:
+      data: the data set.
+      row: the instance's number in the data set.
+      fits: fits of a group of instances.
+      i: position of the instance in `fits`.
+      finite: whether all numbers that the instance was fitted to are finite.
+      floor: PSNR in dB below which the status says so; None for no limit.
     """
     labels = data.labels
     good, quality = bool(fits.good[i]), float(fits.quality[i])

@@ -1,4 +1,4 @@
-"""Groups of instances: each is fitted as one, and becomes one shard of weights."""
+"""Fits instances group by group; each group becomes one shard of weights."""
 
 import pathlib
 from collections.abc import Callable
@@ -16,9 +16,10 @@ from wsjax import costs, store, tree
 
 
 class Work(NamedTuple):
-    """The fits of one representation: how, where, of what, compiled, from which start.
+    """Everything needed to fit any group of instances with one representation.
 
-    `many` is what `engine.lifted` returns, `shared` what all its instances share.
+    `options`: how to fit; `folder`: where the shards go; `many`: result of
+    `engine.lifted`; `shared`: its argument `(base, start, guess)`.
     """
 
     options: FitOptions
@@ -30,7 +31,13 @@ class Work(NamedTuple):
 
 
 def fit_all(work: Work, begins: list[int], n: int) -> None:
-    """Fits the groups that begin at these rows, below `n`, and are not there yet."""
+    """Fits groups of instances and writes their shards; keeps shards that are whole.
+
+    Args:
+      work: what to fit and how.
+      begins: first row of each group.
+      n: number of instances to fit in all; the last group ends there.
+    """
     options, folder, form, data, many, shared = work
     groups = rows_of(options, begins, n)
     measure = data.domain.fidelity(form)
@@ -61,12 +68,16 @@ def fit_all(work: Work, begins: list[int], n: int) -> None:
 
 
 def rows_of(options: FitOptions, begins, n: int) -> list[np.ndarray]:
-    """Rows of each group, below `n`."""
+    """Rows below `n` of the groups that begin at `begins`, in rising order."""
     return [np.arange(b, min(b + options.group, n)) for b in sorted(begins)]
 
 
 def kept(folder: pathlib.Path, rows: np.ndarray, like) -> list[dict] | None:
-    """The instances of a shard that an earlier run wrote whole, or None."""
+    """Manifest entries of the shard for `rows`, or None if the group must be fitted.
+
+    A shard must be fitted again if it cannot be read, differs from `like` in names or
+    shapes of leaves, or has fewer instances than `rows`.
+    """
     path = store.path_of(folder, int(rows[0]))
     if not path.exists():
         return None

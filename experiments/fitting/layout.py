@@ -1,4 +1,4 @@
-"""Chooses how fits lie on the machine at hand, once per run, by a short measurement."""
+"""Chooses chunk size and precision for the machine at hand, by a short measurement."""
 
 import pathlib
 import time
@@ -13,22 +13,22 @@ from experiments.fitting import engine, start
 from experiments.fitting.engine import FitOptions, Layout
 from wsjax import files
 
-# Instances that one device computes at once: few keep activations in a CPU's cache,
-# many fill an accelerator. From two on, a CPU gives the same bits for all of them.
+# Candidates for the chunk size. Small chunks keep activations in a CPU's cache, large
+# ones fill an accelerator. A CPU gives the same bits for every size of two or more.
 _CHUNKS = {"cpu": (2, 4, 8), "accelerator": (32, 128, 512)}
-_STEPS = 32  # Of the fits that are timed, at most.
-_SECONDS = 0.5  # How long each size is timed.
-_LOSS = 0.1  # dB that a lower precision may cost.
+_STEPS = 32  # Most steps of a fit that is timed.
+_SECONDS = 0.5  # How long each candidate is timed.
+_LOSS = 0.1  # Largest loss in dB at which bfloat16 is accepted.
 
 
 def choose(
     options: FitOptions, folder: pathlib.Path, form: Representation, data: Data
 ) -> Layout:
-    """The run's layout: kept from before, told by the recipe, or measured now.
+    """Returns the layout in layout.json; if there is none, chooses and writes it.
 
-    `fit.chunk` 0 measures the sizes of this kind of machine; `fit.precision` "auto"
-    takes bfloat16 on an accelerator if that costs less than 0.1 dB. Writes layout.json,
-    so that a run which is resumed, and every process of it, goes on alike.
+    A resumed run and all processes of a run thus use one layout. `options.chunk` 0
+    takes the fastest candidate; `options.precision` "auto" takes bfloat16 on an
+    accelerator if that costs less than 0.1 dB of PSNR, else float32.
     """
     path = folder / "layout.json"
     if not path.exists():
@@ -45,27 +45,28 @@ def _on_cpu() -> bool:
 
 
 def _shared(options: FitOptions, form: Representation, data: Data):
-    """What all instances share, from a start that nothing was fitted for."""
+    """`(base, start, guess)` for timing only: the start is the initial adapter."""
     quick = options._replace(rounds=0, guess=0)
     return start.common_start(quick, form, data, None, np.array([0]))
 
 
 def _fastest(options, form, data, precision: str) -> int:
-    """The chunk with the most fits per second; ends at one that does not fit."""
+    """The fastest chunk size; larger ones are not tried once one runs out of memory."""
     sizes = _CHUNKS["cpu" if _on_cpu() else "accelerator"]
-    found = {}
+    speeds = {}
     for chunk in sizes:
         try:
-            found[chunk] = _speed(options, form, data, Layout(chunk, precision))
+            speeds[chunk] = _speed(options, form, data, Layout(chunk, precision))
         except jax.errors.JaxRuntimeError as error:
             logging.warning("a chunk of %d does not fit: %s", chunk, error)
             break
-        logging.info("chunk %d: %.3g short fits/s", chunk, found[chunk])
-    return max(found, key=found.get, default=sizes[0])
+        logging.info("chunk %d: %.3g short fits/s", chunk, speeds[chunk])
+    return max(speeds, key=speeds.get, default=sizes[0])
 
 
 def _speed(options, form, data, layout: Layout) -> float:
-    n = options.group  # What the run computes per call, devices without work included.
+    """Instances per second of short fits, without compilation."""
+    n = options.group  # As in the run, so devices that idle there idle here, too.
     steps = min(_STEPS, options.steps)
     short = options._replace(steps=steps, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
@@ -77,13 +78,16 @@ def _speed(options, form, data, layout: Layout) -> float:
         begin = time.perf_counter()
         many(*arguments)
         seconds = time.perf_counter() - begin
-        # The best: other programs only ever make it slower.
+        # The minimum: other programs can only make a call slower.
         spent, best = spent + seconds, min(best, seconds)
     return n / best
 
 
 def _guarded(options, form, data) -> str:
-    """bfloat16, if fits of the instances of the consensus start lose little by it."""
+    """Returns "bfloat16" if it costs less than 0.1 dB, else "float32".
+
+    The cost is in mean PSNR, over the instances of the consensus start.
+    """
     rows = np.flatnonzero(~data.heldout)[: options.consensus]
     stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
     chunk = options.chunk or _CHUNKS["cpu" if _on_cpu() else "accelerator"][0]

@@ -1,4 +1,4 @@
-"""What the matrix products of one step of a fit cost on this machine, alone."""
+"""Times the matrix products of one optimiser step of a fit, and nothing else."""
 
 from typing import NamedTuple
 
@@ -14,22 +14,27 @@ _REPEATS = 4
 
 
 class Products(NamedTuple):
-    """CPU-seconds of all products of a step, per instance, and their mean rate."""
+    """Cost of the matrix products of one step.
+
+    `cpu_seconds`: of all products of a step, per instance; `gflops`: 1e9 floating point
+    operations per CPU-second, over all products.
+    """
 
     cpu_seconds: float
     gflops: float
 
 
 def step_seconds(base: Params, *, points: int, chunk: int) -> Products:
-    """Times the products of a step with merged kernels: forward and backward.
+    """Times the products of a step with merged kernels, forward and backward.
 
-    Each layer multiplies `[P, d_in]` with its kernel; backwards, with its transpose
-    (not so the first layer, whose inputs are fixed) and, for the kernel's own gradient,
-    the inputs with the outputs. Each shape is timed by itself, on all local devices at
-    once, `chunk` instances together, in the order of axes that is fastest.
+    A layer has three: `[P, d_in] @ [d_in, d_out]` forward, `[d_in, P] @ [P, d_out]` for
+    the gradient of the kernel, and `[P, d_out] @ [d_out, d_in]` for that of its inputs,
+    which the first layer does not need. Each shape is timed on its own, with `chunk`
+    instances on every local device and without transposes: the operands are stored as
+    written here.
 
     Args:
-      base: params of the field.
+      base: params of the field; layers with a "kernel" count.
       points: P, points per step.
       chunk: instances that one device computes at once.
     """
@@ -46,11 +51,11 @@ def step_seconds(base: Params, *, points: int, chunk: int) -> Products:
 
 
 def _seconds(m: int, k: int, n: int, *, chunk: int) -> float:
-    """CPU-seconds of one product `[m, k] @ [k, n]`, the best of some repeats."""
+    """CPU-seconds of one product `[m, k] @ [k, n]`, the least of several repeats."""
 
     def loop(_, x, y):
         def body(total, _):
-            # The sum keeps the compiler from moving the product out of the loop.
+            # Adding the carry keeps the compiler from hoisting the product.
             product = (x + total) @ y
             return product[0, 0] * 1e-30, None
 
@@ -67,6 +72,6 @@ def _seconds(m: int, k: int, n: int, *, chunk: int) -> float:
     for repeat in range(_REPEATS):
         clock = costs.now()
         many((), x, y)
-        if repeat:  # The first one compiles.
+        if repeat:  # The first call compiles.
             best = min(best, costs.since(clock)["cpu_seconds"])
     return best / rows / _LOOPS

@@ -1,8 +1,7 @@
-"""The plain way to fit many fields at once, which the benchmark compares with.
+"""A plain fit of many fields, as the baseline of the benchmark.
 
-One `vmap` over all instances, every point in every step, Adam as it comes (second
-moments decay at 0.999), a constant learning rate and a random start: what one writes
-first.
+It is the obvious implementation: one `vmap` over all instances, all points in every
+step, Adam with default decays (b2 = 0.999), a constant learning rate, a random start.
 """
 
 from typing import NamedTuple
@@ -17,7 +16,11 @@ from wsjax import costs, fit
 
 
 class Speed(NamedTuple):
-    """What fits of one kind cost and how good they are, compilation left out."""
+    """Cost and quality of the plain fit at one setting.
+
+    `psnr_db`: mean over the instances; the seconds per field leave out compilation,
+    whose own time is `compile_seconds`; `memory_mib`: see the function of that name.
+    """
 
     steps: int
     learning_rate: float
@@ -38,7 +41,17 @@ def measure(
     learning_rate: float,
     repeats: int = 1,
 ) -> Speed:
-    """Fits `values` `[n, P, C]` the plain way; the cheapest of some repeats."""
+    """Fits n instances in one call and measures it; the cost is that of the cheapest.
+
+    Args:
+      form: the representation.
+      key: consumed, for starts and fits.
+      values: `[n, P, C]` on the grid.
+      grid: `[P, D]` coordinates.
+      steps: optimiser steps.
+      learning_rate: constant, of Adam.
+      repeats: calls that are timed.
+    """
     tx = optax.adam(learning_rate)
     fit_one = fit.make_fit(form.field, form.adapter, tx, steps=steps)
 
@@ -76,7 +89,7 @@ def measure(
 
 
 def memory_mib(compiled: jax.stages.Compiled) -> float:
-    """MiB that a compiled program takes: arguments, results and what lies between."""
+    """Memory of a compiled program in MiB: arguments, outputs and temporary buffers."""
     analysis = compiled.memory_analysis()
     parts = (
         analysis.temp_size_in_bytes,

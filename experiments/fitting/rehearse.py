@@ -1,4 +1,4 @@
-"""The second half of `train_base`: rehearses fits, and the base learns along them."""
+"""The second half of `train_base`: meta-learns the base by rehearsing fits."""
 
 import pathlib
 from collections.abc import Callable
@@ -16,13 +16,14 @@ from wsjax.types import Adapter, Field, Params
 
 
 class Rehearsal(NamedTuple):
-    """How fits are rehearsed, as a recipe's `base.rehearsal` says.
+    """Options of a rehearsal: the keys of a recipe's `base.rehearsal`, and the seed.
 
-    `seed` of the run; `adapter`: whose fits are rehearsed; `episodes`: batches of fits;
-    `batch`: instances of an episode; `steps` of every fit, and of the base along with
-    it; `points`: random points of an instance per step; `chunk`: instances whose
-    gradients are computed at once; `fit_learning_rate` and `b2`: of the fits' Adam;
-    `learning_rate`: of the base; `every`: episodes between checkpoints.
+    `seed`: of the run; `adapter`: the one that is fitted; `episodes`: how many batches
+    of instances are fitted; `batch`: instances per episode; `steps`: optimiser steps of
+    each fit, every one of which is also a step of the base; `points`: random points per
+    instance and step; `chunk`: instances whose gradients are computed at once;
+    `fit_learning_rate`, `b2`: of Adam in the fits; `learning_rate`: of the base;
+    `every`: episodes between checkpoints.
     """
 
     seed: int
@@ -46,9 +47,24 @@ def run(
     data: Data,
     rows: np.ndarray,
 ) -> Params:
-    """Rehearses on the training instances `rows`; returns the base.
+    """Rehearses fits of training instances and trains the base on them.
 
-    Writes rehearsal/ and rehearsal.jsonl into `folder` and goes on from there.
+    Writes checkpoints to rehearsal/ and losses to rehearsal.jsonl, and resumes from the
+    newest checkpoint.
+
+    Args:
+      options: of the rehearsal.
+      folder: base/ of the run folder.
+      field: the coordinate network.
+      base: its params, as the autodecoder left them.
+      data: the data set.
+      rows: `[n]` training instances.
+
+    Returns:
+      The params of the trained base.
+
+    Raises:
+      ValueError: if the loss is not finite.
     """
     run_keys = keys(options.seed)
     state, episode = _prepare(options, field, base, data.domain.loss)
@@ -74,14 +90,14 @@ def run(
         lines.append({"step": number + 1, "loss_train": loss, **costs.since(clock)})
         bar.set_postfix(loss=f"{loss:.4f}")
         if (number + 1) % options.every == 0 or number + 1 == options.episodes:
-            # Lines first: a resumed run drops those behind its newest checkpoint.
+            # Before the checkpoint: a resumed run drops lines that are newer.
             files.write_lines(folder / "rehearsal.jsonl", lines)
             checkpoint.save(folder / "rehearsal", number + 1, state)
     return state.base
 
 
 def _prepare(options: Rehearsal, field: Field, base: Params, loss: Callable):
-    """State before the first episode, and the compiled episode."""
+    """Returns the state before the first episode, and the compiled episode."""
     inner = fit.adam(
         learning_rate=options.fit_learning_rate,
         steps=options.steps,

@@ -1,4 +1,4 @@
-"""How easy fitted weights are to model, beside how good and how fast they are."""
+"""Measures how easy fitted weights are to model with a generator."""
 
 import jax
 import numpy as np
@@ -20,21 +20,22 @@ def smoothness(
     *,
     components: int,
 ) -> dict[str, float]:
-    """Their spread, and what a Gaussian fitted to it draws.
+    """Principal components of fitted weights, and the quality of a Gaussian model.
 
     Args:
-      key: consumed, for the Gaussian's draws.
+      key: consumed, to draw from the Gaussian.
       form: the representation.
       data: the data set.
-      start: the common start, which holds the frozen entries.
+      start: the common start; gives the frozen entries.
       weights: stacked adapters `[n, ...]`.
-      rows: `[n]` instances they were fitted to.
-      components: of the PCA, at most a quarter of the instances.
+      rows: `[n]` instances that the adapters were fitted to.
+      components: of the PCA of the values; at most n // 4 are used.
 
     Returns:
-      `components_90`: principal components that hold 90 % of the variance;
-      `fd_gaussian`: Frechet distance, on the PCA of values on the grid, of what the
-      Gaussian draws to the instances themselves; `fd_fits` that of the fits.
+      `components_90`: principal components of the weights that hold 90 % of their
+      variance; `fd_gaussian`: Frechet distance between the instances and fields whose
+      weights are drawn from a Gaussian fitted to `weights`, on PCA features of the
+      values on the grid; `fd_fits`: the same distance for the fits themselves.
     """
     codec = entries(form, start)
     vectors = np.asarray(jax.jit(jax.vmap(codec.encode))(weights))

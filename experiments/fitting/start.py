@@ -1,4 +1,4 @@
-"""The start that all fits share, from fits of training instances."""
+"""Computes the common start of all fits from a few fits of training instances."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from wsjax.fit import guess
 from wsjax.fit.consensus import consensus
 from wsjax.types import Params
 
-_COMPONENTS = 256  # Of an instance's values, that a guess reads.
+_COMPONENTS = 256  # Most principal components of the values in a guess.
 
 
 def common_start(
@@ -25,14 +25,23 @@ def common_start(
     many: Callable | None,
     rows: np.ndarray,
 ) -> tuple[Params, ArrayTree, ArrayTree]:
-    """`(base, start, guess)`, from fits of training instances.
+    """Computes the consensus start, and the guess that predicts a start per instance.
 
     Args:
-      options: whose `consensus`, `rounds` and `guess` are read.
+      options: `consensus`, `rounds`, `guess` and the options of `fit_rows` are used.
       form: the representation.
       data: the data set.
-      many: what `lifted` returns.
-      rows: training instances to take the first of.
+      many: result of `lifted`; may be None if nothing is to be fitted (`rounds` and
+        `guess` 0).
+      rows: training instances. The first `consensus` give the start, the first `guess`
+        the guess.
+
+    Returns:
+      `(base, start, guess)`: the base of `form`, an adapter, and the guess for
+      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start.
+
+    Raises:
+      Diverged: if all fits of a round of the consensus diverge.
     """
     few = data.domain.read(rows[: options.consensus])
     size = few["values"][0].size
@@ -59,5 +68,5 @@ def common_start(
 
 
 def _wide(options: FitOptions) -> int:
-    """Components of a guess: none if there is none to learn."""
+    """Number of components of the guess; 0 if no guess is learnt."""
     return min(options.guess, _COMPONENTS)

@@ -1,1 +1,1 @@
-"""What every binary does around its own part: flags, run folder, keys, processes."""
+"""Code that all binaries share: flags, run folder, random keys, processes."""

@@ -1,14 +1,20 @@
-"""Environment variables that JAX reads when it is imported; checked before that."""
+"""Checks the environment variables that JAX reads, before JAX is imported."""
 
 import os
 
 __all__ = ["check"]
 
+# The values that JAX accepts for a boolean variable.
 _TRUTH = ("y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0")
 
 
 def check() -> None:
-    """Ends the program with one line if a variable would make JAX's import fail."""
+    """Checks JAX_NUM_CPU_DEVICES and JAX_ENABLE_X64, which JAX parses when imported.
+
+    Raises:
+      SystemExit: with a one-line message if JAX could not parse a variable: its own
+        error would be a traceback out of `import jax`.
+    """
     count = os.environ.get("JAX_NUM_CPU_DEVICES")
     if count is not None and not (count.isdecimal() and int(count) > 0):
         raise SystemExit(

@@ -1,4 +1,4 @@
-"""What every binary does around its `run(config, workdir)`: flags, devices, errors."""
+"""Starts a binary: parses flags, sets up devices, reports errors in one line."""
 
 import logging as python_logging
 import os
@@ -14,10 +14,10 @@ from wsjax import machine
 
 __all__ = ["main"]
 
-_CONFIG = config_flags.DEFINE_config_file("config", help_string="Recipe.")
+_CONFIG = config_flags.DEFINE_config_file("config", help_string="File of the recipe.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder; a second run resumes.")
 
-# What Python and absl say of a value that they cannot read, and what was expected.
+# Messages of Python and absl about a value that they cannot parse: what to ask for.
 _EXPECTED = {
     "invalid literal for int": "a whole number",
     "could not convert string to float": "a number",
@@ -26,14 +26,15 @@ _EXPECTED = {
 
 
 def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
-    """Parses the flags and calls `run(config, workdir)` while it holds the run folder.
+    """Parses the flags, locks the run folder and calls `run(config, workdir)`.
 
-    A mistake of the caller ends the program with one line; `--v=1` adds the traceback.
+    A ValueError or OSError ends the program with a one-line message; `--v=1` also
+    prints the traceback.
 
     Args:
-      run: the binary's own part.
-      many_processes: whether several processes may share the work; they are told of
-        each other by the flags of `processes`.
+      run: the function of the binary.
+      many_processes: whether several processes may share the work; if so, the flags
+        of `processes.define_flags` tell each process about the others.
     """
     flags.mark_flags_as_required(["config", "workdir"])
     if many_processes:
@@ -43,7 +44,7 @@ def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # Libraries talk a lot at INFO.
             logging.get_absl_handler().addFilter(_ours)
-        # One CPU device per core lets `pmap` use them all; accelerators ignore this.
+        # One CPU device per core, so that `pmap` uses all cores; no effect on a GPU.
         jax.config.update("jax_num_cpu_devices", _cpu_devices())
         try:
             _check_usage(argv)
@@ -61,12 +62,16 @@ def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
 
 
 def _ours(record: python_logging.LogRecord) -> bool:
-    """False for the traceback of a thread of Orbax: `main` reports its error once."""
+    """Filters tracebacks that Orbax threads log: `main` reports the error itself."""
     return not (record.exc_info and "orbax" in record.pathname)
 
 
 def _check_usage(argv: list[str]) -> None:
-    """Refuses what flags and environment variables say but no run can mean."""
+    """Checks flags and environment variables that parse, but that no run can use.
+
+    Raises:
+      ValueError: for positional arguments, an empty `--workdir`, or 64-bit numbers.
+    """
     if len(argv) > 1:
         raise ValueError(
             f"unexpected arguments {argv[1:]}; write options as --name=value"
@@ -84,15 +89,15 @@ def _check_usage(argv: list[str]) -> None:
 
 
 def _cpu_devices() -> int:
-    """One per processor, or as many as JAX_NUM_CPU_DEVICES says."""
+    """Number of CPU devices: JAX_NUM_CPU_DEVICES if set, else one per core."""
     return int(os.environ.get("JAX_NUM_CPU_DEVICES", machine.processors()))
 
 
 def _devices() -> list[jax.Device]:
-    """The devices of all processes.
+    """Returns the devices of all processes.
 
     Raises:
-      ValueError: if there are none of the kind that JAX_PLATFORMS names.
+      ValueError: if JAX finds no device, as when JAX_PLATFORMS names a missing kind.
     """
     try:
         return jax.devices()
@@ -106,12 +111,16 @@ def _devices() -> list[jax.Device]:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Parses flags; a mistake in the recipe or an override ends with one line."""
+    """Parses the flags and loads the recipe; returns the remaining arguments.
+
+    Raises:
+      SystemExit: with a one-line message if a flag, an override or the recipe is wrong.
+    """
     try:
         arguments = flags.FLAGS(argv)
-        _CONFIG.value.lock()  # It is locked; if it was not read, this raises.
+        _CONFIG.value.lock()  # Already locked, but `.value` raises if loading failed.
         return arguments
-    # A recipe is a program, and may fail in any way.
+    # A recipe is Python code and may raise anything.
     except Exception as error:
         if {"--v=1", "--verbosity=1"} & set(argv):
             raise
@@ -119,7 +128,7 @@ def _parse(argv: list[str]) -> list[str]:
 
 
 def _reason(error: Exception, argv: list[str]) -> str:
-    """What was wrong with the command line, in one line."""
+    """One-line explanation of an error that parsing the command line raised."""
     first = error.args[0] if error.args else error
     # ml_collections wraps the KeyError of a misspelt key in an AttributeError.
     text = str(first.args[0] if isinstance(first, KeyError) else first)

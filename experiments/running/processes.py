@@ -1,9 +1,9 @@
-"""Several processes, on one machine or many, that share the work of one run folder.
+"""Several processes, on one or more machines, that share the work of one run folder.
 
-Fits need the same file system and nothing else: each process takes every k-th group of
-instances, writes its own shards, and waits for the files of the others. They need no
-collectives, so a slow process holds nobody up in the middle. The training of a denoiser
-is one program over the devices of all.
+For fits, the processes only need a shared file system: each of K processes fits every
+K-th group of instances, writes its own shards, and at the end waits for the files of
+the others. There are no collectives, so a slow process does not stall the others.
+Denoiser training is a single program that runs on the devices of all processes.
 """
 
 import contextlib
@@ -34,24 +34,28 @@ __all__ = [
     "wait_until",
 ]
 
-_POLL = 0.2  # Seconds between two looks for a file.
-_PATIENCE_MS = 24 * 3600 * 1000  # How long processes wait for the first.
-_SILENCE = 30  # Seconds after which one that says nothing is taken for dead.
+_POLL = 0.2  # Seconds between two checks for a file.
+_PATIENCE_MS = 24 * 3600 * 1000  # How long the others wait for the first process.
+_SILENCE = 30  # Seconds without a heartbeat after which a process counts as dead.
 _TURNS = itertools.count()
 
 
 def define_flags() -> None:
-    """Flags that tell a process of the others; on a TPU pod `--distributed` will do."""
+    """Defines the flags that tell a process about the others.
+
+    The first of two processes gets `--coordinator=host:12321 --processes=2
+    --process=0`; on a TPU pod, `--distributed` is enough.
+    """
     flags.DEFINE_bool(
-        "distributed", False, "Several processes; found out from the cluster."
+        "distributed", False, "Join the other processes of the cluster, such as a pod."
     )
-    flags.DEFINE_string("coordinator", None, "host:port of process 0.")
-    flags.DEFINE_integer("processes", None, "How many there are.")
-    flags.DEFINE_integer("process", None, "Which of them this is, from 0.")
+    flags.DEFINE_string("coordinator", None, "Address of process 0, as host:port.")
+    flags.DEFINE_integer("processes", None, "Number of processes.")
+    flags.DEFINE_integer("process", None, "Index of this process, from 0.")
 
 
 def join() -> None:
-    """Meets the other processes, if the flags name any.
+    """Connects this process to the others, if the flags name any.
 
     Raises:
       ValueError: if only some of `--coordinator --processes --process` are given, or
@@ -74,7 +78,7 @@ def join() -> None:
                 f"--processes={count}; correct one of them"
             )
     if all(given) or flags.FLAGS.distributed:
-        # In the end all wait for each other: not long, if one has met an error.
+        # At exit, processes wait for each other: keep it short in case one has failed.
         jax.distributed.initialize(
             *values,
             heartbeat_timeout_seconds=_SILENCE,
@@ -83,18 +87,18 @@ def join() -> None:
 
 
 def first() -> bool:
-    """Whether this process does what is done once."""
+    """Whether this is the first process, which does the work that is done only once."""
     return jax.process_index() == 0
 
 
 def own(groups: list[int]) -> list[int]:
-    """The part of the work that is this process's."""
+    """This process's share of the groups: process i of K takes items i, i + K, ..."""
     return groups[jax.process_index() :: jax.process_count()]
 
 
 @contextlib.contextmanager
 def in_turn() -> Iterator[None]:
-    """The first process does what is inside before the others do."""
+    """Context whose body runs in the first process, then in all others."""
     ready = multihost.get_barrier_sync_fn()
     key = f"turn {next(_TURNS)}"
     if not first():
@@ -105,15 +109,15 @@ def in_turn() -> Iterator[None]:
 
 
 def mesh(count: int, rows: int) -> jax.sharding.Mesh:
-    """Devices that share the rows of one program, equally many of each process.
+    """A one-axis mesh, "data", with equally many devices of each process.
 
     Args:
-      count: of each process; 0: as many as `rows` divide over. The devices of a CPU
-        are its cores: there it is one, as a small program on all of them takes longer.
-      rows: that the program works on at once.
+      count: devices per process. 0 takes the most that divide `rows` evenly; on a CPU,
+        whose devices are its cores, it takes one: a small program is slower on more.
+      rows: batch size of the program, to be split over the devices.
 
     Raises:
-      ValueError: if there are not as many devices.
+      ValueError: if `count` is negative or exceeds the devices of this process.
     """
     local, total = jax.local_device_count(), jax.process_count()
     if not 0 <= count <= local:
@@ -132,29 +136,29 @@ def mesh(count: int, rows: int) -> jax.sharding.Mesh:
 
 
 def agreed(values: ArrayTree) -> ArrayTree:
-    """The numbers that the first process has found, in all; none goes on before it."""
+    """Returns the first process's `values` in every process; a blocking broadcast."""
     return multihost_utils.broadcast_one_to_all(values)
 
 
 def wait_for(*paths: pathlib.Path) -> None:
-    """Waits until other processes have written all files."""
+    """Blocks until other processes have written all files at `paths`."""
     for path in paths:
         wait_until(path.exists)
 
 
 def wait_until(ready: Callable[[], bool]) -> None:
-    """Waits for other processes.
+    """Blocks until `ready()` is true, because other processes made it so.
 
-    When one of them dies, JAX's coordinator ends those that wait.
+    There is no timeout: if another process dies, JAX's coordinator ends this one.
     """
     while not ready():
         time.sleep(_POLL)
 
 
 def fail(line: str) -> None:
-    """Ends this process with a line that says why."""
+    """Ends this process with exit code 1 and prints `line`, the reason, to stderr."""
     if not jax.distributed.is_initialized():
         raise SystemExit(line)
-    # An ordinary exit would wait for the others, which wait for this one.
+    # A normal exit would deadlock: it waits for the others, and they wait for us.
     print(line, file=sys.stderr, flush=True)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: a bar, TensorBoard scalars, a table at the end."""
+"""Progress of a fit: a progress bar, TensorBoard scalars, and a closing table."""
 
 import os
 import pathlib
@@ -15,11 +15,11 @@ from wsjax import costs, store
 
 __all__ = ["Progress", "table"]
 
-_FLUSH = 5.0  # Seconds between two looks that TensorBoard can take.
+_FLUSH = 5.0  # Seconds between two flushes of the scalars to disk.
 
 
 class _Scalars:
-    """An event file of TensorBoard; no room for it stops no fit."""
+    """Writes TensorBoard scalars; on a full disk it warns, so that the fit goes on."""
 
     def __init__(self, folder: pathlib.Path):
         self._folder, self._writer, self._next = folder, None, 0.0
@@ -28,7 +28,7 @@ class _Scalars:
         try:
             if self._writer is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                # Processes that begin in one second have files of their own.
+                # File names hold the time in seconds; the process id makes them unique.
                 prefix, suffix = str(self._folder / "events"), f".{os.getpid()}"
                 self._writer = EventsWriter(prefix, suffix)
             for name, value in values.items():
@@ -50,34 +50,35 @@ class _Scalars:
 
 
 class Progress:
-    """Counts fits of one run; a context manager.
+    """Context manager that counts the fits of one run and displays the progress.
 
-    The bar shows fields per second and the time left, the mean PSNR so far and the
-    number that failed. TensorBoard reads the same from `folder`.
+    The bar shows fields per second, the time left, the mean PSNR in dB so far and the
+    number of failed fits. `folder` gets TensorBoard scalars: fields per second, failed
+    fits, peak memory in MiB and the mean PSNR of the newest group.
     """
 
     def __init__(self, folder: pathlib.Path, name: str, total: int):
-        """Counts towards `total` instances of representation `name`."""
+        """Shows a bar for `total` instances that representation `name` is fitted to."""
         self._bar = tqdm(total=total, desc=f"fit {name}", unit="field")
         self._scalars = _Scalars(folder)
         self._sum, self._good, self._failed, self._fitted = 0.0, 0, 0, 0
         self._begin = time.perf_counter()
 
     def __enter__(self) -> "Progress":
-        """Starts counting."""
+        """Returns itself."""
         return self
 
     def __exit__(self, *error) -> None:
-        """Closes the bar and the files of TensorBoard."""
+        """Closes the bar and the TensorBoard event file."""
         self._bar.close()
         self._scalars.close()
 
     def kept(self, instances: list[dict]) -> None:
-        """Counts instances that an earlier run has fitted."""
+        """Counts instances that an earlier run fitted, given their manifest entries."""
         self._count(instances)
 
     def fitted(self, instances: list[dict]) -> None:
-        """Counts instances that were fitted now, and writes the scalars."""
+        """Counts instances that this run has just fitted, and writes the scalars."""
         self._count(instances)
         self._fitted += len(instances)
         scalars = {
@@ -85,15 +86,15 @@ class Progress:
             "failed": self._failed,
             "peak_memory_mib": costs.peak_memory_mib(),
         }
-        found = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
-        if found:
-            scalars["psnr_db"] = np.mean(found)
+        measured = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
+        if measured:
+            scalars["psnr_db"] = np.mean(measured)
         self._scalars.write(scalars, self._bar.n)
 
     def _count(self, instances: list[dict]) -> None:
-        found = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
-        self._sum += sum(found)
-        self._good += len(found)
+        measured = [i["psnr_db"] for i in instances if i["psnr_db"] is not None]
+        self._sum += sum(measured)
+        self._good += len(measured)
         self._failed += sum(i["status"] != store.DONE for i in instances)
         self._bar.update(len(instances))
         mean = f"{self._sum / self._good:.2f}" if self._good else "-"
@@ -101,17 +102,26 @@ class Progress:
 
 
 def table(instances: list[dict], skipped: dict[str, str]) -> str:
-    """How many instances ended how, most frequent first, with their mean PSNR."""
-    found: dict[str, list] = {}
+    """Table of how many instances have each status, most frequent first.
+
+    Args:
+      instances: manifest entries, with `status`, `rate` and `psnr_db`.
+      skipped: reasons by instance that was not fitted, counted as "unreadable".
+
+    Returns:
+      Lines such as `  done                      1790    31.20`: the status, the number
+      of fields and their mean PSNR in dB, "-" if none was measured.
+    """
+    qualities: dict[str, list] = {}
     for entry in instances:
         kind = entry["status"].partition(":")[0]
         if entry["status"] == store.DONE and entry["rate"] < 1:
             kind = "done, after a lower learning rate"
-        found.setdefault(kind, []).append(entry["psnr_db"])
+        qualities.setdefault(kind, []).append(entry["psnr_db"])
     if skipped:
-        found["unreadable"] = [None] * len(skipped)
+        qualities["unreadable"] = [None] * len(skipped)
     lines = [f"  {'status':36} {'fields':>8} {'psnr_db':>8}"]
-    for kind, quality in sorted(found.items(), key=lambda pair: -len(pair[1])):
+    for kind, quality in sorted(qualities.items(), key=lambda x: -len(x[1])):
         known = [x for x in quality if x is not None]
         mean = f"{np.mean(known):.2f}" if known else "-"
         lines.append(f"  {kind:36} {len(quality):8} {mean:>8}")

@@ -1,4 +1,4 @@
-"""The run folder: where each binary writes, and the recipe that it must keep to."""
+"""The run folder: its lock, the recipe it is bound to, and the metrics of stages."""
 
 import contextlib
 import fcntl
@@ -19,27 +19,29 @@ from wsjax import files
 
 __all__ = ["close", "finished", "held", "need", "open_run", "versions"]
 
-# A study may fit several representations side by side, each in folders of its own.
-# A sweep keeps what it tried, and goes by that; a benchmark measures anew.
-# So may one run draw samples in several ways, on as many devices as there are, and
-# have more generators than it began with. Data may move: their fingerprint decides.
+# Keys of a recipe, or beginnings of keys, that may change between runs in one run
+# folder. Each representation, generator and kind of sample has its own folder; a sweep
+# skips the trials that it finds on disk; a benchmark measures anew each time; and the
+# number of devices is no part of the result.
 _FREE = (
     ("adapter.name", "generator", "generators.", "sweep.", "benchmark.")
     + ("sample.label", "sample.near", "sample.strength")
     + ("sample.calls", "sample.weights", "diffusion.devices")
 )
+# These may change, too, as long as the data have the same fingerprint.
 _PLACES = ("data.path", "data.cache")
 
 
 @contextlib.contextmanager
 def held(workdir: str) -> Iterator[None]:
-    """Keeps a run folder to this process, or to those that it shares the work with.
+    """Context that locks a run folder, so that no second run writes to it.
 
-    The operating system frees it when the process ends, however it ends. What killed
-    processes left half written is removed.
+    The first process holds the lock for all processes that share the work. The
+    operating system releases it when that process ends, even by a kill. Temporary files
+    that killed processes left behind are removed.
 
     Raises:
-      ValueError: if another process holds it.
+      ValueError: if another run holds the lock.
       OSError: if the folder cannot be written.
     """
     if not processes.first():
@@ -55,9 +57,9 @@ def held(workdir: str) -> Iterator[None]:
                 f"{workdir} is in use by {file.read().decode() or 'another process'}; "
                 "wait for it to end, or choose another --workdir"
             ) from None
-        except OSError as error:  # Some network file systems have no locks.
+        except OSError as error:  # Some network file systems do not support locks.
             logging.warning("%s: %s; start no second run there", path, error.strerror)
-        with contextlib.suppress(OSError):  # Without space it is held all the same.
+        with contextlib.suppress(OSError):  # The lock holds even if the disk is full.
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         files.remove_temporary(path.parent)
@@ -80,19 +82,19 @@ def _unwritable(folder: pathlib.Path, error: OSError) -> OSError:
 
 
 def open_run(recipe: dict, workdir: str, fingerprint: str) -> pathlib.Path:
-    """Creates or re-opens a run folder.
+    """Creates a run folder, or re-opens one of the same recipe and data.
 
     Args:
-      recipe: the resolved recipe, as JSON holds it.
+      recipe: the resolved recipe, as JSON types.
       workdir: the folder.
-      fingerprint: of the data set that the recipe names.
+      fingerprint: hash of the data set that the recipe names.
 
     Returns:
-      The folder, with `recipe.json` in it.
+      Path of the folder, which holds `recipe.json`.
 
     Raises:
-      ValueError: if the folder was made by another recipe, naming the keys that differ,
-        or from other data.
+      ValueError: if the folder was made by another recipe (the message names the keys
+        that differ) or from other data.
       OSError: if the folder cannot be written.
     """
     folder = pathlib.Path(workdir)
@@ -117,13 +119,13 @@ def _description(recipe: dict, fingerprint: str) -> dict:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes; `code` is a hash of the library's sources."""
-    found = {name: metadata.version(name) for name in ("jax", "flax", "optax")}
+    """Versions of JAX, Flax, Optax and wsjax; `code` is a hash of wsjax's sources."""
+    installed = {name: metadata.version(name) for name in ("jax", "flax", "optax")}
     digest = hashlib.sha256()
     root = pathlib.Path(wsjax.__file__).parent
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return {"wsjax": wsjax.__version__, "code": digest.hexdigest()[:16], **found}
+    return {"wsjax": wsjax.__version__, "code": digest.hexdigest()[:16], **installed}
 
 
 def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
@@ -149,10 +151,10 @@ def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) ->
 
 
 def need(path: pathlib.Path, binary: str) -> None:
-    """Checks for what an earlier binary writes.
+    """Checks that a file or folder exists that an earlier binary writes.
 
     Raises:
-      FileNotFoundError: naming the file and the binary to run first.
+      FileNotFoundError: if it does not; the message names the binary to run first.
     """
     if not path.exists():
         raise FileNotFoundError(
@@ -162,7 +164,7 @@ def need(path: pathlib.Path, binary: str) -> None:
 
 
 def finished(folder: pathlib.Path, stage: str) -> dict | None:
-    """Metrics of a stage that is done already, or None."""
+    """Returns the metrics of a stage that an earlier run finished, else None."""
     path = folder / "metrics.json"
     if not path.exists():
         return None
@@ -171,9 +173,9 @@ def finished(folder: pathlib.Path, stage: str) -> dict | None:
 
 
 def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
-    """Writes a stage's metrics, which marks it as finished, and says so.
+    """Writes metrics.json, which marks the stage as finished, and prints the metrics.
 
-    Returns the metrics as a later run reads them: figures that do not exist are None.
+    Returns the metrics as a later run reads them: NaN and infinity become None.
     """
     metrics = files.finite(metrics)
     files.write_json(folder / "metrics.json", metrics)
