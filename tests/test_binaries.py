@@ -17,10 +17,10 @@ from experiments.running import environment, launch
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def _run(binary, *arguments):
+def _run(binary, *arguments, env=None):
     command = [sys.executable, "-m", f"experiments.{binary}", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=200
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200
     )
 
 
@@ -74,7 +74,7 @@ def test_only_tracebacks_of_orbax_are_left_out_of_the_log(where, error):
     assert launch._ours(record) == ("orbax" not in where or error is None)
 
 
-def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path):
+def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path, environment):
     folder = tmp_path / "pictures"
     folder.mkdir()
     generator = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path):
     common = ["--config=configs/images.py:tiny", f"--workdir={tmp_path / 'run'}"]
     common += [f"--config.data.path={folder}"]
     for binary in ("train_base", "fit"):
-        done = _run(binary, *common)
+        done = _run(binary, *common, env=environment)
         assert done.returncode == 0, done.stderr
     assert "n_failed 1" in done.stdout
     manifest = (tmp_path / "run" / "fit" / "mlora_asym" / "manifest.json").read_text()
