@@ -34,12 +34,19 @@ KEYS = {
 }
 
 
+def recipe():
+    """Without the study of structure, which `test_study` runs."""
+    config = digits.get_config("tiny")
+    config.structure.n = 0
+    return config
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """One finished run of the tiny recipe."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with threadpool_limits(1):
-        pipeline.run(digits.get_config("tiny"), str(folder))
+        pipeline.run(recipe(), str(folder))
     return folder
 
 
@@ -63,7 +70,7 @@ def test_metrics_hold_the_promised_keys_as_plain_numbers(study, stage):
 
 
 def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
-    config = digits.get_config("tiny")
+    config = recipe()
     data = dataset.load(config)
     for name in NAMES:
         config.adapter.name = name
@@ -101,13 +108,13 @@ def test_a_full_recipe_compares_at_equal_trainable_numbers(recipe):
 
 def test_the_same_command_keeps_what_is_finished(study):
     before = {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.is_file()}
-    pipeline.run(digits.get_config("tiny"), str(study))
+    pipeline.run(recipe(), str(study))
     touched = {p for p, t in before.items() if p.stat().st_mtime_ns != t}
     assert touched <= {study / "report.html"}
 
 
 def test_a_changed_recipe_is_refused_with_the_key_that_differs(study):
-    config = digits.get_config("tiny")
+    config = recipe()
     config.fit.steps += 1
     with pytest.raises(ValueError, match=r"fit\.steps: 8 -> 9.*fresh --workdir"):
         fit.run(config, str(study))
@@ -117,26 +124,26 @@ def test_other_data_are_refused(copy):
     path = copy / "recipe.json"
     path.write_text(path.read_text().replace('fingerprint": "', 'fingerprint": "0'))
     with pytest.raises(ValueError, match="made from other data"):
-        fit.run(digits.get_config("tiny"), str(copy))
+        fit.run(recipe(), str(copy))
 
 
 def test_a_workdir_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"cannot write in workdir .*file/run"):
-        fit.run(digits.get_config("tiny"), str(tmp_path / "file" / "run"))
+        fit.run(recipe(), str(tmp_path / "file" / "run"))
 
 
 def test_a_stage_without_its_forerunner_names_the_binary(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"experiments\.train_base"):
-        fit.run(digits.get_config("tiny"), str(tmp_path))
+        fit.run(recipe(), str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"experiments\.train_base"):
-        train_diffusion.run(digits.get_config("tiny"), str(tmp_path))
+        train_diffusion.run(recipe(), str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"experiments\.train_diffusion"):
-        sample.run(digits.get_config("tiny"), str(tmp_path))
+        sample.run(recipe(), str(tmp_path))
 
 
 def test_a_base_of_another_shape_is_refused_by_leaf(study):
-    config = digits.get_config("tiny")
+    config = recipe()
     config.base.field.width = 9
     with pytest.raises(ValueError, match=r"fourier/frequencies .*9.*found .*8"):
         representation.representation_of(config, study, 1)
@@ -148,7 +155,7 @@ def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
     whole = store.read_shard(path)
     path.write_bytes(path.read_bytes()[:-10])
     shutil.rmtree(copy / "diffusion")
-    config = digits.get_config("tiny")
+    config = recipe()
     with pytest.raises(ValueError, match=path.name):
         train_diffusion.run(config, str(copy))
     fit.run(config, str(copy))
@@ -159,7 +166,7 @@ def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
 
 
 def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
-    config = digits.get_config("tiny")
+    config = recipe()
     data = dataset.load(config)
     poisoned = data.values(np.arange(len(data.names)))
     poisoned[3] = np.inf
