@@ -51,7 +51,7 @@ def clusters(g: int, vectors: np.ndarray, *, seed: int) -> dict[str, np.ndarray]
 
 
 def cluster(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Index `[n]` of the nearest of `centres` `[G, M]` to each of `vectors` `[n, M]`."""
+    """Index `[n]` of the row of `centres` `[G, M]` nearest to each vector `[n, M]`."""
     return pairwise_distances_argmin(vectors, centres).astype(np.int32)
 
 

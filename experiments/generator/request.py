@@ -78,7 +78,7 @@ def check(generator: Generator, shares: np.ndarray) -> None:
 
 
 def described(options: Sampling) -> dict:
-    """Guidance and instance that samples were drawn with, for the manifest."""
+    """Guidance and instance of the request, as the samples' manifest records them."""
     asked: dict = {}
     if options.guidance != 1.0:
         asked |= {"guidance": options.guidance, "interval": tuple(options.interval)}
@@ -88,7 +88,7 @@ def described(options: Sampling) -> dict:
 
 
 def calls(options: Sampling) -> int:
-    """Calls of the denoiser per sample, including the unconditional ones of guidance."""
+    """Calls of the denoiser per sample, with the unconditional ones of guidance."""
     begin = 1.0 if options.near is None else options.strength
     times = call_times(
         options.sampler, steps=options.steps, begin=begin, spacing=options.spacing

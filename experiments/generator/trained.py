@@ -133,7 +133,7 @@ def load(
 
 
 def applied(module: linen.Module) -> Callable[..., jax.Array]:
-    """Builds `apply(params, noisy, t, label, key)`; with `key` None, without dropout."""
+    """Builds `apply(params, noisy, t, label, key)`; `key` None turns dropout off."""
 
     def apply(params, noisy, t, label, key):
         if key is None:
