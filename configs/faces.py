@@ -75,7 +75,7 @@ def _base() -> ConfigDict:
         decay=0.998,
         rehearsal=sections.rehearsal(
             episodes=80,
-            steps=200,  # As many as a fit has: the base learns its last dB too.
+            steps=200,  # As many as a fit has, so that its last dB improves too.
             batch=16,
             points=512,
             learning_rate=3e-3,

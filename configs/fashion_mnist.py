@@ -69,7 +69,7 @@ def _base() -> ConfigDict:
         learning_rate=0.015,
         rehearsal=sections.rehearsal(
             episodes=80,
-            steps=120,  # As many as a fit has: the base learns its last dB too.
+            steps=120,  # As many as a fit has, so that its last dB improves too.
             batch=32,
             points=256,
             chunk=4,

@@ -78,7 +78,7 @@ def _base() -> ConfigDict:
         factors=(1, 1, 1),
         steps=(70000, 105000, 175000),
         batches=(64, 16, 8),
-        # As many points per stage as the paper's pictures have pixels there.
+        # In the last stage, as many as the paper's 128x128 pictures have pixels.
         points=(2048, 8192, 16384),
         every=5000,
         learning_rate=1e-3,

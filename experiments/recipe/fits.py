@@ -14,7 +14,7 @@ BY_NAME = ("learning_rate", "pull")
 
 
 def fit_options_of(config: ConfigDict) -> FitOptions:
-    """The section `fit`, with the values of `BY_NAME` for the recipe's representation."""
+    """The section `fit`, with the values for the recipe's representation."""
     name = representation_name(config)
     options = {
         key: config.fit[key][name] if key in BY_NAME else config.fit[key]
