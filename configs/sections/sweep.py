@@ -62,8 +62,8 @@ def levers(
     """An ablation of speed: a sweep that adds the fast settings of `fit` one by one.
 
     The first trial fits like plain Adam: all points in every step, a cosine schedule
-    and a random start. Each later one moves one more setting to or towards the recipe's,
-    and the last two also take half the steps, or end a fit once it reaches `target`.
+    and a random start. Each later one moves one more setting to the recipe's or towards
+    it; the last two then take half the steps, or end a fit once it reaches `target`.
 
     Args:
       fit: the recipe's section `fit`, with all fast settings.
