@@ -1,1 +1,1 @@
-"""Recipes, one per study; `:tiny` and other variants follow the file's name."""
+"""Recipes, one file per study; a variant follows the name, as in `digits.py:tiny`."""

@@ -5,9 +5,10 @@
 The pictures ship with scikit-learn. Results: configs/digits.md. Cost: four minutes on
 two CPU cores.
 
-Variants: `configs/digits.py:tiny` runs the same code on 48 digits in seconds; `:speed`
-is for `experiments.sweep` and tries what makes fits fast, one lever after the other;
-`:large` fits 20,000 drawn discs, rings, bars and gradients of the same size.
+Variants: `configs/digits.py:tiny` runs the same code on 48 digits in seconds; with
+`:speed`, `experiments.sweep` tries settings that make fits faster, each on top of those
+before it; `:large` fits 20,000 synthetic pictures of the same size (discs, rings, bars
+and gradients).
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -26,13 +27,13 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.seed = 0
     config.data = _digits(size=28)
     config.base = sections.base(
-        # Digits are smooth: a larger omega costs several dB.
+        # Digits are smooth signals: a larger omega costs several dB of PSNR.
         field=sections.field(
             width=30, blocks=1, omega=3.0, latent_dim=64, style_dim=64
         ),
         steps=(800, 1200, 2000),
         batches=(256, 128, 32),
-        points=(0, 0, 0),  # Whole pictures.
+        points=(0, 0, 0),  # All pixels of a picture in every step.
         learning_rate=0.03,
         rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
     )
@@ -52,7 +53,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure()
     config.sweep = sections.sweep()
     config.benchmark = sections.benchmark()
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(paper_steps=1800, hyperdiffusion_steps=5000)
     if variant == "speed":
         config.sweep = sections.levers(
@@ -68,10 +69,10 @@ def get_config(variant: str = "full") -> ConfigDict:
 
 
 def _digits(*, size: int, n: int | None = None) -> ConfigDict:
-    """The digits at `size` pixels per side, upsampled bicubically; `n` None: all."""
+    """`n` digits, or all if None, upsampled bicubically to `size` pixels per side."""
     return config_dict.create(
         name="digits",
         size=size,
         n=config_dict.FieldReference(n, field_type=int),
-        heldout=0.2,  # Share of the instances that nothing is trained on.
+        heldout=0.2,  # Fraction of the instances that is held out of all training.
     )

@@ -5,8 +5,8 @@
 
 Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
 
-Variants: `configs/faces.py:tiny` runs the same code on pictures that are drawn on the
-spot, in seconds; `:speed` is for `experiments.sweep` and tries what makes fits fast.
+Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures in seconds;
+with `:speed`, `experiments.sweep` tries settings that make fits faster.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -26,8 +26,8 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_pictures(discs, episodes=2)
     config = ConfigDict()
     config.seed = 0
-    # One mirrored copy of each training face costs 1.8 times the fits, for a held-out
-    # FD that is 4 % lower.
+    # `copies=1` adds a mirrored copy of each training face: 1.8 times as many fits, for
+    # a held-out FD that is 4 % lower.
     config.data = sections.image_data(
         size=64, channels=3, n=3000, augment={"copies": 0, "flip": True}
     )
@@ -55,7 +55,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         plain_n=8,
         plain_steps=(100, 150, 200, 300, 450),
     )
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
         paper_steps=2500, hyperdiffusion_steps=30000
     )
@@ -75,7 +75,7 @@ def _base() -> ConfigDict:
         decay=0.998,
         rehearsal=sections.rehearsal(
             episodes=80,
-            steps=200,  # As long as a fit, so that the base sees the last dB too.
+            steps=200,  # As many as a fit has, so that its last dB improves too.
             batch=16,
             points=512,
             learning_rate=3e-3,
@@ -87,8 +87,8 @@ def _fit() -> ConfigDict:
     return sections.fit(
         steps=200,
         points=512,
-        # The best of the sweep but for mLoRA, where 0.18 is as good for `mlora` and
-        # gives `mlora_asym` 0.7 dB on whole pictures, at the price of weights that are
+        # The best rates of the sweep, except for mLoRA. There, 0.18 is as good for
+        # `mlora` and gains `mlora_asym` 0.7 dB on whole pictures, but its weights are
         # harder to generate.
         learning_rate={
             "mlp": 0.045,
@@ -109,9 +109,10 @@ def _fit() -> ConfigDict:
 def _diffusion() -> ConfigDict:
     return sections.diffusion(
         components=512,
-        clusters=150,  # FD 17.3; 18.3 with 49 clusters, 20.2 without.
-        # The leading components of the latent, with seven times the mean deviation,
-        # are decided near pure noise: training and sampling times are dense there.
+        clusters=150,  # FD 17.3; with 49 clusters 18.3, without any 20.2.
+        # The leading components of the latent have seven times the mean standard
+        # deviation, so sampling settles them near pure noise: training and sampling
+        # times are dense there.
         location=1.0,
         scale=1.5,
         gram_instances=12,
@@ -123,7 +124,7 @@ def _diffusion() -> ConfigDict:
 
 
 def _sweep() -> ConfigDict:
-    """What `experiments.sweep` tries, each at its learning rates."""
+    """The trials of `experiments.sweep`, each at several learning rates."""
     fast = {"learning_rate": (0.05, 0.08, 0.12, 0.18, 0.27)}
     deep = {"features": 48, "width": 34, "depth": 2}
     ones = {"start": "ones", "spread": 0.03}
@@ -152,7 +153,7 @@ def _sweep() -> ConfigDict:
 
 
 def _speed() -> ConfigDict:
-    """What makes fits fast, each at its learning rates."""
+    """The trials of `:speed`: settings that may make fits faster."""
     one, two = {"learning_rate": (0.08,)}, {"learning_rate": (0.08, 0.16)}
     quick = {"b1": 0.7, "b2": 0.8, "power": 1.0}
     trials: list[dict] = [
@@ -170,5 +171,5 @@ def _speed() -> ConfigDict:
         consensus=24,
         rounds=2,
         folder="speed",
-        target=31.5,  # dB.
+        target=31.5,  # Mean PSNR in dB.
     )

@@ -5,8 +5,8 @@
 
 Results: configs/fashion_mnist.md. Cost: base 144, fits 182, denoiser 536 CPU-seconds.
 
-Variant: `configs/fashion_mnist.py:tiny` runs the same code on pictures that are drawn
-on the spot, in seconds.
+Variant: `configs/fashion_mnist.py:tiny` runs the same code on synthetic pictures in
+seconds.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -50,7 +50,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure()
     config.sweep = sections.sweep(variants=_variants())
     config.benchmark = sections.benchmark()
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
         paper_steps=12500, hyperdiffusion_steps=23000
     )
@@ -65,11 +65,11 @@ def _base() -> ConfigDict:
         n=1000,
         steps=(600, 1000, 2000),
         batches=(128, 128, 128),
-        points=(0, 0, 256),  # Whole pictures but for the last stage.
+        points=(0, 0, 256),  # All pixels in a step, except in the last stage.
         learning_rate=0.015,
         rehearsal=sections.rehearsal(
             episodes=80,
-            steps=120,  # As long as a fit, so that the base sees the last dB too.
+            steps=120,  # As many as a fit has, so that its last dB improves too.
             batch=32,
             points=256,
             chunk=4,
@@ -79,7 +79,7 @@ def _base() -> ConfigDict:
 
 
 def _variants() -> dict[str, list]:
-    """What `experiments.sweep` tries, each at its learning rates."""
+    """The trials of `experiments.sweep`, each at several learning rates."""
     fast = {"learning_rate": (0.06, 0.12, 0.24)}
     slow = {"learning_rate": (0.04, 0.08)}
     ones = {**slow, "adapter": {"start": "ones", "spread": 0.1}}

@@ -3,12 +3,13 @@
   python -m experiments.pipeline --config=configs/images.py --workdir=runs/mine \
       --config.data.path=pictures
 
-An npz holds `x` `[N, H, W]` or `[N, H, W, C]` and optionally `y` `[N]`, or JPEG bytes
-`jpeg` with `offsets` `[N + 1]`. About 120 pictures or more are needed.
+An npz holds pictures `x` `[N, H, W]` or `[N, H, W, C]` and optionally labels `y` `[N]`;
+in place of `x` it may hold the bytes of JPEG files, concatenated as `jpeg`, with their
+`offsets` `[N + 1]`. About 120 pictures or more are needed.
 
-There is no page of results of its own; what to expect of pictures like yours is in
-configs/fashion_mnist.md and configs/faces.md. Cost: not measured; a point of the field
-takes eight times the arithmetic of one in configs/digits.py.
+This recipe has no results of its own; those of similar data are in
+configs/fashion_mnist.md and configs/faces.md. Cost: not measured; evaluating the field
+at a point takes eight times the arithmetic that it takes in configs/digits.py.
 
 Variant: `configs/images.py:tiny` runs the same code on small pictures in seconds.
 """
@@ -34,7 +35,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         ),
         steps=(800, 1200, 2000),
         batches=(256, 128, 32),
-        points=(0, 0, 0),  # Whole pictures.
+        points=(0, 0, 0),  # All pixels of a picture in every step.
         learning_rate=0.03,
         rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
     )
@@ -53,6 +54,6 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure()
     config.sweep = sections.sweep()
     config.benchmark = sections.benchmark()
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(paper_steps=1800, hyperdiffusion_steps=5000)
     return config

@@ -3,14 +3,15 @@
   python -m experiments.pipeline --config=configs/meshes.py --workdir=runs/mine \
       --config.data.path=meshes
 
-Meshes (.obj .off .ply .stl .glb) lie in the folder, in one subfolder per class, or are
-listed in a CSV file (`--config.data.labels=meshes/index.csv`, with the column of
-classes as `--config.data.class_column`). Point clouds need normals. Each bounding box
-is centred and its longest side made 1.8; the manifest of the fits holds `centre` and
-`scale` of each shape.
+Meshes (.obj .off .ply .stl .glb) lie in the folder, or in one subfolder per class, or
+are listed in a CSV file (`--config.data.labels=meshes/index.csv`;
+`--config.data.class_column` names its column of classes). Point clouds need normals.
+Each shape is moved and scaled such that its bounding box is centred at 0 with a longest
+side of 1.8; the manifest of the fits records the `centre` and `scale` of each shape.
 
-All but the data is as in configs/shapes.py. There is no page of results; what to expect
-is in configs/shapes.md. Cost: that of configs/shapes.py for as many shapes.
+All sections but `data` are as in configs/shapes.py, except that the denoiser is not
+conditioned on clusters. This recipe has no results of its own; those of similar data
+are in configs/shapes.md. Cost: as configs/shapes.py for as many shapes.
 
 Variant: `configs/meshes.py:tiny` runs the same code in a minute.
 """
@@ -29,5 +30,5 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_shapes(sections.mesh_data(size=8, preset="coarse"))
     config = shapes.get_config()
     config.data = sections.mesh_data(size=20, preset="compact")
-    config.diffusion.clusters = 0  # A folder may hold too few shapes for clusters.
+    config.diffusion.clusters = 0  # A folder may hold fewer shapes than clusters.
     return config

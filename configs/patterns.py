@@ -1,13 +1,14 @@
-"""Drawn 32x32 colour pictures, on which the speed of fitting is measured.
+"""Synthetic 32x32 colour pictures, on which the speed of fitting is measured.
 
   python -m experiments.benchmark --config=configs/patterns.py --workdir=runs/patterns
 
-A picture has 1,024 points of three values; the base has three layers of 128 channels;
-mLoRA of rank 4 has 3,072 numbers. Results: configs/speed.md. Cost: base 251
-CPU-seconds.
+A picture has 1,024 points of three values each; the base has three layers of 128
+channels; an mLoRA adapter of rank 4 has 3,072 numbers. Results: configs/speed.md. Cost:
+base 251 CPU-seconds.
 
-Variants: `configs/patterns.py:tiny` runs the same code in seconds; `:speed` is for
-`experiments.sweep` and tries what makes fits fast, one lever after the other.
+Variants: `configs/patterns.py:tiny` runs the same code in seconds; with `:speed`,
+`experiments.sweep` tries settings that make fits faster, each on top of those before
+it.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -27,7 +28,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.seed = 0
     config.data = config_dict.create(name="patterns", size=32, n=768, heldout=0.25)
     config.base = _base()
-    # 3,072 trainable numbers per picture for mLoRA, or a few less.
+    # 3,072 trainable numbers per picture for mLoRA; the others have slightly fewer.
     config.adapter = sections.adapter(
         mlp={"features": 18, "width": 19, "depth": 1, "scale": 2.0},
         mlp_asym={"features": 22, "width": 19, "depth": 1, "scale": 1.0},
@@ -41,7 +42,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         learning_rate={"mlora": 0.3, "mlora_asym": 0.3},
         pull=0.0,
         consensus=64,
-        guess=0,  # No two patterns are alike: an own start has nothing to learn from.
+        guess=0,  # No two patterns are alike, so no start can be predicted.
         compare=0,
     )
     config.diffusion = sections.diffusion()
@@ -53,7 +54,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.benchmark = sections.benchmark(
         target=33.0, n=96, steps=(32, 40, 52, 64, 80, 120)
     )
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(paper_steps=1800, hyperdiffusion_steps=5000)
     if variant == "speed":
         config.sweep = sections.levers(config.fit, n=96, rates=(0.15, 0.3), target=33.0)

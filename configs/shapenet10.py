@@ -3,10 +3,11 @@
   python -m experiments.pipeline --config=configs/shapenet10.py \
       --workdir=runs/shapenet10 --config.data.path=ShapeNetSDF/data
 
-The folder holds a subfolder per category; leave the ten of the paper in it (table, car,
-chair, airplane, sofa, rifle, lamp, watercraft, bench, loudspeaker). All but the numbers
-below is as in configs/shapenet_airplane.py, and like it the recipe has not been run:
-there are no results, as the data cannot be shipped. It is meant for a GPU.
+The folder must hold the subfolders of the paper's ten categories and no others: table,
+car, chair, airplane, sofa, rifle, lamp, watercraft, bench, loudspeaker. All settings
+but those below are as in configs/shapenet_airplane.py. The data cannot
+be shipped, so neither recipe has been run and there are no results. Both are meant for
+a GPU.
 
 Variant: `configs/shapenet10.py:tiny` runs the same code on the built-in shapes.
 """
@@ -24,7 +25,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant == "tiny":
         return sections.tiny_shapes()
     config = shapenet_airplane.get_config()
-    config.diffusion.components = 512  # Numbers in the latent.
+    config.diffusion.components = 512
     config.sample.n = 1100
     config.evaluate.references = 1000
     return config

@@ -4,9 +4,9 @@
       --workdir=runs/airplane --config.data.path=ShapeNetSDF/data/airplane
 
 The sizes are those of section 4 and Tables 1 and 3 of the paper: a base of 128 channels
-and six blocks, 27,000 numbers per shape. There are no results, as the data cannot be
-shipped and the recipe has not been run; configs/shapes.md has those of small shapes.
-Cost: not measured; it is meant for a GPU.
+and six blocks, about 27,000 numbers per shape. The data cannot be shipped, so
+the recipe has not been run and there are no results; configs/shapes.md has those of
+smaller fields. Cost: not measured; the recipe is meant for a GPU.
 
 Variant: `configs/shapenet_airplane.py:tiny` runs the same code on the built-in shapes.
 """
@@ -49,7 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     )
     config.diffusion = sections.diffusion(
         components=256,
-        location=1.0,  # As for configs/faces.py.
+        location=1.0,  # For the reason given in configs/faces.py.
         scale=1.5,
         gram_shrink=None,
         gram_points=512,
@@ -63,7 +63,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure(n=8, points=512)
     config.sweep = sections.sweep(variants=_variants(), n=24, consensus=16, rounds=1)
     config.benchmark = sections.benchmark()
-    config.generator = "ours"  # Or one of those below.
+    config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
         paper_steps=2000, hyperdiffusion_steps=36000, guidance=1.0
     )
@@ -78,7 +78,7 @@ def _base() -> ConfigDict:
         factors=(1, 1, 1),
         steps=(70000, 105000, 175000),
         batches=(64, 16, 8),
-        # As many points per step as the paper's images have pixels.
+        # In the last stage, as many as the paper's 128x128 pictures have pixels.
         points=(2048, 8192, 16384),
         every=5000,
         learning_rate=1e-3,
@@ -89,7 +89,7 @@ def _base() -> ConfigDict:
 
 
 def _variants() -> dict[str, list]:
-    """What `experiments.sweep` tries, each at its learning rates."""
+    """The trials of `experiments.sweep`, each at several learning rates."""
     return {
         "mlp": sections.scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0),
         "mlp_asym": sections.scales((0.02, 0.04, 0.08), 0.5, 1.0, 1.5),

@@ -1,7 +1,7 @@
-"""The sections that recipes are assembled from, with defaults that fit any data.
+"""Functions that build the sections of recipes, with defaults that suit any data.
 
-A section is a function of keyword arguments that returns a `ConfigDict`. Arguments
-without a default depend on the data, so every recipe gives its own:
+Each takes keyword arguments and returns a `ConfigDict`. Arguments without a default
+depend on the data, so every recipe gives its own:
 
   config.sample = sections.sample(n=2000)
 """

@@ -1,4 +1,4 @@
-"""The section `adapter`: the six representations of an instance, and which is used."""
+"""The section `adapter`: options of the six representations, and which one is used."""
 
 from collections.abc import Mapping
 
@@ -18,16 +18,22 @@ def adapter(
     multiplicative: Options,
     name: str = "mlora_asym",
 ) -> ConfigDict:
-    """Options of each representation, chosen so that all have as many numbers.
+    """Options of each representation.
+
+    Recipes choose them such that all six have about as many trainable numbers per
+    instance. A mask (the "_asym" representations) freezes some entries, which breaks
+    the permutation symmetries of neurons or rank components.
 
     Args:
-      mlp: the field of a whole MLP per instance: Fourier `features` of the given
-        `scale`, then `depth` hidden layers of `width` channels.
-      mlp_asym: the same with a mask that breaks the symmetries of its neurons.
-      factors: options of all four low-rank forms.
-      unmasked: further ones of the two forms without a mask. The mask freezes entries;
-        a thinner output layer makes up for them.
-      multiplicative: further ones of the two forms that multiply the base.
+      mlp: of the field of `mlp`, one whole MLP per instance: number `features` and
+        frequency `scale` of its Fourier features, then `depth` hidden layers of `width`
+        channels.
+      mlp_asym: the same for `mlp_asym`, the masked MLP.
+      factors: of `lora`, `lora_asym`, `mlora` and `mlora_asym`, such as their `rank`.
+      unmasked: further options of `lora` and `mlora`. Without a mask they have more
+        trainable numbers; a smaller rank of the output layer makes up for that.
+      multiplicative: further options of `mlora` and `mlora_asym`, such as their
+        `start`.
       name: the representation that the recipe fits.
     """
     return config_dict.create(

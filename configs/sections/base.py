@@ -1,4 +1,4 @@
-"""The section `base`: the field that all instances share, and how it is trained."""
+"""The section `base`: the frozen field that all instances share, and its training."""
 
 from ml_collections import ConfigDict, FieldReference, config_dict
 
@@ -14,16 +14,16 @@ def field(
     style_dim: int,
     dim: int | None = None,
 ) -> ConfigDict:
-    """The modulated field.
+    """Sizes of the base field; a latent modulates it while it is trained.
 
     Args:
       width: channels of each hidden layer.
       blocks: residual blocks of two layers.
       omega: largest angular frequency of the Fourier layer, in radians per unit of the
-        coordinate; fine detail needs a large one, smooth signals lose by it.
-      latent_dim: numbers of an instance's latent while the base is trained.
-      style_dim: numbers of the style that the latent is mapped to.
-      dim: coordinates of a point; None: two, and the recipe has no such key.
+        coordinate. Fine detail needs a large one, which costs smooth signals quality.
+      latent_dim: numbers in the latent of each instance while the base is trained.
+      style_dim: numbers in the style to which the latent is mapped.
+      dim: coordinates of a point; None leaves the key out, which means two.
     """
     own = config_dict.create(
         width=width,
@@ -52,21 +52,22 @@ def base(
     every: int = 400,
     decay: float = 0.995,
 ) -> ConfigDict:
-    """An autodecoder that is trained in stages, then in rehearsed fits.
+    """Training of the base as an autodecoder in stages, then by rehearsal.
 
     Args:
-      field: the section's own section `field`.
-      steps: of each stage.
+      field: from `field`.
+      steps: optimiser steps of each stage.
       batches: instances per step of each stage.
-      points: random points of an instance per step of each stage; 0: all of them.
-      learning_rate: of the first step.
-      rehearsal: the section's own section `rehearsal`.
-      factors: by how much each stage shrinks the pictures, low resolution first.
-      n: how many training instances the autodecoder sees; None: all. A few that it
-        visits often teach it faster than many.
+      points: random points per instance and step of each stage; 0: all points.
+      learning_rate: of the autodecoder's first step.
+      rehearsal: from `rehearsal`.
+      factors: factor by which each stage shrinks the side of pictures, the largest
+        first; shapes ignore them.
+      n: number of training instances that the autodecoder sees; None: all. It learns
+        faster from a few instances that recur often than from many.
       chunk: instances whose gradients are computed at once.
       every: steps between checkpoints.
-      decay: of the moving average of the parameters, which is what later stages use.
+      decay: of the moving average of the parameters, which becomes the base.
     """
     return config_dict.create(
         field=field,
@@ -95,13 +96,16 @@ def rehearsal(
     learning_rate: float = 2e-3,
     every: int = 10,
 ) -> ConfigDict:
-    """Batches of fits during which the base learns along, so that fits suit it.
+    """Meta-learning of the base: it is trained during fits, so that later fits go well.
+
+    Each episode fits adapters to a batch of training instances, and every step of these
+    fits is also a step of the base (`wsjax.fit.rehearsal`).
 
     Args:
-      episodes: how many batches of fits; 0: the base is trained without.
-      steps: of each fit, and of the base along with it.
+      episodes: number of episodes; 0: no rehearsal.
+      steps: of each fit, and of the base, per episode.
       batch: instances per episode.
-      points: random points of an instance per step.
+      points: random points per instance and step.
       chunk: instances whose gradients are computed at once.
       fit_learning_rate: of the fits.
       learning_rate: of the base.

@@ -1,4 +1,4 @@
-"""The section `benchmark`: our fits against a plain reference."""
+"""The section `benchmark`: the speed of our fits against a plain reference."""
 
 from ml_collections import ConfigDict, config_dict
 
@@ -14,15 +14,17 @@ def benchmark(
     plain_n: int = 32,
     plain_steps: tuple[int, ...] = (40, 55, 75, 100, 150, 200, 300, 450),
 ) -> ConfigDict:
-    """Time to equal quality.
+    """Settings for timing both to equal quality.
 
     Args:
-      target: mean PSNR in dB that both must reach.
-      n: held-out instances that our fits are timed on.
-      steps: of our fits; the fewest that reach the target are timed.
-      repeats: how often our fits are timed; the fastest counts.
-      plain_n: held-out instances that the reference is timed on.
-      plain_steps: of the reference; the fewest that reach the target are timed.
+      target: mean PSNR in dB that both must reach on training instances.
+      n: number of held-out instances on which our fits are timed.
+      steps: numbers of steps to try for our fits, rising; the first that reaches the
+        target is timed.
+      repeats: how often both are timed; the run of the fewest CPU-seconds counts.
+      plain_n: number of held-out instances on which the reference is timed.
+      plain_steps: numbers of steps to try for the reference, rising, each at all
+        `plain_rates`; the first pair that reaches the target is timed.
     """
     return config_dict.create(
         target=target,
@@ -30,6 +32,6 @@ def benchmark(
         n=n,
         repeats=repeats,
         plain_steps=plain_steps,
-        plain_rates=(0.01, 0.02, 0.04, 0.08),  # Learning rates of the reference.
+        plain_rates=(0.01, 0.02, 0.04, 0.08),  # Learning rates to try, reference.
         plain_n=plain_n,
     )

@@ -1,4 +1,4 @@
-"""The section `data` of recipes that read the user's files."""
+"""The section `data` of recipes that read files of the user."""
 
 from collections.abc import Mapping
 
@@ -14,13 +14,15 @@ def image_data(
     n: int | None = None,
     augment: Mapping[str, object] | None = None,
 ) -> ConfigDict:
-    """Pictures from a folder or an npz.
+    """Pictures from a folder or an npz file.
 
     Args:
       size: pixels per side, after a centre crop.
-      channels: 1 or 3; None: as many as the files have.
-      n: how many instances are used; None: all.
-      augment: copies of the training pictures; None: the recipe has no such key.
+      channels: 1 (gray) or 3 (RGB); None: as in the files.
+      n: number of instances that are used, drawn at random; None: all.
+      augment: number of `copies` of each training picture and how they are changed, see
+        `wsjax.data.augment`; only generators are trained on them. None leaves the key
+        out, which means no copies.
     """
     data = config_dict.create(
         name="images",
@@ -28,9 +30,10 @@ def image_data(
         size=size,
         channels=FieldReference(channels, field_type=int),
         n=FieldReference(n, field_type=int),
-        # Values of black and white, such as (0, 1) for masks; None: by their type.
+        # Pixel values of black and white, such as (0, 1) for masks; None: those of the
+        # pixels' type, such as (0, 255) for bytes.
         range=config_dict.placeholder(tuple),
-        heldout=0.2,  # Share of the instances that nothing is trained on.
+        heldout=0.2,  # Fraction of the instances that is held out of all training.
     )
     if augment is not None:
         data.augment = dict(augment)
@@ -42,17 +45,19 @@ def mesh_data(*, size: int, preset: str) -> ConfigDict:
 
     Args:
       size: cells per side of the grid that all shapes share.
-      preset: which points of a shape are sampled, one of those that
-        wsjax/meshes/sampling.py lists.
+      preset: which points of a shape are sampled, a key of `PRESETS` in
+        wsjax/meshes/sampling.py.
     """
     return config_dict.create(
         name="meshes",
         path=config_dict.placeholder(str),  # Required: a folder, or one parquet file.
-        n=config_dict.placeholder(int),  # How many instances are used; None: all.
+        n=config_dict.placeholder(int),  # Number of instances used; None: all.
         size=size,
         preset=preset,
-        cache=config_dict.placeholder(str),  # Folder of samples; None: the user's.
-        labels=config_dict.placeholder(str),  # A CSV file of meshes and classes.
-        class_column=config_dict.placeholder(str),  # Its column of classes.
-        heldout=0.2,  # Share of the instances that nothing is trained on.
+        # Folder in which samples are cached; None: a folder in the user's cache.
+        cache=config_dict.placeholder(str),
+        # CSV file that lists meshes and their classes; None: subfolders are classes.
+        labels=config_dict.placeholder(str),
+        class_column=config_dict.placeholder(str),  # Column of that file with classes.
+        heldout=0.2,  # Fraction of the instances that is held out of all training.
     )

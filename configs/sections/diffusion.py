@@ -21,63 +21,71 @@ def diffusion(
     decays: tuple[float, ...] = (0.99, 0.998),
     draws: int = 8,
 ) -> ConfigDict:
-    """A denoiser of the latents that fitted weights are encoded into.
+    """A denoiser of the latents into which fitted weights are encoded.
+
+    Training times t of the process "flow" are logit-normal, from 0 (clean) to 1
+    (noise).
 
     Args:
       components: numbers in the latent.
-      clusters: k-means clusters of the latents that the denoiser is conditioned on;
-        0: none.
-      location: mean of the logit of the training times; above 0: more noise.
-      scale: standard deviation of the logit of the training times.
-      gram_instances: over how many the Gram matrix of the decoder is averaged.
-      gram_shrink: by how much it shrinks the side of a picture.
-      gram_points: random points of a shape that it is computed on, in place of
-        `gram_shrink`; of the two, the recipe has the key that is not None.
-      width: of the residual MLP.
-      dropout: of the residual MLP.
-      steps: of training.
-      every: steps between held-out losses, and between checkpoints.
-      decays: of moving averages of the parameters; the average that is best on held-out
-        weights is sampled.
-      draws: noises per instance in the held-out loss.
+      clusters: number of k-means clusters of the latents on which the denoiser is
+        conditioned; 0: none.
+      location: mean of logit(t); above 0, training sees more noise.
+      scale: standard deviation of logit(t).
+      gram_instances: number of training instances over which the decoder's Gram matrix
+        is averaged, for the latent "function_pca".
+      gram_shrink: for pictures, factor by which the side of the pixel grid is shrunk on
+        which the Gram matrix is computed; None for shapes.
+      gram_points: for shapes, number of random points on which the Gram matrix is
+        computed; None for pictures.
+      width: channels of the residual MLP.
+      dropout: probability of the residual MLP.
+      steps: optimiser steps of training.
+      every: steps between evaluations of the held-out loss, each with a checkpoint.
+      decays: of the moving averages of the parameters; samples are drawn with the
+        average of the lowest held-out loss.
+      draws: times and noises per instance in the held-out loss.
     """
     gram = {"shrink": gram_shrink, "points": gram_points}
     return config_dict.create(
-        process="flow",  # Or "ddpm", the paper's, which is sampled with "ddim".
+        process="flow",  # Or "ddpm", the paper's, to be sampled with "ddim".
         flow={"location": location, "scale": scale, "floor": 0.1},
         ddpm={"steps": 1000, "first": 1e-4, "last": 2e-2, "predicts": "noise"},
-        latent="function_pca",  # Or "pca", or "none" for the adapter's own numbers.
+        latent="function_pca",  # Or "pca", or "none": standardised weights.
         components=components,
         gram={
             "instances": gram_instances,
             **{key: value for key, value in gram.items() if value is not None},
         },
         **_denoisers(width=width, dropout=dropout),
-        # The generator whose pairs of noise and sample are learnt in place of fits,
-        # "ours" or a name in the section `generators`; "": none.
+        # Generator from which this one is distilled: "ours" or a key of the section
+        # `generators`; "": none, and it is trained on fits.
         teacher="",
-        pairs=20000,  # Of noise and sample, if there is a teacher.
+        pairs=20000,  # Pairs of noise and sample that the teacher draws.
         steps=steps,
         every=every,
         batch=128,  # Instances per step.
-        learning_rate=1e-3,  # The highest, after a warm-up.
+        learning_rate=1e-3,  # At its peak, after the warm-up.
         decays=decays,
-        conditional=False,  # Whether the denoiser is conditioned on the class labels,
-        clusters=clusters,  # which excludes clusters.
-        drop_label=0.1,  # How often training withholds the label or cluster.
-        accumulate=1,  # Micro-batches per batch; more of them save memory.
-        devices=0,  # Of each process; 0: all accelerators, or one CPU device.
-        jitter=0.0,  # Standard deviation of noise that is added to the latents.
+        # Whether the denoiser is conditioned on class labels; excludes clusters.
+        conditional=False,
+        clusters=clusters,
+        drop_label=0.1,  # Probability that training hides the class or cluster.
+        accumulate=1,  # Micro-batches per batch (gradient accumulation saves memory).
+        # Devices per process; 0: all accelerators that divide the batch, or one CPU.
+        devices=0,
+        jitter=0.0,  # Standard deviation of noise added to the training latents.
         draws=draws,
-        # The last parameters whose held-out loss is within this share of the lowest
-        # are sampled.
+        # Samples are drawn with the last parameters whose held-out loss exceeds the
+        # lowest one by at most this fraction.
         tolerance=0.02,
-        patience=0,  # Evaluations without such parameters until it stops; 0: never.
+        # Consecutive evaluations above that tolerance before training stops; 0: never.
+        patience=0,
     )
 
 
 def _denoisers(*, width: int, dropout: float) -> dict[str, object]:
-    """Which network denoises, and the options of each."""
+    """The name of the denoiser network, and options of all that there are."""
     transformer = {"width": 128, "depth": 4, "heads": 4}
     return {
         "denoiser": "residual_mlp",  # Without a latent: one of the transformers.

@@ -1,4 +1,4 @@
-"""The section `evaluate`: how generated weights are judged."""
+"""The section `evaluate`: how generated samples are judged."""
 
 from ml_collections import ConfigDict, config_dict
 
@@ -6,31 +6,33 @@ __all__ = ["evaluate", "evaluate_shapes"]
 
 
 def evaluate() -> ConfigDict:
-    """Distances between samples and real instances, and an audit of copies."""
+    """Distances between samples and real instances, and an audit for copying."""
     return config_dict.create(
         # Feature spaces in which sets are compared; the audit uses the first.
         features=("pixel_pca", "classifier", "random_conv"),
-        components=32,  # Of the pixel PCA.
+        components=32,  # Principal components of the space "pixel_pca".
         unit=False,  # Whether features are scaled to length 1, as the paper's are.
-        onnx=config_dict.placeholder(str),  # File of a network: one more space.
-        # Mean and deviation by which its pixels are standardised, per channel;
+        # ONNX file of a network whose outputs are one more space; None: no such space.
+        onnx=config_dict.placeholder(str),
+        # Mean and standard deviation that standardise its input, per channel;
         # ImageNet's are (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225).
         onnx_mean=(0.0,),
         onnx_std=(1.0,),
         neighbours=3,  # The k of precision and recall.
-        # Noise on training weights, in standard deviations: the audit's baselines.
+        # Scales of the noise on training weights that the audit compares with, in
+        # standard deviations of each entry.
         noise=(0.0, 0.25, 0.5, 0.65, 0.8, 1.0),
-        confident=0.9,  # Highest class probability that counts as recognised.
-        repeats=8,  # Random halves or subsets behind each distance and its floor.
+        confident=0.9,  # Lowest probability of the top class that counts as recognised.
+        repeats=8,  # Random draws of sets that each distance is averaged over.
     )
 
 
 def evaluate_shapes(*, points: int, references: int) -> ConfigDict:
-    """The same, with Chamfer distances between surfaces.
+    """The same, and Chamfer distances between sets of surfaces.
 
     Args:
-      points: on each surface.
-      references: shapes in each of the two sets that are compared.
+      points: number of points drawn on each surface.
+      references: number of held-out shapes, and of samples, that are compared.
     """
     section = evaluate()
     section.points = points

@@ -6,7 +6,7 @@ from ml_collections import ConfigDict, config_dict
 
 __all__ = ["fit"]
 
-# The best that `experiments.sweep` found on the digits; a first try on other data.
+# The best that `experiments.sweep` found on the digits; a first guess for other data.
 _LEARNING_RATE = {
     "mlp": 0.08,
     "mlp_asym": 0.16,
@@ -30,42 +30,50 @@ def fit(
     group: int = 64,
     compare: int = 256,
 ) -> ConfigDict:
-    """Adam from a start that all instances share, or from one that is predicted.
+    """Fits by Adam from a common start, or from a start predicted for each instance.
 
     Args:
-      steps: of Adam.
-      points: of an instance per step, in passes over all; 0: all, in every step.
-      learning_rate: of each representation, where it is not that of the digits.
-      pull: weight of the squared distance to the start.
-      consensus: training instances whose fits are averaged into the common start.
-      rounds: how often they are, each time from the average before.
-      guess: training fits from which each instance's own start is learnt; 0: all
-        instances begin at the common start.
-      chunk: instances that one device works on at once; 0: as many as is fastest.
+      steps: most steps of Adam per instance.
+      points: points per step, in passes over all points of an instance; 0: all points
+        in every step.
+      learning_rate: by representation, where it differs from that of the digits.
+      pull: weight of the squared distance to the start in the loss.
+      consensus: number of training instances whose fits are averaged into the common
+        start.
+      rounds: how often they are fitted and averaged, each time from the last average;
+        0: the common start is a random adapter.
+      guess: number of training fits from which a regression learns to predict each
+        instance's own start; 0: all instances start at the common start.
+      chunk: instances that one device fits at once; 0: the fastest number is measured.
       group: instances per file of weights.
-      compare: instances that `experiments.pipeline` fits with each of the other five
-        representations.
+      compare: number of instances that `experiments.pipeline` fits with each of the
+        other five representations; 0: none.
     """
     rates = {**_LEARNING_RATE, **(learning_rate or {})}
     return config_dict.create(
-        n=config_dict.placeholder(int),  # How many instances are fitted; None: all.
+        n=config_dict.placeholder(int),  # Number of instances to fit; None: all.
         steps=steps,
         points=points,
         b1=0.7,  # First-moment decay of Adam.
         b2=0.8,  # Second-moment decay of Adam.
-        # The learning rate falls as this power of the steps left; 0: as a cosine.
+        # The learning rate decays as this power of the fraction of steps left; 0: as a
+        # cosine.
         power=1.0,
-        target=config_dict.placeholder(float),  # dB at which a fit ends early.
-        floor=config_dict.placeholder(float),  # dB below which a fit is marked.
-        retries=2,  # New starts of a fit that diverges,
-        slower=0.3,  # each at this share of the learning rate before.
+        # PSNR in dB at which a fit ends early; None: all steps are taken.
+        target=config_dict.placeholder(float),
+        # PSNR in dB below which the manifest marks a fit; None: none is marked.
+        floor=config_dict.placeholder(float),
+        retries=2,  # Most new attempts at a fit that diverged.
+        slower=0.3,  # Factor on the learning rate for each new attempt.
         learning_rate=rates,
         pull={name: pull for name in _LEARNING_RATE},
         consensus=consensus,
         rounds=rounds,
         guess=guess,
         chunk=chunk,
-        precision="auto",  # Of kernels: bfloat16 on accelerators if it costs little.
+        # Type in which kernels are multiplied; "auto": float32 on CPUs, and bfloat16 on
+        # accelerators if it costs less than 0.1 dB.
+        precision="auto",
         group=group,
         compare=compare,
     )

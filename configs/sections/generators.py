@@ -1,7 +1,7 @@
-"""The section `generators`: rivals from the literature, and variants of our own.
+"""The section `generators`: rivals from the literature, and variants of our generator.
 
-`experiments.generation` trains and judges them all; with
-`--config.generator=paper_ddpm` any binary works for one of them.
+`experiments.generation` trains and judges all of them; with
+`--config.generator=paper_ddpm`, any binary uses that one.
 """
 
 from ml_collections import ConfigDict
@@ -21,14 +21,15 @@ _DDIM = {"sampler": "ddim", "steps": 100, "spacing": "uniform"}
 def generators(
     *, paper_steps: int, hyperdiffusion_steps: int, guidance: float = 1.5
 ) -> ConfigDict:
-    """What each generator changes of the recipe, section by section.
+    """The values of the recipe that each generator overrides, section by section.
 
     Args:
       paper_steps: training steps of the paper's denoisers, chosen so that they take as
         much CPU time as the recipe's own denoiser.
       hyperdiffusion_steps: training steps of HyperDiffusion, chosen so that it takes as
         much CPU time as the recipe's base, fits and denoiser together.
-      guidance: weight of the guidance of the generator that is told the class.
+      guidance: weight of classifier-free guidance of the generator "conditional", which
+        is conditioned on the class; 1: none.
     """
     paper = {**_RAW, **_trained(paper_steps)}
     hyperdiffusion = {
@@ -39,7 +40,8 @@ def generators(
     }
     return ConfigDict(
         {
-            # Section 3.5 of the paper, and its control without the hierarchy.
+            # The denoiser of the paper's section 3.5, and the control whose transformer
+            # is not hierarchical.
             "paper_ddpm": {
                 "diffusion": {**paper, "denoiser": "lora_transformer"},
                 "sample": _DDIM,
@@ -54,12 +56,12 @@ def generators(
                 "diffusion": hyperdiffusion,
                 "sample": _DDIM,
             },
-            # The recipe's own model on other representations.
+            # The recipe's own generator on other representations.
             "lora": {"adapter": {"name": "lora"}},
             "lora_asym": {"adapter": {"name": "lora_asym"}},
             "mlora": {"adapter": {"name": "mlora"}},
             "one_step": _ONE_STEP,
-            # Conditioned on the class; left out for data without classes.
+            # `experiments.generation` skips this one for data without classes.
             "conditional": {
                 "diffusion": {"conditional": True, "clusters": 0},
                 "sample": {"guidance": guidance},
@@ -72,12 +74,13 @@ def _trained(steps: int) -> dict[str, int]:
     return {"steps": steps, "every": max(1, steps // 10)}
 
 
-# Rectified flow: the recipe's own generator, distilled into one step.
+# The recipe's own generator, distilled into one step by rectified flow.
 _ONE_STEP = {
     "diffusion": {
         "teacher": "ours",
-        # The map from noise to sample is exact, so nothing is dropped; it starts at
-        # pure noise, so most training times lie there.
+        # The teacher maps each noise to one sample, so there is nothing to regularise
+        # by dropout. Sampling is a single step from pure noise, so most training times
+        # are drawn near there.
         "residual_mlp": {"dropout": 0.0},
         "flow": {"location": 1.0, "scale": 2.0},
     },

@@ -1,4 +1,4 @@
-"""The section `mesh`: how surfaces are taken from fields of shapes."""
+"""The section `mesh`: how surfaces are extracted from fields of shapes."""
 
 from ml_collections import ConfigDict, config_dict
 
@@ -10,15 +10,15 @@ def mesh(*, resolution: int = 64, coarse: int = 16, chunk: int = 4096) -> Config
 
     Args:
       resolution: cells per side where the grid is finest; a multiple of `coarse`.
-      coarse: cells per side that are evaluated everywhere.
-      chunk: points that are evaluated at once.
+      coarse: cells per side of the grid on which the field is evaluated everywhere.
+      chunk: points at which the field is evaluated at once.
     """
     return config_dict.create(
         resolution=resolution,
         coarse=coarse,
-        # Largest change of the field per unit of length that is expected. A distance
-        # that is cut at 0.1 and scaled to 1 changes by 10; fits are a little steeper.
+        # Largest expected gradient of the field, per unit of length. A signed distance
+        # that is cut off at 0.1 and scaled to 1 has 10; fits are a little steeper.
         slope=15.0,
         chunk=chunk,
-        suffix=".glb",  # Format of generated meshes.
+        suffix=".glb",  # File format of generated meshes.
     )

@@ -6,24 +6,25 @@ __all__ = ["analyze", "structure"]
 
 
 def analyze() -> ConfigDict:
-    """Probes, clusters and a map of the weights."""
-    return config_dict.create(perplexity=30.0)  # Of the t-SNE map.
+    """Probes, clusters and a t-SNE map of the fitted weights."""
+    return config_dict.create(perplexity=30.0)  # Perplexity of t-SNE.
 
 
 def structure(
     *, n: int = 30, points: int = 0, learning_rate: float = 0.08
 ) -> ConfigDict:
-    """Fits from one start and from perturbed ones: do they end in one linear mode?
+    """Do fits from one start and from perturbed starts end in one linear mode?
 
     Args:
-      n: held-out instances; 0: the study is left out.
-      points: of an instance per step; 0: all of them.
-      learning_rate: of mLoRA from the start of this study.
+      n: number of held-out instances; 0: the study is left out.
+      points: points per instance and step; 0: all points.
+      learning_rate: of mLoRA, whose start here may differ from the recipe's.
     """
     return config_dict.create(
         n=n,
         points=points,
-        start="ones",  # Of mLoRA: the start from which it has one linear mode.
+        # Start of mLoRA: from perturbed "ones" its fits end in one linear mode.
+        start="ones",
         spread=0.01,  # Standard deviation of that start.
         learning_rate=learning_rate,
     )

@@ -1,8 +1,9 @@
-"""The section `sweep`: what `experiments.sweep` tries.
+"""The section `sweep`: the variants of fits that `experiments.sweep` tries.
 
-A variant is a dictionary: `learning_rate` holds the rates it is tried at, `adapter`
-options of the representation, any other key is one of the recipe's section `fit`. What
-it leaves out is as in the recipe.
+A variant is a dictionary of what it overrides in the recipe: `learning_rate` holds the
+rates at which it is tried, `adapter` options of the representation, and any other key
+is one of the section `fit`. For example, `{"learning_rate": (0.04, 0.08), "pull": 0.0}`
+gives two trials without the pull.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,17 @@ def sweep(
     folder: str = "sweep",
     target: float | None = None,
 ) -> ConfigDict:
-    """Trials on training instances.
+    """Settings of a sweep.
 
     Args:
-      variants: those of each representation; None: those tried on the digits.
-      n: training instances, the last ones, that trials are judged by.
-      consensus: training instances whose fits are averaged into the common start.
-      rounds: how often they are.
-      folder: in the run folder.
-      target: mean PSNR in dB that is to be reached at the least cost; None: the trial
+      variants: by representation; None: those that were tried on the digits.
+      n: number of training instances, the last ones, on which trials are compared, and
+        of held-out ones to which the best trial is then fitted.
+      consensus: number of training instances whose fits are averaged into the common
+        start.
+      rounds: how often they are fitted and averaged.
+      folder: name of the results' folder in the run folder.
+      target: mean PSNR in dB; the cheapest trial that reaches it wins. None: the trial
         of the highest PSNR wins.
     """
     section = config_dict.create(
@@ -46,7 +49,7 @@ def sweep(
 
 
 def scales(rates: tuple[float, ...], *values: float) -> list[Variant]:
-    """Variants of an MLP: each Fourier scale of `values`, at all learning rates."""
+    """Variants of an MLP: one per Fourier scale in `values`, each at all `rates`."""
     return [
         {"learning_rate": rates, "adapter": {"field": {"scale": value}}}
         for value in values
@@ -56,13 +59,17 @@ def scales(rates: tuple[float, ...], *values: float) -> list[Variant]:
 def levers(
     fit: ConfigDict, *, n: int, rates: tuple[float, ...], target: float
 ) -> ConfigDict:
-    """A sweep of what makes fits fast: each lever on top of those before it.
+    """An ablation of speed: a sweep that adds the fast settings of `fit` one by one.
+
+    The first trial fits like plain Adam: all points in every step, a cosine schedule
+    and a random start. Each later one moves one more setting to the recipe's or towards
+    it; the last two then take half the steps, or end a fit once it reaches `target`.
 
     Args:
-      fit: the recipe's section `fit`, which has all levers pulled.
-      n: training instances that trials are judged by.
-      rates: learning rates at which each is tried.
-      target: mean PSNR in dB that the cheapest trial must reach.
+      fit: the recipe's section `fit`, with all fast settings.
+      n: number of training instances on which trials are compared.
+      rates: learning rates at which each variant is tried.
+      target: mean PSNR in dB; the cheapest trial that reaches it wins.
     """
     at = {"learning_rate": rates}
     pulled: Variant = {"b1": 0.9, "b2": 0.999, "power": 0.0, "points": 0, "guess": 0}

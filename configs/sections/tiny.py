@@ -1,6 +1,6 @@
-"""The variant `:tiny` of every recipe: the same code in seconds.
+"""The variant `:tiny` of every recipe, which runs the same code in seconds.
 
-A tiny recipe has the keys of the full one and values that are as small as they can be.
+A tiny recipe has the keys of the full one, with values as small as the code allows.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -25,7 +25,7 @@ def tiny_pictures(data: ConfigDict, *, episodes: int = 0) -> ConfigDict:
 
     Args:
       data: the recipe's section `data`; some 48 pictures of 12x12 are enough.
-      episodes: of rehearsal; 0: the base is trained without.
+      episodes: of rehearsal; 0: no rehearsal.
     """
     config = ConfigDict()
     config.seed = 0
@@ -60,7 +60,7 @@ def tiny_pictures(data: ConfigDict, *, episodes: int = 0) -> ConfigDict:
 
 
 def tiny_shapes(data: ConfigDict | None = None) -> ConfigDict:
-    """A tiny recipe for shapes; without `data`, for those that are made on the spot."""
+    """A tiny recipe for shapes; without `data`, for the parametric ones."""
     config = ConfigDict()
     config.seed = 0
     config.data = data or config_dict.create(
@@ -120,7 +120,7 @@ def _rehearsal(episodes: int) -> ConfigDict:
 
 
 def _adapter(**options: int) -> ConfigDict:
-    """All six representations; `options` are further ones of the MLPs' fields."""
+    """All six representations; `options` are more options of the fields of MLPs."""
     mlp = {"features": 4, "width": 6, "depth": 1, **options}
     return adapter(
         mlp={**mlp, "scale": 2.0},
@@ -132,7 +132,7 @@ def _adapter(**options: int) -> ConfigDict:
 
 
 def _diffusion(section: ConfigDict) -> ConfigDict:
-    """The section with the smallest networks of all kinds."""
+    """The section with the smallest network of each kind."""
     section.update(batch=16, pairs=40)
     section.residual_mlp.update(width=16, depth=1)
     section.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
@@ -147,7 +147,7 @@ def _evaluate(section: ConfigDict) -> ConfigDict:
 
 
 def _judged(config: ConfigDict, *, n: int) -> None:
-    """Adds what comes after training, but for `evaluate`; `n` samples are drawn."""
+    """Adds the sections that follow `diffusion`, except `evaluate`, for `n` samples."""
     config.sample = sample(n=n, steps=4, chunk=5)
     config.sample.update(calls=(1, 3), weights=(1.0, 2.0))
     config.analyze = analyze()

@@ -1,4 +1,4 @@
-"""The variants of a recipe: what may follow the colon in `--config=recipe.py:tiny`."""
+"""Variants of a recipe, named after the colon as in `--config=recipe.py:tiny`."""
 
 import pathlib
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ def check_variant(recipe: str, variant: str, variants: Sequence[str]) -> None:
     """Refuses a variant that the recipe does not have.
 
     Args:
-      recipe: the recipe's file; recipes pass `__file__`.
-      variant: what the user asked for.
-      variants: what the recipe has.
+      recipe: path of the recipe's file; recipes pass `__file__`.
+      variant: the variant that the user asked for.
+      variants: all variants of the recipe.
 
     Raises:
-      ValueError: naming the recipe and its variants.
+      ValueError: if the recipe has no such variant, naming those it has.
     """
     if variant in variants:
         return

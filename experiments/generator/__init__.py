@@ -1,1 +1,1 @@
-"""A generator of weights: what it learns from, how it is trained, how it draws."""
+"""Generators of weights: their training data, their conditioning, their samples."""

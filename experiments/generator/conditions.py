@@ -1,9 +1,10 @@
-"""What the denoiser is told of an instance: its class, its cluster, or nothing.
+"""Labels that condition the denoiser: a class, a k-means cluster, or none.
 
-Clusters are those of k-means in the latent. Told which one to draw from, a denoiser has
-less left to decide, and samples are spread over clusters as instances are (Bao et al.
+Clusters need no labelled data: k-means finds them among the encoded training instances.
+Conditioned on a cluster, the denoiser has a simpler distribution to learn, and sampling
+each cluster as often as the training data do keeps the samples diverse (Bao et al.
 2022, "Why are conditional generative models better than unconditional ones?",
-arXiv 2212.00362); no labels are needed.
+arXiv 2212.00362).
 """
 
 import numpy as np
@@ -15,15 +16,21 @@ from experiments.domain.data import Data
 __all__ = ["NONE", "classes", "cluster", "clusters", "labels", "shares", "spread"]
 
 NONE = -1
-"""The label of an instance of which nothing is told."""
+"""Label -1: the denoiser predicts unconditionally."""
 
 
 def clusters(g: int, vectors: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
-    """Clusters of encoded training instances `[N, M]`, a part of their encoding.
+    """Clusters encoded training instances by k-means.
+
+    Args:
+      g: G, number of clusters; 0 for none.
+      vectors: `[N, M]` encoded training instances.
+      seed: of k-means.
 
     Returns:
-      `{"centres": [G, M], "shares": [G]}` float32, the second the share of instances
-      that is in each; nothing if `g` is 0.
+      `{"centres": [G, M], "shares": [G]}` float32, where `shares` is the fraction of
+      the instances in each cluster; an empty dictionary if `g` is 0. `encoding.make`
+      merges it into the encoding.
 
     Raises:
       ValueError: if there are fewer instances than clusters.
@@ -35,16 +42,16 @@ def clusters(g: int, vectors: np.ndarray, *, seed: int) -> dict[str, np.ndarray]
         raise ValueError(
             f"diffusion.clusters={g} should be 0, or up to the {n} training instances"
         )
-    found = KMeans(g, n_init=4, random_state=seed).fit(vectors)
-    counts = np.bincount(found.labels_, minlength=g)
+    kmeans = KMeans(g, n_init=4, random_state=seed).fit(vectors)
+    counts = np.bincount(kmeans.labels_, minlength=g)
     return {
-        "centres": found.cluster_centers_.astype(np.float32),
+        "centres": kmeans.cluster_centers_.astype(np.float32),
         "shares": (counts / n).astype(np.float32),
     }
 
 
 def cluster(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Numbers `[n]` of the `centres` `[G, M]` nearest to `vectors` `[n, M]`."""
+    """Index `[n]` of the row of `centres` `[G, M]` nearest to each vector `[n, M]`."""
     return pairwise_distances_argmin(vectors, centres).astype(np.int32)
 
 
@@ -55,17 +62,20 @@ def labels(
     vectors: np.ndarray,
     rows: np.ndarray,
 ) -> np.ndarray:
-    """What the denoiser is told of encoded instances, `[n]` int32.
+    """Labels on which the denoiser is conditioned.
 
     Args:
-      conditional: whether the denoiser is told the class.
+      conditional: whether labels are the classes of the data set.
       data: the data set.
-      encoding: of the generator.
+      encoding: of the generator; if it has cluster `centres`, labels are clusters.
       vectors: `[n, M]` encoded instances.
-      rows: `[n]` their numbers in the data set.
+      rows: `[n]` indices of the instances in the data set.
+
+    Returns:
+      `[n]` int32: clusters, classes, or `NONE` for an unconditional generator.
 
     Raises:
-      ValueError: if it is to be told classes and the data set has none.
+      ValueError: if labels are to be classes and the data set has none.
     """
     if "centres" in encoding:
         return cluster(vectors, encoding["centres"])
@@ -75,39 +85,42 @@ def labels(
 
 
 def shares(conditional: bool, data: Data, encoding: dict) -> np.ndarray:
-    """Share of the training instances of which each label is told, `[G]`.
+    """Fraction `[G]` of the labelled training instances that has each label.
 
-    Empty if nothing is told of any.
-
-    Raises:
-      ValueError: as `labels`.
+    Empty for an unconditional generator. Arguments and errors as for `labels`.
     """
     if "shares" in encoding:
         return np.asarray(encoding["shares"])
     if not conditional:
         return np.zeros(0)
-    seen = _classes(data)
-    told = seen[~data.heldout & (seen >= 0)]  # Of -1 nothing is told.
-    counts = np.bincount(told, minlength=seen.max() + 1)
+    known = _classes(data)
+    train = known[~data.heldout & (known >= 0)]  # -1: an instance without a class.
+    counts = np.bincount(train, minlength=known.max() + 1)
     return counts / counts.sum()
 
 
 def spread(shares: np.ndarray, n: int, *, seed: int) -> np.ndarray:
-    """`n` labels in random order, each as often as its share says, to one more or less.
+    """`n` labels in random order, label g about `n * shares[g]` times (rounded).
 
-    Drawn at random instead, some labels come by chance more often than others, and
-    1,000 samples of ten classes are further from the data than exact ones would be.
+    For example, shares of 0.75 and 0.25 give three 0s and one 1 if n is 4. Independent
+    draws would favour some labels by chance; with 1,000 samples of ten classes, that
+    alone moves the samples away from the data.
+
+    Args:
+      shares: `[G]` from `shares`; if it is empty, all labels are `NONE`.
+      n: number of labels.
+      seed: of the order.
     """
     if not len(shares):
         return np.full(n, NONE, np.int32)
     ends = np.cumsum(shares, dtype=np.float64)
     places = (np.arange(n) + 0.5) / n * ends[-1]
-    found = np.searchsorted(ends, places).astype(np.int32)
-    return np.random.default_rng(seed).permutation(found)
+    drawn = np.searchsorted(ends, places).astype(np.int32)
+    return np.random.default_rng(seed).permutation(drawn)
 
 
 def classes(conditional: bool, labels: np.ndarray) -> np.ndarray:
-    """Those labels that are classes of the data: `NONE` in place of clusters."""
+    """`labels` `[n]` if they are classes of the data, `NONE` `[n]` if they are not."""
     return labels if conditional else np.full_like(labels, NONE)
 
 

@@ -1,8 +1,9 @@
-"""A generator that learns from another one: few calls in place of many.
+"""Distils a trained generator into one that needs few calls of its denoiser.
 
-Rectified flow (Liu et al. 2023, section 2.2): noise is mixed with what a trained
-generator makes of this very noise. The paths of such pairs do not cross, so that the
-flow learnt from them is nearly straight, and a few calls follow it.
+Reflow (Liu et al. 2023, section 2.2): the student is trained on pairs of a noise vector
+and the sample that the trained generator makes from it. The straight lines between such
+pairs hardly cross, so the student's flow is nearly straight, and a sampler follows it
+in a few steps.
 """
 
 import pathlib
@@ -23,14 +24,15 @@ from wsjax.diffusion.train import Examples
 
 __all__ = ["Lesson", "lesson"]
 
-_HELDOUT = 10  # One pair in so many is kept to judge by.
+_HELDOUT = 10  # Every 10th pair is held out, for the held-out loss.
 
 
 class Lesson(NamedTuple):
-    """What a denoiser is trained on, and from.
+    """What the training of a denoiser starts with.
 
-    `apply(params, noisy, t, label, key)`; `params`: initial ones; `examples` and which
-    of them are `heldout` `[N]`.
+    `apply(params, noisy, t, label, key)` is the denoiser and `params` its initial
+    parameters; `examples` are the N training and held-out examples, and `heldout` `[N]`
+    says which of them are held out.
     """
 
     apply: Callable
@@ -49,19 +51,23 @@ def lesson(
     *,
     pairs: int,
 ) -> Lesson:
-    """Pairs of noise and sample, and the parameters that the learner starts from.
+    """Draws pairs of noise and sample from a teacher, and starts from its parameters.
 
     Args:
-      learner: the generator that learns.
-      teacher: the trained generator that it learns from.
+      learner: the generator to train.
+      teacher: the trained generator that draws the pairs.
       root: the run folder.
-      folder: of the one that learns; its encoding, the teacher's, is written there.
-      form: the representation of both.
+      folder: of the learner; the teacher's encoding is copied there.
+      form: the representation, the same for both.
       data: the data set.
-      pairs: how many are made.
+      pairs: number of pairs to draw.
+
+    Returns:
+      The learner's denoiser with the teacher's parameters, and the pairs, of which
+      every 10th is held out.
 
     Raises:
-      FileNotFoundError: if the teacher was not trained yet.
+      FileNotFoundError: if the teacher has not been trained yet.
     """
     place = root / "diffusion" / teacher.name
     if not (place / "chosen").exists():
@@ -72,7 +78,7 @@ def lesson(
         )
     known = trained.load(teacher, root, form, data)
     code = encoding.restore(teacher.latent, place, form)
-    # All processes enter: a checkpoint is written by them together.
+    # Every process must call this: Orbax saves a checkpoint collectively.
     encoding.save(folder, jax.tree.map(np.asarray, code))
     apply = trained.applied(learner.denoiser(form, len(known.shares)))
     examples = _pairs(teacher, known, pairs)
@@ -81,7 +87,7 @@ def lesson(
 
 
 def _pairs(teacher: Generator, known: Trained, n: int) -> Examples:
-    """Noise, and what the teacher's own way of sampling makes of it."""
+    """`n` noise vectors, each with the sample that the teacher makes from it."""
     options = teacher.sampling
     end = trained.ender(
         known,

@@ -1,4 +1,10 @@
-"""How fitted weights become what the denoiser sees; saved with the checkpoint."""
+"""Encodes fitted weights as the vectors that the denoiser is trained on.
+
+An encoding is a dictionary of arrays, saved beside the denoiser's checkpoints: `mean`
+and `scale` `[K]` standardise the free entries; for a latent, `project` `[K, M]` and
+`lift` `[M, K]` map to it and back; with clusters, `centres` `[G, M]` and `shares`
+`[G]`.
+"""
 
 import pathlib
 from typing import NamedTuple
@@ -35,11 +41,13 @@ LATENTS = ("none", "pca", "function_pca")
 
 
 class Latent(NamedTuple):
-    """What the denoiser sees of an instance.
+    """Which latent the denoiser works in; every field comes from `diffusion`.
 
-    `kind`: one of `LATENTS`; `components`: numbers in the latent; `clusters`: of
-    k-means in it, 0: none; the decoder's Gram matrix is averaged over `instances`, at
-    `points` of a shape or on the grid of a picture that is `shrink` times smaller.
+    `kind`: one of `LATENTS`; `components`: M, numbers in the latent; `clusters`: number
+    of k-means clusters of the latents, 0 for none. "function_pca" averages the
+    decoder's Gram matrix over about `instances` training instances, each rendered at
+    `points` random points (shapes) or on a pixel grid whose side is `shrink` times
+    smaller (pictures).
     """
 
     kind: str
@@ -51,10 +59,11 @@ class Latent(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The fitted instances of a representation, failed ones left out.
+    """The instances that a representation was fitted to without failing.
 
-    `vectors` `[N, K]` free entries; `rows` `[N]` their numbers in the data set;
-    `heldout` `[N]`; `first`: the start that all share.
+    `vectors` `[N, K]`: free entries of the fits; `rows` `[N]`: indices of the instances
+    in the data set; `heldout` `[N]`: whether each is held out; `first`: the common
+    start, an adapter that also holds the frozen entries.
     """
 
     vectors: np.ndarray
@@ -70,13 +79,16 @@ def fitted(
     *,
     copies: bool = False,
 ) -> Fitted:
-    """Reads what `fit` wrote for every instance that did not fail.
+    """Reads the fits that `experiments.fit` wrote, without those that failed.
 
     Args:
       folder: the run folder.
       form: the representation.
       data: the data set.
-      copies: whether the changed copies of training pictures are among them.
+      copies: whether to include the augmented copies of training pictures.
+
+    Raises:
+      FileNotFoundError: if the representation has not been fitted yet.
     """
     place = folder / "fit" / form.name
     run_folder.need(place / "manifest.json", "fit")
@@ -97,7 +109,19 @@ def make(
     *,
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """Statistics, latent and clusters of the training instances (`wsjax.latent`)."""
+    """Computes the encoding of the training instances; see the top of this file.
+
+    Args:
+      latent_options: which latent, and how many clusters.
+      form: the representation.
+      fits: the fitted instances; those held out are not used.
+      data: the data set, for the points at which the Gram matrix is computed.
+      seed: of k-means.
+
+    Raises:
+      ValueError: if there are too few training instances for the latent's components
+        or for the clusters.
+    """
     encoding = _latent(latent_options, form, fits, data)
     vectors = np.asarray(project(fits.vectors[~fits.heldout], encoding))
     g = latent_options.clusters
@@ -105,7 +129,7 @@ def make(
 
 
 def project(entries: np.ndarray, encoding: dict) -> jax.Array:
-    """Free entries `[N, K]` of instances as the denoiser's vectors `[N, M]`."""
+    """Encodes free entries `[N, K]` as vectors `[N, M]` for the denoiser."""
     return jax.jit(jax.vmap(latent.project, (0, None)))(entries, encoding)
 
 
@@ -133,14 +157,14 @@ def _latent(
 
 
 def save(folder: pathlib.Path, encoding: dict[str, np.ndarray]) -> None:
-    """Writes the encoding beside the checkpoints of the denoiser."""
+    """Writes the encoding into `folder`, beside the checkpoints of the denoiser."""
     checkpoint.save(folder / "encoding", 0, encoding)
 
 
 def restore(
     options: Latent, folder: pathlib.Path, form: Representation
 ) -> dict[str, jax.Array]:
-    """Reads the encoding that belongs to a trained denoiser."""
+    """Reads the encoding that `save` wrote into `folder`, as JAX arrays."""
     k = m = len(latent.groups(form.adapter.free(form.base)))
     shapes: dict[str, tuple[int, ...]] = {"mean": (k,), "scale": (k,)}
     if options.kind != "none":
@@ -153,5 +177,8 @@ def restore(
 
 
 def codec(form: Representation, first: dict, encoding: dict[str, jax.Array]) -> Codec:
-    """From an adapter to the denoiser's vector and back."""
+    """Codec between an adapter and the denoiser's vector `[M]`.
+
+    `first`: an adapter from which `decode` takes the frozen entries.
+    """
     return latent.codec(entries(form, first), encoding)

@@ -1,4 +1,4 @@
-"""What samples are asked for: of which class, near which instance, how guided."""
+"""Requested samples: of one class, near one instance, with guidance."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ from wsjax.diffusion.sample import call_times
 __all__ = ["MOST_GUIDANCE", "calls", "check", "described", "folder_name"]
 
 MOST_GUIDANCE = 100.0
-"""Largest weight of guidance; what is published stays below 20."""
+"""Largest guidance weight that is accepted; published ones stay below 20."""
 
 
 def folder_name(generator: Generator) -> str:
-    """Name of the folder of a generator's samples, by what they are drawn to be.
+    """Name of the folder for a generator's samples.
 
-    Samples of one class, or near one instance, are no fair draw of the generator, and
-    lie beside those that are.
+    Samples of one class or near one instance do not represent the generator, so they
+    get a folder of their own, such as `mlora_asym-label-3` or `mlora_asym-near-17-0.5`.
     """
     options, name = generator.sampling, generator.name
     if options.label is not None:
@@ -28,7 +28,12 @@ def folder_name(generator: Generator) -> str:
 
 
 def check(generator: Generator, shares: np.ndarray) -> None:
-    """Refuses what a generator told labels of these shares, or none, cannot draw.
+    """Refuses sampling options that the generator cannot serve.
+
+    Args:
+      generator: with its sampling options.
+      shares: `[G]` fraction of the training instances that has each label; empty if the
+        generator is unconditional.
 
     Raises:
       ValueError: naming the option, and the way out.
@@ -73,7 +78,7 @@ def check(generator: Generator, shares: np.ndarray) -> None:
 
 
 def described(options: Sampling) -> dict:
-    """What the manifest says of samples that were drawn to be something."""
+    """Guidance and instance of the request, as the samples' manifest records them."""
     asked: dict = {}
     if options.guidance != 1.0:
         asked |= {"guidance": options.guidance, "interval": tuple(options.interval)}
@@ -83,7 +88,7 @@ def described(options: Sampling) -> dict:
 
 
 def calls(options: Sampling) -> int:
-    """Calls of the denoiser per sample, those without the label among them."""
+    """Calls of the denoiser per sample, with the unconditional ones of guidance."""
     begin = 1.0 if options.near is None else options.strength
     times = call_times(
         options.sampler, steps=options.steps, begin=begin, spacing=options.spacing

@@ -1,4 +1,4 @@
-"""A trained generator, read from its folder and ready to draw from."""
+"""Trained generators: records that describe them, and functions that draw samples."""
 
 import pathlib
 from collections.abc import Callable
@@ -33,15 +33,18 @@ __all__ = [
 ]
 
 Denoiser: TypeAlias = Callable[[Representation, int], linen.Module]
-"""`denoiser(form, classes)` builds the network; 0 classes: it ignores labels."""
+"""`denoiser(form, classes)` builds the network; with 0 classes it ignores labels."""
 
 
 class Sampling(NamedTuple):
     """How samples are drawn; every field is a key of a recipe's `sample`.
 
-    `n` samples by `sampler` in `steps` whose times are spaced by `spacing`, `chunk` at
-    once; the weight of `guidance` holds at times in `interval`; all are of the class
-    `label`, or resemble the fitted instance `near` from the time `strength` on.
+    `n`: number of samples; `sampler`: a key of `SAMPLERS`; `steps` of the sampler, with
+    times spaced by `spacing`; `chunk`: samples drawn at once; `label`: class of all
+    samples, None for classes as frequent as in the training data; `guidance`: weight of
+    classifier-free guidance, applied at times in `interval`, 1 for none; `near`: name
+    of a fitted instance that is noised to the time `strength` and denoised again, None
+    to start from noise.
     """
 
     n: int
@@ -59,10 +62,10 @@ class Sampling(NamedTuple):
 class Generator(NamedTuple):
     """A generator as a recipe describes it, trained or not.
 
-    `key`: "ours", or that of a rival in the recipe; `name` of its folders; `process`
-    that adds noise; `denoiser`: its network; `latent`: what that sees of an instance;
-    `conditional`: whether it is told the class; `sampling`: how it draws; `seed` of the
-    run.
+    `key`: "ours", or the key of a rival in the recipe's `generators`; `name` of its
+    folders; `process` that adds noise; `denoiser`: builds its network; `latent`: in
+    which the network works; `conditional`: whether it is conditioned on the class;
+    `sampling`: how samples are drawn; `seed` of the run.
     """
 
     key: str
@@ -76,12 +79,13 @@ class Generator(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A denoiser with what belongs to it.
+    """A trained denoiser and all that sampling from it needs.
 
-    `params` of `apply(params, noisy, t, label, key)`; `process` that it was trained on;
-    `codec` between adapters and its vectors of `size` numbers; `shares` `[G]` of the
-    training instances of which it was told each label; `centres` `[G, size]` if these
-    are clusters.
+    `params` of `apply(params, noisy, t, label, key)`; `process` that it was trained
+    with; `codec` between adapters and its vectors of `size` numbers; `shares` `[G]`:
+    fraction of the training instances that has each label, empty if it is
+    unconditional; `centres` `[G, size]` of the clusters, None if labels are no
+    clusters.
     """
 
     params: ArrayTree
@@ -96,10 +100,16 @@ class Trained(NamedTuple):
 def load(
     generator: Generator, root: pathlib.Path, form: Representation, data: Data
 ) -> Trained:
-    """Reads a generator that was trained before.
+    """Reads the chosen parameters and the encoding of a trained generator.
+
+    Args:
+      generator: which one.
+      root: the run folder.
+      form: the representation of the weights that it generates.
+      data: the data set that it was trained on.
 
     Raises:
-      FileNotFoundError: if it was not trained yet.
+      FileNotFoundError: if it has not been trained yet.
     """
     folder = root / "diffusion" / generator.name
     run_folder.need(folder / "chosen", "train_diffusion")
@@ -123,7 +133,7 @@ def load(
 
 
 def applied(module: linen.Module) -> Callable[..., jax.Array]:
-    """`apply(params, noisy, t, label, key)` of a denoiser; `key` None: no dropout."""
+    """Builds `apply(params, noisy, t, label, key)`; `key` None turns dropout off."""
 
     def apply(params, noisy, t, label, key):
         if key is None:
@@ -134,10 +144,16 @@ def applied(module: linen.Module) -> Callable[..., jax.Array]:
 
 
 def sampler(sampling: Sampling, process: Process, *, begin: float = 1.0) -> Sampler:
-    """The sampler of this name, from the time `begin` on.
+    """Builds the sampler that `sampling` names.
+
+    Args:
+      sampling: of which `sampler`, `steps` and `spacing` are read.
+      process: the noise process of the denoiser.
+      begin: time in (0, 1] from which it samples down to 0.
 
     Raises:
-      ValueError: if there is no such sampler or spacing, or it has no steps.
+      ValueError: if there is no such sampler or spacing, there are no steps, or `begin`
+        is out of range.
     """
     if sampling.sampler not in SAMPLERS:
         raise ValueError(
@@ -159,14 +175,17 @@ def drawer(
     interval: tuple[float, float] = (0.0, 1.0),
     near: tuple[jax.Array, float] | None = None,
 ) -> Callable:
-    """`draw(params, key, label []) -> (adapter, whether it is finite)`.
+    """Builds `draw(params, key, label []) -> (adapter, finite [])`.
+
+    `finite` says whether all weights of the adapter are finite.
 
     Args:
-      trained: whose parameters are `params`.
-      sampler: from noise, or from the time of `near`.
-      weight: of guidance.
-      interval: times of guidance.
-      near: an encoded instance and the time at which the sampler takes over.
+      trained: the generator; `draw` takes its `params`.
+      sampler: of `sampler`, with the time of `near` as `begin`.
+      weight: of guidance; 1 for none.
+      interval: first and last time at which guidance is applied.
+      near: `(vector [M], t)`: an encoded instance, and the time to which noise is added
+        to it before sampling begins; None starts from pure noise.
     """
 
     end = ender(trained, sampler, weight=weight, interval=interval)
@@ -185,7 +204,11 @@ def drawer(
 def ender(
     trained: Trained, sampler: Sampler, *, weight: float, interval: tuple[float, float]
 ) -> Callable:
-    """`end(params, start [M], label []) -> vector [M]`; arguments as of `drawer`."""
+    """Builds `end(params, start [M], label []) -> vector [M]`.
+
+    `end` follows the sampler from `start`, noise or a noised instance, to its end, a
+    vector that `trained.codec` decodes. Arguments as for `drawer`.
+    """
 
     def end(params, start, label):
         def known(noisy, t):

@@ -1,1 +1,1 @@
-"""How samples and weights are judged."""
+"""Metrics of generated samples and of fitted weights."""

@@ -1,4 +1,4 @@
-"""Generators that learn nothing, for the recipe's fitted weights."""
+"""Samples of trivial generators: the baselines that a trained one must beat."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,30 @@ from wsjax.analysis import trivial
 __all__ = ["SCALE", "draws"]
 
 SCALE = 0.5
-"""Of the noise that is called "add_noise" and no more."""
+"""Scale of the noise of the baseline that is called plain "add_noise"."""
 
 
 def draws(
     fits: Fitted, n: int, *, noise: Sequence[float], seed: int
 ) -> dict[str, np.ndarray]:
-    """Free entries `[n, K]` from each generator.
+    """Draws from every trivial generator.
 
-    Training weights plus noise are called add_noise_ and its scale, of every one in
-    `noise` and of `SCALE`, in standard deviations.
-    `resample_heldout` draws from the reference itself: what nobody can reach.
+    `add_noise` is training weights plus noise of `SCALE`; with another scale s it is
+    called `add_noise_s`. `resample_heldout` copies held-out weights and shows the best
+    that any generator could reach. `wsjax.analysis.trivial` defines the others.
+
+    Args:
+      fits: the fitted instances.
+      n: draws per generator.
+      noise: scales of the noise besides `SCALE`, relative to the standard deviation of
+        each entry.
+      seed: of the run.
+
+    Returns:
+      Free entries `[n, K]` float32 by the name of the generator.
+
+    Raises:
+      ValueError: if there are fewer than 2 training fits, or no held-out ones.
     """
     key = keys(seed)["trivial"]
     gaussian_key, noise_key, two_key, row_key, mixture_key = jax.random.split(key, 5)
@@ -33,7 +46,7 @@ def draws(
     }
     for scale in sorted({*noise, SCALE}):
         name = "add_noise" if scale == SCALE else f"add_noise_{scale:g}"
-        # The same rows and noise at every scale: the curve is as smooth as can be.
+        # One key for all scales: FD over scale is smooth if only the scale changes.
         again = jax.random.clone(noise_key)
         made[name] = trivial.add_noise(again, train, n=n, scale=scale)
     made["average_two"] = trivial.average_two(two_key, train, n=n)

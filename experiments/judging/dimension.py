@@ -1,4 +1,4 @@
-"""How many numbers an instance really needs: a part of `analyze`."""
+"""Intrinsic dimension of fitted weights: a part of `analyze`."""
 
 import jax
 import numpy as np
@@ -14,10 +14,13 @@ from wsjax.analysis import dimension
 __all__ = ["LATENTS", "LEAST_FITS", "measure"]
 
 LEAST_FITS = 3
-"""Fits that each part needs: a component takes two differences of training fits."""
+"""Fewest fits that `analyze` demands of each part, training and held-out.
 
-_LEAST = 20  # Fewer instances have too few neighbours.
-LATENTS = {"plain": "pca", "function": "function_pca"}
+Two principal components, the fewest that `measure` tries, need three training fits.
+"""
+
+_LEAST = 20  # Fewer training fits are too sparse for nearest neighbours.
+LATENTS = {"plain": "pca", "function": "function_pca"}  # By their name in metrics.
 
 
 def measure(
@@ -27,12 +30,22 @@ def measure(
     fits: Fitted,
     standard: np.ndarray,
 ) -> tuple[dict[str, float], Figure | None]:
-    """Intrinsic dimension of the weights, as metrics and a figure.
+    """Measures the intrinsic dimension of the weights.
 
-    The spectrum and both dimensions are of `standard` `[N, K]`, the standardised
-    training weights; the quality at M components is that of held-out instances which
-    were projected. Where all training weights are equal there is no variance, and no
-    figure but a number of components of 0.
+    Args:
+      options: the recipe's latent, for the points of its Gram matrix.
+      form: the representation.
+      data: the data set.
+      fits: the fitted instances, training and held-out.
+      standard: `[N, K]` standardised free entries of the training fits.
+
+    Returns:
+      `(metrics, figure)`. `components_90`: principal components that hold 90 % of the
+      variance; `participation_ratio`: their effective number; `two_nn`: the estimate
+      from nearest neighbours, left out for under 20 fits; `psnr_db_plain_pcaM` and
+      `psnr_db_function_pcaM`: mean PSNR of held-out fits after projection to M
+      components. If all training weights are equal, `components_90` is 0, the other
+      metrics are left out, and the figure is None.
     """
     if not dimension.varies(standard):
         return {"components_90": 0}, None
@@ -56,19 +69,22 @@ def measure(
 
 
 def _counts(n: int, k: int) -> list[int]:
-    """Powers of two up to what the data can carry."""
+    """Numbers of components to try: powers of two that n fits of k entries allow."""
     most = min(n - 1, k)
     return [2**i for i in range(1, 20) if 2**i <= most]
 
 
 def _first(whole: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """An encoding whose later components are always 0."""
+    """The encoding `whole` with all components after the first `count` set to 0."""
     project = whole["project"]
     return {**whole, "project": project * (np.arange(project.shape[1]) < count)}
 
 
 def _heldout_quality(form: Representation, data: Data, fits: Fitted):
-    """`quality(encoding)`: mean PSNR in dB of held-out instances after the way back."""
+    """Builds `quality(encoding)`: mean PSNR in dB of held-out fits, as a float.
+
+    Every held-out fit is encoded and decoded before it is rendered.
+    """
     free = entries(form, fits.first)
     instances = data.domain.few(data.domain.read(fits.rows[fits.heldout]))
     score, grid = quality(form, form.base), data.grid

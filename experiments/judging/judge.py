@@ -1,4 +1,4 @@
-"""The judge: the real things that samples of any generator are held against."""
+"""The judge: the real instances that samples of any generator are compared with."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,14 +30,16 @@ __all__ = [
 
 
 class Judge(NamedTuple):
-    """The real things that samples are held against, worked out once for all.
+    """All about the real instances that does not depend on the samples to be judged.
 
-    `real`, `rebuilt` `[N, *size, C]`: values on the grid, and the same through fit and
-    latent; `taught` `[T, *size, C]`: all that generators learnt from, changed copies
-    among it; `vectors` `[N, M]` encoded weights; `heldout` `[N]`; `features`: by name;
-    `seen`: by name the features of `real` and of `rebuilt`; `reader`: classifier
-    trained on the training part, None unless that has two classes; `known`: what does
-    not depend on samples; `whole`: which values show anything, see `Domain`.
+    `real` `[N, *size, C]`: values of the N fitted instances on the grid; `rebuilt`
+    `[N, *size, C]`: the same, rendered from the fit after encoding and decoding;
+    `taught` `[T, *size, C]`: values of all T training instances, augmented copies
+    included; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans; `features`:
+    feature function by name; `seen`: by the same names the features `[N, F]` of `real`
+    and of `rebuilt`; `reader`: a classifier trained on the training part, None unless
+    that has two classes; `known`: metrics of the held-out instances themselves;
+    `whole`: says which values show anything, see `Domain`.
     """
 
     real: np.ndarray
@@ -53,11 +55,11 @@ class Judge(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What a generator made: `n` things, of which some failed.
+    """`n` samples of a generator, of which m have finite weights.
 
-    `adapters`: stacked, of those whose weights are finite; `values` `[m, *size, C]`:
-    theirs on the grid; `vectors` `[m, M]`: encoded; `labels` `[m]`: what they were
-    asked to be, -1 for nothing.
+    Of these m: `adapters`, stacked; `values` `[m, *size, C]` on the grid; `vectors`
+    `[m, M]`, encoded weights; `labels` `[m]`, the class that each was asked for, -1 for
+    none.
     """
 
     n: int
@@ -75,15 +77,15 @@ def make(
     vectors: np.ndarray,
     rebuilt: np.ndarray,
 ) -> Judge:
-    """The judge for samples of any generator.
+    """Builds the judge of samples of any generator.
 
     Args:
-      judging: how it judges.
+      judging: the settings.
       data: the data set.
-      rows: `[N]` instances that were fitted.
-      heldout: `[N]` booleans, which of them are held out.
+      rows: `[N]` indices of the fitted instances in the data set.
+      heldout: `[N]` booleans: which of them are held out.
       vectors: `[N, M]` their encoded weights.
-      rebuilt: `[N, *size, C]` their values on the grid after fit and latent.
+      rebuilt: `[N, *size, C]` their values on the grid, rendered from decoded weights.
     """
     real, reader, known = data.pictures(rows), None, {}
     labels = None if data.labels is None else data.labels[rows]
@@ -92,11 +94,11 @@ def make(
         reader = features.classifier(*train, seed=judging.seed)
         out = real[heldout], labels[heldout]
         known = read(judging, reader, *out, "_heldout")
-    found = spaces.by_name(judging, data, real, reader)
-    seen = {name: (space(real), space(rebuilt)) for name, space in found.items()}
+    named = spaces.by_name(judging, data, real, reader)
+    seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
     taught = data.pictures(np.flatnonzero(~data.heldout))
-    things = real, rebuilt, taught, vectors
-    judge = Judge(*things, heldout, found, seen, reader, known, data.domain.whole)
+    arrays = real, rebuilt, taught, vectors
+    judge = Judge(*arrays, heldout, named, seen, reader, known, data.domain.whole)
     for kind, (train, out, _) in sides(judge).items():
         known[f"nn_{kind}_heldout_median"] = nearest(out, train)
     return judge
@@ -110,10 +112,18 @@ def of_fits(
     codec: Codec,
     show: Callable[[ArrayTree], np.ndarray],
 ) -> Judge:
-    """The judge, by `make`, of samples that come out of `codec`, which `show` shows.
+    """Builds the judge by `make` from the fits of a representation.
+
+    Args:
+      judging: the settings.
+      data: the data set.
+      form: the representation.
+      fits: the fitted instances.
+      codec: of the generator to be judged; the fits go through it like samples.
+      show: `(stacked adapters) -> [n, *size, C]`, values on the grid.
 
     Raises:
-      ValueError: if a part has fewer fits than distances between sets need.
+      ValueError: if there are fewer than 3 training fits or fewer than 3 held-out ones.
     """
     parts.check(fits, least=equal_count.LEAST_UNLIMITED, name=form.name)
     free = entries(form, fits.first)
@@ -124,18 +134,24 @@ def of_fits(
 
 
 def first_feature(judge: Judge) -> str:
-    """The feature space of the audit."""
+    """Name of the first feature space of the recipe, which the audit uses."""
     return next(iter(judge.features))
 
 
 def briefly(judge: Judge) -> Judge:
-    """The same judge with no feature space but that of the audit."""
+    """The same judge with the audit's feature space alone."""
     name = first_feature(judge)
     return judge._replace(features={name: judge.features[name]})
 
 
 def sides(judge: Judge) -> dict[str, tuple]:
-    """Training instances, and held-out ones made like samples, in both spaces."""
+    """What novelty is measured on, in function space and in weight space.
+
+    Returns:
+      By space `(train, heldout, field)`: rows `[n, F]` of the training instances and of
+      the held-out ones, and the field of `Made` that holds those of samples. In
+      function space held-out rows are rendered from decoded weights, as samples are.
+    """
     train, out = ~judge.heldout, judge.heldout
     return {
         "function": (flat(judge.taught), flat(judge.rebuilt[out]), "values"),
@@ -144,26 +160,34 @@ def sides(judge: Judge) -> dict[str, tuple]:
 
 
 def nearest(queries: np.ndarray, candidates: np.ndarray) -> float:
-    """Median distance of `[n, F]` queries to the nearest of `[m, F]` candidates."""
+    """Median over `queries` `[n, F]` of the distance to the nearest of `[m, F]`."""
     return float(np.median(generation.nearest(queries, candidates)[0]))
 
 
 def flat(values: np.ndarray) -> np.ndarray:
-    """Values `[n, ...]` as rows `[n, F]`."""
+    """Flattens values `[n, ...]` to rows `[n, F]`."""
     return values.reshape(len(values), -1)
 
 
 def read(judging: Judging, reader, values, labels, end: str = "") -> dict[str, float]:
-    """What an independent classifier makes of things."""
+    """Metrics of a classifier's predictions on samples or on real instances.
+
+    Args:
+      judging: the settings, for the probability that counts as recognised.
+      reader: the classifier.
+      values: `[n, *size, C]` on the grid.
+      labels: `[n]` classes that samples were asked for, -1 for none, or true classes.
+      end: of the names of the metrics; "" for samples, "_heldout" for real instances.
+    """
     seen = reader.probabilities(values)
     counts = np.bincount(seen.argmax(axis=1), minlength=seen.shape[1])
     sure = seen.max(axis=1) >= judging.confident
-    found = {f"confident_fraction{end}": float(np.mean(sure))}
+    metrics = {f"confident_fraction{end}": float(np.mean(sure))}
     if not end:
-        found["class_fraction_min"] = float(counts.min() / len(values))
-    # Real things are of the class that they have, -1 among them.
+        metrics["class_fraction_min"] = float(counts.min() / len(values))
+    # Only of samples does -1 mean no class: of real instances it is one like any other.
     asked = np.full(len(labels), True) if end else labels >= 0
     if asked.any():
         right = reader.classes[seen.argmax(axis=1)] == labels
-        found[f"class_accuracy{end}"] = float(np.mean(right[asked]))
-    return found
+        metrics[f"class_accuracy{end}"] = float(np.mean(right[asked]))
+    return metrics

@@ -1,4 +1,4 @@
-"""Whether there are enough fits of both parts, training and held out."""
+"""Checks that there are enough training fits and enough held-out fits."""
 
 from experiments.generator.encoding import Fitted
 
@@ -6,15 +6,15 @@ __all__ = ["check"]
 
 
 def check(fits: Fitted, *, least: int, name: str) -> None:
-    """Checks that each part has as many fits as what comes next needs.
+    """Checks that the training part and the held-out part have `least` fits each.
 
     Args:
-      fits: those that did not fail.
-      least: how many fits each part needs.
+      fits: the fits that did not fail.
+      least: fewest fits that each part needs.
       name: of the representation, for the message.
 
     Raises:
-      ValueError: if a part has fewer, saying which and the way out.
+      ValueError: if a part has fewer, naming the part and the way out.
     """
     n_heldout = int(fits.heldout.sum())
     counts = {"training": len(fits.heldout) - n_heldout, "held-out": n_heldout}

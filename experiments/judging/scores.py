@@ -1,4 +1,4 @@
-"""Every figure of one generator, by a judge."""
+"""All metrics of one generator's samples, and the audit of them."""
 
 import functools
 
@@ -30,17 +30,17 @@ _SHARES = {"precision": generation.precision, "recall": generation.recall}
 def figures(
     judging: Judging, judge: Judge, made: Made, *, like: dict | None = None
 ) -> dict[str, float]:
-    """All figures of one generator, but the audit.
+    """All metrics of one generator except those of the audit.
 
     Args:
-      judging: how it judges.
-      judge: what to hold it against.
-      made: what it made.
-      like: figures of another generator by the same judge; floors and ceilings are
-        taken from there, if as many samples were judged.
+      judging: the settings.
+      judge: the real instances to compare with.
+      made: the generator's samples.
+      like: metrics of another generator by the same judge. If they are of as many
+        samples, floors and ceilings are copied from there instead of measured again.
 
     Raises:
-      ValueError: if fewer samples are finite than distances between sets need.
+      ValueError: if fewer than 3 samples are finite.
     """
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
     made = made._replace(
@@ -53,26 +53,31 @@ def figures(
             "or train the generator anew, in a new --workdir"
         )
     good = int(judge.whole(made.values).sum())
-    found = {
+    metrics = {
         "n_real": len(judge.real),
         "n_sampled": len(made.values),
         "failed_fraction": 1 - good / made.n,
     }
-    same = like is not None and like["n_sampled"] == found["n_sampled"]
+    same = like is not None and like["n_sampled"] == metrics["n_sampled"]
     for name, space in judge.features.items():
         ours = space(made.values)
-        found |= _compare(judging, judge, name, ours, floors=not same)
+        metrics |= _compare(judging, judge, name, ours, floors=not same)
     if like is not None and same:
         ends = ("_floor", "_ceiling")
-        found |= {k: v for k, v in like.items() if k.endswith(ends) and k not in found}
-    found |= _novelty(judge, made) | judge.known
+        ended = {k: v for k, v in like.items() if k.endswith(ends)}
+        metrics |= {k: v for k, v in ended.items() if k not in metrics}
+    metrics |= _novelty(judge, made) | judge.known
     if judge.reader is not None:
-        found |= read(judging, judge.reader, made.values, made.labels)
-    return found
+        metrics |= read(judging, judge.reader, made.values, made.labels)
+    return metrics
 
 
 def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
-    """Distances to real things in one feature space, as metrics."""
+    """Distances to real instances in one feature space, as metrics.
+
+    `ours` `[m, F]`: features of the samples in the space `name`; `floors`: whether to
+    measure floors and ceilings too.
+    """
     real, rebuilt = judge.seen[name]
     train, out = ~judge.heldout, judge.heldout
     drawing = {
@@ -80,7 +85,7 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
         "repeats": judging.repeats,
         "seed": judging.seed,
     }
-    found = {}
+    measured = {}
 
     def heldout(measure):
         sets = real[out], ours, real[train]
@@ -89,44 +94,54 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
         )
 
     for label, distance in _DISTANCES.items():
-        found[f"{label}_{name}"] = equal_count.at_equal_count(
+        measured[f"{label}_{name}"] = equal_count.at_equal_count(
             distance, real, ours, rebuilt=rebuilt, **drawing
         )
-        found[f"{label}_{name}_heldout"] = heldout(distance)
-    # Squared distances of means and spreads: only these fall as one over the count.
-    found[f"fd_{name}_unlimited"] = equal_count.unlimited(
+        measured[f"{label}_{name}_heldout"] = heldout(distance)
+    # `unlimited` removes a bias that falls as 1 / count: FD has it, MMD has none.
+    measured[f"fd_{name}_unlimited"] = equal_count.unlimited(
         generation.frechet, real, ours, **drawing
     )
     for label, share in _SHARES.items():
         measure = functools.partial(share, k=judging.neighbours)
-        found[f"{label}_{name}"] = heldout(measure)
+        measured[f"{label}_{name}"] = heldout(measure)
     return {
         key if end == "value" else f"{key}_{end}": value
-        for key, values in found.items()
+        for key, values in measured.items()
         for end, value in values.items()
     }
 
 
 def _novelty(judge: Judge, made: Made) -> dict[str, float]:
-    """Median distance to the nearest training instance, samples over held-out.
+    """Novelty in both spaces: 1 if samples are as far from training data as new data.
 
-    Held-out instances went through the same fit and the same latent as the samples.
+    It is the median distance of the samples to the nearest training instance, divided
+    by the same median of held-out instances, which were encoded and decoded like the
+    samples. NaN where the latter median is 0.
     """
-    found = {}
-    for kind, (train, _, rows) in sides(judge).items():
-        median = nearest(flat(getattr(made, rows)), train)
+    metrics = {}
+    for kind, (train, _, field) in sides(judge).items():
+        median = nearest(flat(getattr(made, field)), train)
         real = judge.known[f"nn_{kind}_heldout_median"]
-        found[f"nn_{kind}_median"] = median
-        found[f"novelty_{kind}"] = median / real if real else np.nan
-    return found
+        metrics[f"nn_{kind}_median"] = median
+        metrics[f"novelty_{kind}"] = median / real if real else np.nan
+    return metrics
 
 
 def audited(
     judge: Judge, metrics: dict[str, float], baselines: dict[str, dict]
 ) -> dict[str, float]:
-    """The audit of a generator against the figures of the trivial ones, as metrics.
+    """Audits a generator against the trivial ones; see `wsjax.metrics.audit`.
 
-    A figure that was read from a file may be None, as it is not finite.
+    Args:
+      judge: the judge of all these metrics.
+      metrics: of the generator, by `figures`.
+      baselines: of the trivial generators, by `figures` or read from baselines.json,
+        where None stands for a number that is not finite.
+
+    Returns:
+      `fd_add_noise_at_novelty` and `fd_average_two`, the FDs that the generator must
+      beat, and `audit_passed`, 1.0 or 0.0.
     """
     fd = f"fd_{first_feature(judge)}_heldout"
     noise = [m for name, m in baselines.items() if name.startswith("add_noise")]

@@ -1,4 +1,4 @@
-"""The feature spaces that a recipe has sets compared in."""
+"""The feature spaces in which a recipe compares samples with real instances."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -19,11 +19,13 @@ _NAMES = ("pixel_pca", "classifier", "random_conv")
 class Judging(NamedTuple):
     """How samples are judged; every field but `seed` is a key of a recipe's `evaluate`.
 
-    `features`: spaces that sets are compared in, `components` of a pixel PCA, `onnx`: a
-    file with one more and the `onnx_mean` and `onnx_std` of its pixels, `unit`: whether
-    features get length 1; `neighbours` that make the manifold of precision and recall;
-    `noise` on training weights, in deviations; `confident`: probability that counts as
-    recognised; `repeats`: random halvings behind every distance; `seed` of the run.
+    `features`: names of the feature spaces; `components` of the pixel PCA; `onnx`: file
+    of a network whose outputs are one more space, None for none, and `onnx_mean` and
+    `onnx_std`, which standardise its input per channel; `unit`: whether features are
+    scaled to length 1; `neighbours`: the k of precision and recall; `noise`: scales of
+    the noise on training weights, in standard deviations; `confident`: class
+    probability that counts as recognised; `repeats`: random draws of sets that each
+    distance is averaged over; `seed` of the run.
     """
 
     features: Sequence[str]
@@ -64,17 +66,21 @@ def by_name(
     real: np.ndarray,
     reader: features.Classifier | None,
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Feature functions by their names in metrics; without a reader, no `classifier`.
+    """Feature functions `(values [n, *size, C]) -> [n, F]` by their names in metrics.
+
+    For example, "pixel_pca" of 32 components is called "pixel_pca32", and of shapes
+    "grid_pca32"; with `unit`, "_unit" is appended.
 
     Args:
-      judging: which features, and their judging.
+      judging: the settings.
       data: the data set.
-      real: `[N, *size, C]` its values on the grid; a pixel PCA has no more components
-        than these allow.
-      reader: a classifier of them, None without two classes.
+      real: `[N, *size, C]` values of the fitted instances on the grid, to which the PCA
+        is fitted; it has fewer components if these do not allow all.
+      reader: a classifier of such values; None leaves the space "classifier" out.
 
     Raises:
-      ValueError: as `check`, or if nothing is left; as the features themselves.
+      ValueError: as `check`; if no space is left, or an ONNX file is no network of
+        pictures.
       FileNotFoundError: as `check`.
     """
     check(judging, real.shape[1:])

@@ -1,1 +1,1 @@
-"""Figures and tables, of the run folder and of the report."""
+"""Figures, tables and HTML templates of the run folder and of the report."""

@@ -1,4 +1,4 @@
-"""Tables of the report that set representations, or generators, side by side."""
+"""Tables of the report that compare representations, or generators."""
 
 import pathlib
 from collections.abc import Mapping
@@ -12,28 +12,30 @@ __all__ = ["alike", "fits", "generators", "ordered", "strengths"]
 
 
 def ordered(metrics: dict[str, dict]) -> dict[str, dict]:
-    """Metrics by representation, in the order that all tables share."""
+    """Sorts metrics by representation into the order of `adapters.ADAPTERS`."""
     return {name: metrics[name] for name in adapters.ADAPTERS if name in metrics}
 
 
 def fits(
     root: pathlib.Path, metrics: dict[str, dict], rates: Mapping[str, float]
 ) -> list[dict]:
-    """Metrics of every fit, and its PSNR in dB on the instances that all of them have.
+    """Compares the fits of all representations on the instances that all of them have.
 
     Args:
       root: the run folder.
       metrics: of the finished fits, by representation.
-      rates: the learning rates of the recipe.
+      rates: learning rates of the recipe, by representation.
 
     Returns:
-      A row per representation: `psnr_db_common`, and on the held-out ones among the
-      common instances `psnr_db_common_heldout` with its 95 % confidence interval.
+      A row per representation: its metrics, `name`, `learning_rate`, `n_common` and
+      `n_common_heldout` instances, mean PSNR in dB over both sets (`psnr_db_common`,
+      `psnr_db_common_heldout`) and `psnr_db_common_heldout_ci95`, half the width of the
+      95 % confidence interval. A mean without enough instances is None.
     """
     manifests = _manifests(root, metrics)
     common = set.intersection(*map(set, manifests.values())) if manifests else set()
     rows = []
-    for name, found in ordered(metrics).items():
+    for name, row in ordered(metrics).items():
         instances = [i for key, i in manifests[name].items() if key in common]
         done = [i for i in instances if i.get("psnr_db") is not None]
         heldout = [i["psnr_db"] for i in done if i["heldout"]]
@@ -47,24 +49,26 @@ def fits(
             "psnr_db_common_heldout_ci95": half,
             "learning_rate": rates.get(name),
         }
-        rows.append(found | extra)
+        rows.append(row | extra)
     return rows
 
 
 def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
-    """How near fits of shapes come on held-out instances that all fits have.
+    """Compares the surfaces of all representations on held-out instances.
 
-    A fit without a surface has no distance from the true one, so distances are compared
-    on the instances of which every fit has a surface.
+    Each measure is averaged over the held-out instances for which all representations
+    have it. A fitted field without a surface has an IoU but no Chamfer distance, so
+    there may be fewer instances for the latter.
 
     Args:
       root: the run folder.
       metrics: of the finished fits, by representation.
 
     Returns:
-      By representation `n_flat`, its fits without a surface, and for `iou` and
-      `chamfer_squared` the number `n_` of instances, the mean and its 95 % confidence
-      interval `_ci95`, where there are two instances or more.
+      By representation: `n_flat`, the number of its fits without a surface; `n_iou`
+      and `n_chamfer_squared`, the numbers of instances compared; and, for two instances
+      or more, the means `iou` and `chamfer_squared`, and half the width of their 95 %
+      confidence intervals, `iou_ci95` and `chamfer_squared_ci95`.
     """
     manifests = _manifests(root, metrics)
     rows: dict[str, dict[str, float]] = {}
@@ -86,32 +90,32 @@ def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
 
 
 def flat(instance: dict) -> bool:
-    """Whether a fit was measured and has no surface."""
+    """Whether an instance of the manifest was measured and its field has no surface."""
     has_iou = instance.get("iou") is not None
     return has_iou and not instance.keys() & {"chamfer_squared", "unmeasured"}
 
 
 def _manifests(root: pathlib.Path, metrics) -> dict[str, dict[str, dict]]:
-    """The instances of every fit by name."""
-    found = {}
+    """Instances of the manifests, by representation and by their own name."""
+    manifests = {}
     for name in metrics:
         instances = store.manifest(root / "fit" / name)["instances"]
-        found[name] = {i["name"]: i for i in instances}
-    return found
+        manifests[name] = {i["name"]: i for i in instances}
+    return manifests
 
 
 def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:
-    """Perturbations of the structure study that the page shows, rising.
+    """Chooses the perturbation strengths of the structure study that the page shows.
 
     Args:
       metrics: of the structure study, by representation.
-      near: the two strengths nearest to it are shown, and the largest.
+      near: the two strengths nearest to it are chosen, besides the largest of all.
 
     Returns:
-      Strengths as the keys of the metrics spell them.
+      Rising strengths, written as in the keys of the metrics, such as "0.314".
     """
     prefix = "barrier_lambda_"
-    keys = {key for found in metrics.values() for key in found}
+    keys = {key for row in metrics.values() for key in row}
     texts = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
     rising = sorted(texts, key=float)
     nearest = sorted(rising, key=lambda text: abs(float(text) - near))[:2]
@@ -121,24 +125,24 @@ def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:
 def generators(
     root: pathlib.Path, judged: dict[str, dict], own: str, rivals: list[str]
 ) -> list[dict]:
-    """Figures of every generator: what was trained, what learns nothing, the ends.
+    """Compares all generators: trained ones, trivial ones, and real instances.
 
     Args:
       root: the run folder.
-      judged: metrics by the name of what was trained, the recipe's own first.
-      own: name of the recipe's own.
-      rivals: names of the others in the recipe, judged or not.
+      judged: metrics of the trained generators by name, the recipe's own first.
+      own: name of the recipe's own generator.
+      rivals: names of the recipe's other generators, judged or not.
 
     Returns:
-      A row each with its `name`, its `kind`, "trained", "trivial" or "real", and
-      whether it is the recipe's `own`; last come the `floor` and the `ceiling`, which
-      have the figures of real instances. Of what was trained `cpu_seconds_training`
-      is known where all were compared.
+      A row per generator: its metrics, its `name`, its `kind` ("trained", "trivial" or
+      "real"), and whether it is the recipe's `own`. The last two rows, `floor` and
+      `ceiling`, are those of real instances. `cpu_seconds_training` of trained ones is
+      None unless `experiments.generation` has compared them.
     """
     paths = [root / "evaluate" / name / "baselines.json" for name in [own, *judged]]
     path = next((path for path in paths if path.exists()), None)
     known = {} if path is None else files.read_json(path)
-    # Rivals that were judged stand there too.
+    # The file may hold rivals too, which have rows of their own.
     trivial = {name: row for name, row in known.items() if name not in rivals}
     path = root / "generation.json"
     spent = files.read_json(path) if path.exists() else {}
@@ -154,13 +158,16 @@ def generators(
 
 
 def _end(row: dict, end: str) -> dict:
-    """What real instances reach, as every row says beside its own figures."""
-    found = {"name": end, "kind": "real", "own": False}
+    """The row of real instances, from the floors or ceilings in a generator's row.
+
+    For example, `fd_pixel_pca32_ceiling` becomes `fd_pixel_pca32` of the row "ceiling".
+    """
+    real = {"name": end, "kind": "real", "own": False}
     for key, value in row.items():
         if key.endswith("_floor"):
-            found[key] = value
+            real[key] = value
         if key.endswith(f"_{end}"):
-            found[key.removesuffix(f"_{end}")] = value
+            real[key.removesuffix(f"_{end}")] = value
     if end == "floor" and "class_accuracy_heldout" in row:
-        found["class_accuracy"] = row["class_accuracy_heldout"]
-    return found
+        real["class_accuracy"] = row["class_accuracy_heldout"]
+    return real

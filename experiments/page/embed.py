@@ -1,4 +1,4 @@
-"""Pictures as data URIs, each with its size, so that a page needs no other file."""
+"""Pictures as data URIs with their sizes, so that a page needs no other file."""
 
 import base64
 import io
@@ -11,11 +11,19 @@ from wsjax import files
 
 __all__ = ["curves", "picture"]
 
-_SHEET_WIDTH = 620  # Pixels that a sheet of small pictures is enlarged to, at most.
+_SHEET_WIDTH = 620  # Largest width in pixels to which a sheet is enlarged.
 
 
 def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
-    """A PNG or GIF file, sheets of small pictures enlarged; None if there is none.
+    """Reads a PNG or GIF file for a page.
+
+    Args:
+      path: of the file.
+      sheet: whether it is a sheet of small pictures, which is enlarged.
+
+    Returns:
+      `{"uri": str, "width": pixels, "height": pixels}`, the size at which the page
+      shows it; None if there is no such file.
 
     Raises:
       ValueError: if the file is no picture, naming it and the way out.
@@ -30,7 +38,7 @@ def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
             f"{path} is no readable picture; delete the folder it is in and run the "
             "command that writes it again"
         ) from error
-    # Whole multiples keep the pixels of a sheet equally large.
+    # An integer zoom shows all pixels of a sheet at one size.
     zoom = max(1, _SHEET_WIDTH // image.width) if sheet else 1
     return {
         "uri": _uri(content, image.format.lower()),
@@ -40,7 +48,11 @@ def picture(path: pathlib.Path, *, sheet: bool = False) -> dict | None:
 
 
 def curves(folder: pathlib.Path, keys: tuple[str, ...], title: str) -> dict | None:
-    """Losses of a training as SVG; None if it has not begun."""
+    """Loss curves of a training as SVG, from the train.jsonl in `folder`.
+
+    `keys` are the losses to draw, such as "loss_train". Returns a dictionary as
+    `picture` does, without a size; None if the training has written no line yet.
+    """
     lines = files.read_lines(folder / "train.jsonl")
     if not lines:
         return None

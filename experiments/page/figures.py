@@ -26,16 +26,16 @@ matplotlib.rcParams["font.size"] = 8
 
 
 def drawable(picture: np.ndarray) -> np.ndarray:
-    """A picture `[H, W, C]` as other libraries draw it.
+    """A picture `[H, W, C]` in the form that Matplotlib and Pillow accept.
 
-    Three channels are RGB and four are RGBA, as they are; of any other number the first
-    is drawn, `[H, W]`, in gray.
+    Pictures of three channels (RGB) or four (RGBA) are returned unchanged; of any other
+    number of channels, the first is returned, `[H, W]`, to be drawn in gray.
     """
     return picture if picture.shape[-1] in (3, 4) else picture[..., 0]
 
 
 def tile(pictures: np.ndarray, *, columns: int = 10, gap: int = 2) -> np.ndarray:
-    """Lays pictures out in rows on white.
+    """Lays pictures out in rows on a white sheet.
 
     Args:
       pictures: `[N, H, W, C]` in [0, 1].
@@ -58,7 +58,14 @@ def tile(pictures: np.ndarray, *, columns: int = 10, gap: int = 2) -> np.ndarray
 def save_sheet(
     path: pathlib.Path, pictures: np.ndarray, *, columns: int = 10, zoom: int = 2
 ) -> None:
-    """Writes a sheet of pictures as PNG, each pixel `zoom` pixels wide."""
+    """Writes a sheet of pictures as PNG.
+
+    Args:
+      path: of the file.
+      pictures: `[N, H, W, C]` in [0, 1].
+      columns: pictures per row.
+      zoom: pixels of the file per side of a pixel of the pictures.
+    """
     sheet = (255 * tile(pictures, columns=columns)).round().astype(np.uint8)
     image = Image.fromarray(drawable(sheet))
     size = (image.width * zoom, image.height * zoom)
@@ -88,20 +95,24 @@ def scatter(
     *,
     classes: list[str] | None = None,
 ) -> Figure:
-    """A map of instances, `[N, 2]`, coloured by class where there are labels.
+    """A scatter plot of instances, coloured by class.
 
-    `classes` are the names that the labels stand for; without, numbers are shown.
+    Args:
+      points: `[N, 2]` coordinates of the instances.
+      labels: `[N]` classes; None draws all instances in one colour.
+      title: of the figure.
+      classes: names of the classes for the legend, which otherwise shows numbers.
     """
     figure = Figure(figsize=(5, 4.6))
     axes = figure.subplots()
     colours = labels if labels is not None else np.zeros(len(points))
     names = classes or []
-    # More classes than a palette has colours would share them.
+    # Qualitative palettes have 10 and 20 colours; more classes would share some.
     palette = "tab10" if len(names) <= 10 else "tab20" if len(names) <= 20 else "turbo"
     dots = axes.scatter(*points.T, c=colours, s=6, cmap=palette)
     if labels is not None:
         handles, numbers = dots.legend_elements(num=None)
-        if names:  # They take more room than numbers: beside the map.
+        if names:  # Names are wide: the legend goes beside the map.
             shown = [_name(names, label) for label in np.unique(labels)]
             axes.legend(
                 handles,
@@ -118,19 +129,27 @@ def scatter(
 
 
 def _name(names: list[str], label: int) -> str:
-    """Name of a class; its number where it has none, as -1 has."""
+    """Name of a class; its number if it has no name, such as -1."""
     return names[label] if 0 <= label < len(names) else str(label)
 
 
 def curves(
     lines: list[dict], keys: tuple[str, ...], title: str, *, mark: int | None = None
 ) -> Figure:
-    """Losses against steps, logarithmic; `mark` is a step to point out."""
+    """Losses against steps, on a logarithmic axis.
+
+    Args:
+      lines: of train.jsonl, each with `step` and the losses.
+      keys: of the losses to draw.
+      title: of the figure.
+      mark: the step whose parameters were chosen, drawn as a dashed line; None for no
+        line.
+    """
     figure = Figure(figsize=(4.6, 2.8))
     axes = figure.subplots()
     steps = [line["step"] for line in lines]
     for key in keys:
-        # A loss that was not finite is None in the file: the line has a gap.
+        # The file holds None for a loss that was not finite: a gap in the curve.
         losses = [np.nan if line[key] is None else line[key] for line in lines]
         label = key.removeprefix("loss_").replace("heldout", "held-out")
         axes.plot(steps, losses, marker=".", label=label)
@@ -142,22 +161,22 @@ def curves(
 
 
 def bands(curves: dict[str, dict[str, np.ndarray]], measures: dict[str, str]) -> Figure:
-    """A panel per measure against lambda, two in a row, a line per name.
+    """One panel per measure, each with one curve per name over lambda.
 
     Args:
-      curves: by name, `lambda` `[L]` and each measure `[L, 2]`: mean, and the std that
-        is drawn as a band.
+      curves: by name, the arrays `lambda` `[L]` and, for each measure, `[L, 2]`: the
+        mean and the standard deviation, which is drawn as a band.
       measures: label of the vertical axis by measure.
     """
     rows = -(-len(measures) // 2)
     figure = Figure(figsize=(7.2, 3.2 * rows), layout="constrained")
     for place, (measure, label) in enumerate(measures.items(), 1):
         axes = figure.add_subplot(rows, 2, place)
-        for name, found in curves.items():
-            mean, std = found[measure].T
-            (line,) = axes.plot(found["lambda"], mean, marker=".", label=name)
+        for name, curve in curves.items():
+            mean, std = curve[measure].T
+            (line,) = axes.plot(curve["lambda"], mean, marker=".", label=name)
             axes.fill_between(
-                found["lambda"],
+                curve["lambda"],
                 mean - std,
                 mean + std,
                 color=line.get_color(),

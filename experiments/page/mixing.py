@@ -1,4 +1,4 @@
-"""Pictures between and across instances: a part of `analyze`."""
+"""Pictures of interpolated and of averaged weights: a part of `analyze`."""
 
 import pathlib
 
@@ -13,19 +13,27 @@ from wsjax import merging, store, symmetry, tree
 
 __all__ = ["aligner", "paths"]
 
-_STEPS = 7  # Places of a path, both instances among them.
-_SOUP = 32  # Instances that are averaged, at most.
+_STEPS = 7  # Points of a path, including both ends.
+_SOUP = 32  # Most instances that are averaged.
 
 
 def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure | None:
-    """Straight lines between two instances, a row for every representation.
+    """Draws the straight line between two instances' weights, one row a representation.
 
-    The last two columns are the mean of many instances, as they are and with each
-    aligned to the first. A representation with fewer than two fits that did not fail
-    has no row; without any row there is no figure.
+    The last two columns show the mean of the weights of up to 32 instances, without and
+    with alignment of each to the first. A representation with fewer than two fits that
+    did not fail has no row.
+
+    Args:
+      forms: the representations that were fitted.
+      root: the run folder.
+      data: the data set.
+
+    Returns:
+      The figure; None if no representation has a row.
     """
-    found = {form.name: _row(form, root, data) for form in forms}
-    rows = {name: row for name, row in found.items() if row is not None}
+    drawn = {form.name: _row(form, root, data) for form in forms}
+    rows = {name: row for name, row in drawn.items() if row is not None}
     if not rows:
         return None
     captions = [f"{t:.2g}" for t in np.linspace(0, 1, _STEPS)] + ["mean", "aligned"]
@@ -42,7 +50,7 @@ def paths(forms: list[Representation], root: pathlib.Path, data: Data) -> Figure
 
 
 def _row(form: Representation, root: pathlib.Path, data: Data) -> np.ndarray | None:
-    """Pictures `[steps + 2, H, W, C]` of a representation with two fits or more."""
+    """Pictures `[_STEPS + 2, H, W, C]` of a row; None with fewer than two fits."""
     folder = root / "fit" / form.name
     first = start(folder, form)
     done = np.flatnonzero(store.done(store.manifest(folder)["instances"]))[:_SOUP]
@@ -60,9 +68,11 @@ def _row(form: Representation, root: pathlib.Path, data: Data) -> np.ndarray | N
 
 
 def aligner(form: Representation):
-    """`align(adapter, reference)` by what the mask leaves: neurons or components.
+    """Builds `align(adapter, reference) -> adapter`, which undoes symmetries.
 
-    With frozen entries there is nothing to align: None.
+    It reorders the neurons of a standalone field, or the rank components of an adapter
+    (with their signs and scales), to match the reference. None for a masked
+    representation: its frozen entries leave no such symmetry.
     """
     if form.masked:
         return None

@@ -1,4 +1,4 @@
-"""Sheets of an evaluation: samples beside the nearest, baselines, fits."""
+"""Picture sheets of an evaluation: nearest neighbours, baselines, reconstructions."""
 
 import pathlib
 
@@ -13,8 +13,8 @@ from wsjax.metrics import generation
 
 __all__ = ["baselines", "nearest", "reconstructions"]
 
-_SHOWN = 50  # Samples on a sheet.
-_ROW = 12  # Samples of each trivial generator.
+_SHOWN = 50  # Most samples on nearest.png.
+_ROW = 12  # Samples of each trivial generator on baselines.png.
 
 
 def nearest(
@@ -25,15 +25,15 @@ def nearest(
     rows: np.ndarray,
     real: np.ndarray,
 ) -> None:
-    """Draws samples beside their nearest training instances, as nearest.png.
+    """Writes nearest.png: samples, each followed by its nearest training instance.
 
     Args:
       folder: to write into.
-      view: how instances look.
-      sampled: stacked adapters.
-      values: `[n, ...]` of the samples on the grid.
-      rows: `[m]` training instances.
-      real: `[m, ...]` their values on the grid.
+      view: renders adapters and instances.
+      sampled: stacked adapters of the n samples.
+      values: `[n, ...]` values of the samples on the grid.
+      rows: `[m]` indices of the training instances in the data set.
+      real: `[m, ...]` values of the training instances on the grid.
     """
     first = values[:_SHOWN]
     flat = first.reshape(len(first), -1), real.reshape(len(real), -1)
@@ -48,12 +48,12 @@ def nearest(
 
 
 def baselines(folder: pathlib.Path, view: Views, made: dict[str, ArrayTree]) -> None:
-    """Draws a row of samples per trivial generator, as baselines.png.
+    """Writes baselines.png: one row of samples per trivial generator.
 
     Args:
       folder: to write into.
-      view: how instances look.
-      made: stacked adapters by the name of what made them.
+      view: renders adapters.
+      made: stacked adapters by the name of their generator.
     """
     figure = Figure(figsize=(0.55 * _ROW, 0.75 * len(made)))
     for axes, (name, adapters) in zip(
@@ -74,9 +74,14 @@ def reconstructions(
     rows: np.ndarray,
     instances: list[dict],
 ) -> None:
-    """Draws instances `rows` above their fits, as reconstructions.png.
+    """Writes reconstructions.png: instances above their fits, with the quality.
 
-    `instances` is what the manifest says of each, its quality among it.
+    Args:
+      folder: to write into.
+      view: renders adapters and instances.
+      fitted: stacked adapters of the n fits.
+      rows: `[n]` indices of the instances in the data set.
+      instances: entries of the n instances in the manifest of the fits.
     """
     captions = [_quality(instance) for instance in instances]
     title = "Held-out originals (above) and their fits (below)"
@@ -87,7 +92,7 @@ def reconstructions(
 
 
 def _quality(instance: dict) -> str:
-    """The quality of a fit in a few letters; a dash where it was not measured."""
+    """Caption of a fit: its IoU or its PSNR; a dash if neither was measured."""
     if instance.get("iou") is not None:
         return f"IoU {instance['iou']:.2f}"
     psnr = instance.get("psnr_db")

@@ -1,4 +1,4 @@
-"""What the report shows of shapes alone: surfaces, meshes, what was wrong with them."""
+"""Parts of the report that only shapes have: 3D viewers, surfaces, mesh quality."""
 
 import collections
 import pathlib
@@ -16,9 +16,9 @@ from wsjax.meshes.mesh import BadMesh, Mesh
 
 __all__ = ["content", "flags", "pairs", "reconstruction", "samples"]
 
-_SAMPLES = 8  # Generated shapes to turn around,
-_PAIRS = 4  # held-out ones beside their fits,
-_FACES = 6_000  # and how many faces each has at most: about 100 kB.
+_SAMPLES = 8  # Most generated shapes in the viewer.
+_PAIRS = 4  # Most held-out shapes in the viewer, each beside its fit.
+_FACES = 6_000  # Most faces of a shape in the viewer: about 100 kB of HTML.
 _MEANINGS = {
     "open": "edges with one face",
     "non-manifold": "edges with more than two faces",
@@ -36,7 +36,7 @@ _MEANINGS = {
 def content(
     root: pathlib.Path, name: str, data: Data, fits: dict[str, dict]
 ) -> dict | None:
-    """Everything about shapes that the page shows; None if the data are pictures.
+    """Collects what the report's template shows of shapes.
 
     Args:
       root: the run folder.
@@ -45,11 +45,15 @@ def content(
       fits: metrics of the finished fits, by representation.
 
     Returns:
-      `fit`, see `reconstruction`, None if there is none; `alike`, see
-      `comparison.alike`; `flags`, see `flags`, and the number of `flagged` shapes;
-      `viewers`: pieces of HTML, of the samples and of the held-out shapes, without
-      those that have no meshes; `script`: what a content security policy has to allow
-      for them; `kind`, `clamp`, `grid`: how the data are.
+      None if the data are pictures; else a dictionary of `kind` ("sdf" or "occupancy"),
+      `clamp` (distance at which an SDF is cut off) and `grid` (cells per axis); `fit`
+      from `reconstruction`, None without a fit; `alike` from `comparison.alike`;
+      `flags` from `flags`, and the number of `flagged` shapes; `viewers`, HTML of the
+      viewers "samples" and "heldout" that have meshes; and `script`, the source that
+      the page's content security policy must allow for them.
+
+    Raises:
+      ValueError: if a mesh file is damaged, naming it and the way out.
     """
     source = data.domain.shapes
     if source is None:
@@ -74,11 +78,12 @@ def content(
 
 
 def reconstruction(folder: pathlib.Path) -> dict:
-    """What the metrics of a fit leave out.
+    """Computes figures of a fit that its metrics.json lacks, from its manifest.
 
     Returns:
-      `n_measured`, fits that were measured, `n_flat`, those of them without a surface,
-      `iou_p05`, and under `heldout` the means over held-out instances alone.
+      `n_measured`: number of fits whose IoU was measured; `n_flat`: number of these
+      without a surface; `iou_p05`: 5 % quantile of the IoU, None without any;
+      `heldout`: means of all surface measures over held-out instances.
     """
     instances = store.manifest(folder)["instances"]
     ious = [i["iou"] for i in instances if i.get("iou") is not None]
@@ -91,9 +96,17 @@ def reconstruction(folder: pathlib.Path) -> dict:
 
 
 def flags(quality: list[dict]) -> list[dict]:
-    """How many shapes have each `flag`, as `n`, and its `meaning`, the most first."""
+    """Counts the flags of mesh quality, the most frequent first.
+
+    Args:
+      quality: per shape, the record of its quality: its `flags` count, or its keys if
+        it has no such entry.
+
+    Returns:
+      `{"flag": str, "meaning": str, "n": number of shapes}` per flag.
+    """
     counts = collections.Counter(
-        flag for found in quality for flag in found.get("flags", found)
+        flag for record in quality for flag in record.get("flags", record)
     )
     return [
         {"flag": flag, "meaning": _MEANINGS.get(flag, ""), "n": n}
@@ -102,7 +115,7 @@ def flags(quality: list[dict]) -> list[dict]:
 
 
 def samples(folder: pathlib.Path) -> dict[str, Mesh]:
-    """The first meshes of `folder`/meshes by their names.
+    """Reads the first 8 meshes of `folder`/meshes, by a title for the viewer.
 
     Raises:
       ValueError: if a file is no mesh, naming it and the way out.
@@ -112,23 +125,29 @@ def samples(folder: pathlib.Path) -> dict[str, Mesh]:
 
 
 def pairs(folder: pathlib.Path, data: Data, source: Shapes) -> dict[str, Mesh]:
-    """Held-out shapes, each beside the mesh in `folder`/meshes that has its row.
+    """Reads the first 4 held-out shapes that have a mesh of their fit, and that mesh.
+
+    The mesh of the fit of instance 17 is `folder`/meshes/00017 with a suffix. A shape
+    whose original has no faces, as a point cloud has none, is shown by its fit alone.
+
+    Returns:
+      Meshes by their titles for the viewer, each original before its fit.
 
     Raises:
       ValueError: if a file is no mesh, naming it and the way out.
     """
-    found, shown = _paths(folder), {}
-    rows = [row for row in np.flatnonzero(data.heldout) if f"{row:05d}" in found]
+    paths, shown = _paths(folder), {}
+    rows = [row for row in np.flatnonzero(data.heldout) if f"{row:05d}" in paths]
     for row in rows[:_PAIRS]:
         name, original = data.names[row], shapes.read_mesh(source, int(row))
         if len(original.faces):
             shown[f"{name}, original"] = original
-        shown[f"{name}, fit"] = _mesh(found[f"{row:05d}"])
+        shown[f"{name}, fit"] = _mesh(paths[f"{row:05d}"])
     return shown
 
 
 def _paths(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Mesh files by their names, sorted."""
+    """Mesh files in `folder`/meshes by their names without suffix, sorted."""
     paths = sorted((folder / "meshes").glob("*"))
     return {path.stem: path for path in paths if path.suffix in formats.SUFFIXES}
 

@@ -1,4 +1,4 @@
-"""A viewer of shapes for web pages: plain WebGL, everything in the page itself."""
+"""A 3D viewer for web pages: plain WebGL, with script and shapes in the page."""
 
 import base64
 import hashlib
@@ -16,21 +16,22 @@ _TEMPLATE = pathlib.Path(__file__).parent / "viewer.html"
 
 
 def fragment(meshes: dict[str, Mesh], *, faces: int = 10_000) -> str:
-    """A piece of HTML that shows one of several shapes, to be turned and zoomed.
+    """Renders HTML in which a reader selects, turns and zooms one of several shapes.
 
-    Style, script and shapes are in it, nothing is fetched; a page may hold several.
-    Without WebGL the shapes are painted face by face, without a script a line says that
-    they cannot be seen. A page with a content security policy has to allow the script
-    by `script_hash`.
+    The HTML holds its style, its script and the shapes, and fetches nothing; a page may
+    hold several viewers. In a browser without WebGL the script draws the shapes face by
+    face on a 2D canvas; where scripts are off, a line says so. A page with a content
+    security policy must allow the script by `script_hash`.
 
     Args:
-      meshes: name: shape in [-1, 1]^3, in the order in which they are offered; larger
-        ones are shrunk. Vertices are rounded to 1 / 32768 of the half side.
-      faces: shapes with more are simplified to that many (Garland and Heckbert 1997),
-        about 12 bytes each; those that are no manifold stay as they are.
+      meshes: shapes by name, in the order of the menu. They should lie in [-1, 1]^3;
+        larger ones are shrunk. Vertices are rounded to 1 / 32768 of the half side.
+      faces: most faces of a shape, about 12 bytes each. Shapes with more are simplified
+        by quadric error metrics (Garland and Heckbert 1997), unless they are no
+        manifold.
 
     Returns:
-      A `<figure>`.
+      A `<figure>` element.
 
     Raises:
       ValueError: if there are no meshes.
@@ -46,7 +47,7 @@ def fragment(meshes: dict[str, Mesh], *, faces: int = 10_000) -> str:
 
 
 def script_hash() -> str:
-    """What allows the script in a content security policy: `'sha256-...'`."""
+    """Source that allows the script in a content security policy: `'sha256-...'`."""
     script = _TEMPLATE.read_text("utf-8").split("<script>")[1].split("</script>")[0]
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -58,12 +59,15 @@ def _simplified(mesh: Mesh, most: int) -> Mesh:
     vertices = np.asfortranarray(mesh.vertices, dtype=np.float64)
     faces = np.asfortranarray(mesh.faces, dtype=np.int32)
     vertices, faces, _, _ = igl.qslim(vertices, faces, most)
-    # The library gives nothing back for what is no manifold.
+    # `qslim` returns no faces for a mesh that is no manifold.
     return Mesh(vertices, faces) if len(faces) else mesh
 
 
 def _packed(mesh: Mesh) -> dict[str, str | bool]:
-    """Vertices as 16 bits of [-1, 1], faces as 16 bits where that is enough."""
+    """Base64 of the vertices, 16 bits a coordinate, and of the faces.
+
+    Vertex indices have 16 bits, or 32 if `wide`.
+    """
     extent = max(1.0, np.abs(mesh.vertices).max(initial=0.0))
     steps = np.round((mesh.vertices / extent + 1) * 32767.5).astype("<u2")
     wide = len(mesh.vertices) > 1 << 16

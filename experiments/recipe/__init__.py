@@ -1,5 +1,5 @@
-"""The only readers of a recipe: they turn its sections into records and objects.
+"""Turns the sections of a recipe into records and objects.
 
-What these modules return is all that the helpers of a binary see; no helper knows a
-`ConfigDict`.
+Besides the binaries, only these modules read a `ConfigDict`; all other helpers get the
+records and objects that these return.
 """

@@ -1,4 +1,4 @@
-"""What a recipe cannot do with its data, said before anything is written."""
+"""Refuses recipes that cannot work with their data, before anything is written."""
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -22,12 +22,13 @@ __all__ = ["check"]
 
 
 def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
-    """Refuses a recipe that could only fail after its base or its fits are made.
+    """Refuses a recipe that would otherwise fail after its base and fits are made.
 
     Args:
       config: the recipe.
       data: the data set that it names.
-      denoiser: whether one is to be trained, for which a few instances are too few.
+      denoiser: whether a denoiser is to be trained; if so, there must be enough
+        training instances for its latent.
 
     Raises:
       ValueError: naming the key, what was expected and found, and the way out.
@@ -49,7 +50,7 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
 
 
 def _check_fields(config: ConfigDict, data: Data) -> None:
-    """The base, its rehearsal, and the fits."""
+    """Checks the settings of the base, of its rehearsal and of the fits."""
     if needs_base(config):
         base = {k: config.base[k] for k in BaseOptions._fields if k != "width"}
         check_base(BaseOptions(width=config.base.field.width, **base))
@@ -58,7 +59,7 @@ def _check_fields(config: ConfigDict, data: Data) -> None:
 
 
 def _training(config: ConfigDict, data: Data) -> int:
-    """How many training instances will be fitted at most."""
+    """Number of training instances that `fit` will be run on."""
     return int((~data.heldout[: config.fit.n]).sum())
 
 
@@ -85,7 +86,7 @@ def _check_classes(generator: Generator, data: Data) -> None:
 
 
 def _check_latent(generator: Generator, n: int) -> None:
-    """A latent has fewer components, and no more clusters, than training instances."""
+    """Checks that `n` training instances are enough for the latent and its clusters."""
     latent = generator.latent
     if n < 2:
         raise ValueError(

@@ -12,19 +12,25 @@ from wsjax import data
 from wsjax.data import augment, images, split
 from wsjax.data.shapes import Shapes, fingerprint
 
-_CHANGES = ("copies", "flip", "shift", "colour")  # What `data.augment` may hold.
+_CHANGES = ("copies", "flip", "shift", "colour")  # Keys that `data.augment` may have.
 
-# Drawn again by every stage of a pipeline, they take longer than some of these do.
+# Every stage of a pipeline loads the data. Drawing these shapes anew would take longer
+# than some stages do.
 _drawn = functools.lru_cache(maxsize=1)(functools.partial(data.load, "shapes"))
 
 
 def load(config: ConfigDict) -> Data:
-    """Loads the recipe's data set and splits it."""
+    """Loads the data set that a recipe names and splits it.
+
+    Raises:
+      ValueError: if `data.augment` has an unknown key or a negative number, or is given
+        for shapes; or as the loader of the data set.
+    """
     options = config.data.to_dict()
     fraction, name = options.pop("heldout"), options.pop("name")
     changes = options.pop("augment", None)
     if name == "images":
-        options["seed"] = config.seed  # Of the instances that `n` leaves.
+        options["seed"] = config.seed  # Draws the `n` instances that are used.
     source = _drawn(**options) if name == "shapes" else data.load(name, **options)
     mask = split.heldout(
         len(source.names), fraction=fraction, seed=config.seed, groups=source.groups
@@ -39,13 +45,13 @@ def load(config: ConfigDict) -> Data:
 
 
 def meshing_of(config: ConfigDict) -> Meshing:
-    """How the recipe takes surfaces from fields, and compares them."""
+    """How the recipe extracts surfaces from fields and compares them."""
     options, judged = config.mesh, config.evaluate
     return Meshing(**options, points=judged.points, references=judged.references)
 
 
 def _checked(changes: dict) -> dict:
-    """The section `data.augment`, refused if it has what pictures do not know."""
+    """Checks the keys of the section `data.augment`, and its number of copies."""
     for name in changes:
         if name not in _CHANGES:
             raise ValueError(f"data.augment has {name!r}; choose from {_CHANGES}")
@@ -59,7 +65,7 @@ def _checked(changes: dict) -> dict:
 def _with_copies(
     source: images.Images, heldout: np.ndarray, *, copies: int = 0, **changes
 ) -> tuple[images.Images, np.ndarray]:
-    """Pictures, then changed copies of the training part; and what is held out."""
+    """Appends augmented copies of the training pictures, none of them held out."""
     if not copies:
         return source, heldout
     rows = np.flatnonzero(~heldout)
@@ -75,13 +81,13 @@ def _with_copies(
         pixels=np.concatenate(pixels),
         labels=labels,
         names=source.names + names,
-        groups=None,  # The split is made.
+        groups=None,  # Only the split needs them, and it is made.
     )
     return grown, np.concatenate([heldout, np.zeros(copies * len(rows), bool)])
 
 
 def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
-    """A data set of pictures, of which some `[N]` are held out."""
+    """A data set of pictures; `heldout` `[N]` says which are held out."""
     return Data(
         size=source.pixels.shape[1:3],
         channels=source.pixels.shape[3],
@@ -96,7 +102,7 @@ def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
 
 
 def of_shapes(source: Shapes, heldout: np.ndarray, meshing: Meshing) -> Data:
-    """A data set of shapes, of which some `[N]` are held out."""
+    """A data set of shapes; `heldout` `[N]` says which are held out."""
     return Data(
         size=(source.size,) * 3,
         channels=1,

@@ -1,4 +1,4 @@
-"""How a recipe judges what was generated."""
+"""How a recipe judges generated samples."""
 
 from ml_collections import ConfigDict
 
@@ -8,6 +8,6 @@ __all__ = ["judging_of"]
 
 
 def judging_of(config: ConfigDict) -> Judging:
-    """The section `evaluate`."""
+    """The section `evaluate`, with the seed of the run."""
     options = {key: config.evaluate[key] for key in Judging._fields if key != "seed"}
     return Judging(seed=config.seed, **options)

@@ -1,4 +1,4 @@
-"""How a recipe fits its instances, and how its base rehearses that."""
+"""How a recipe fits its instances, and how it rehearses these fits on the base."""
 
 from ml_collections import ConfigDict
 
@@ -14,7 +14,7 @@ BY_NAME = ("learning_rate", "pull")
 
 
 def fit_options_of(config: ConfigDict) -> FitOptions:
-    """The section `fit`, with the values of the recipe's representation."""
+    """The section `fit`, with the values for the recipe's representation."""
     name = representation_name(config)
     options = {
         key: config.fit[key][name] if key in BY_NAME else config.fit[key]
@@ -25,7 +25,7 @@ def fit_options_of(config: ConfigDict) -> FitOptions:
 
 
 def rehearsal_of(config: ConfigDict) -> Rehearsal:
-    """The section `base.rehearsal`, with the adapter that it names."""
+    """The section `base.rehearsal`, with the adapter of the representation it names."""
     options = config.base.rehearsal.to_dict()
     name = options.pop("adapter")
     adapter = adapters.by_name(name, **config.adapter[name].to_dict())

@@ -1,8 +1,9 @@
-"""Which generator a recipe trains: its own, or a rival that it names.
+"""Which generator a recipe trains: its own, or one of the rivals that it names.
 
-`config.generators` holds what each rival changes of the recipe, section by section;
-`--config.generator=paper_ddpm` makes every binary work for that one, in folders named
-after it. The recipe's own is called after its representation.
+`config.generators` holds, for each rival, the values of the recipe that it overrides,
+section by section. `--config.generator=paper_ddpm` makes every binary use that rival,
+in folders named "paper_ddpm"; the folders of the recipe's own generator are named after
+its representation.
 """
 
 from ml_collections import ConfigDict
@@ -26,10 +27,10 @@ OURS = "ours"
 
 
 def chosen(config: ConfigDict) -> ConfigDict:
-    """The recipe with the changes of its generator.
+    """The recipe with the overrides of the generator that `config.generator` names.
 
     Raises:
-      ValueError: if the recipe names no such generator.
+      ValueError: if `config.generators` has no such generator.
     """
     if config.generator == OURS:
         return config
@@ -42,7 +43,7 @@ def chosen(config: ConfigDict) -> ConfigDict:
 
 
 def with_generator(config: ConfigDict, name: str) -> ConfigDict:
-    """The recipe with another generator chosen."""
+    """A copy of the recipe whose `generator` is `name`."""
     own = config.copy_and_resolve_references()
     own.generator = name
     return own
@@ -54,10 +55,11 @@ def generator_name(config: ConfigDict) -> str:
 
 
 def generator_of(config: ConfigDict) -> Generator:
-    """The generator that a recipe has `chosen`.
+    """The generator of a recipe that `chosen` returned.
 
     Raises:
-      ValueError: if the recipe names a process, a denoiser or a latent that is none.
+      ValueError: if there is no process, denoiser or latent of the name that the recipe
+        gives, or if it asks for clusters and for classes.
     """
     settings = config.diffusion
     name = settings.process
@@ -118,14 +120,15 @@ def _sampling(config: ConfigDict) -> Sampling:
 
 
 def teacher_of(recipe: ConfigDict) -> Generator:
-    """The generator that the chosen one learns from, as `diffusion.teacher` names it.
+    """The generator from which the recipe's generator is distilled.
 
     Args:
-      recipe: with `generator` the one that learns.
+      recipe: before `chosen`; its `generator` is the learner, and the learner's
+        `diffusion.teacher` names the teacher.
 
     Raises:
-      ValueError: if the recipe has no such teacher, or one of another representation,
-        latent or denoiser.
+      ValueError: if the recipe has no such teacher, if learner and teacher are one, or
+        if they differ in representation, denoiser, latent or conditioning.
     """
     learner = chosen(recipe)
     try:
@@ -137,7 +140,7 @@ def teacher_of(recipe: ConfigDict) -> Generator:
 
 
 def _check_alike(learner: ConfigDict, teacher: ConfigDict) -> None:
-    """Both are one network on one latent, and the teacher is another generator."""
+    """Checks that two different generators share one network and one latent."""
     name = learner.diffusion.teacher
     if teacher.generator == learner.generator:
         raise ValueError(f"generator={name!r} cannot teach itself; name another one")

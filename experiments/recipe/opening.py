@@ -1,4 +1,4 @@
-"""The first thing that every binary does: its data are read, its run folder opened."""
+"""The first step of every binary: it loads the data and opens the run folder."""
 
 import json
 import pathlib
@@ -15,12 +15,19 @@ __all__ = ["opened"]
 def opened(config: ConfigDict, workdir: str) -> tuple[Data, pathlib.Path]:
     """Loads the recipe's data and creates or re-opens the run folder.
 
-    A recipe that these data cannot serve is refused before the folder is made.
+    For a new folder the recipe is checked against the data before anything is written.
+
+    Args:
+      config: the recipe.
+      workdir: path of the run folder.
+
+    Returns:
+      The data set and the run folder.
 
     Raises:
-      ValueError: if the recipe asks for what these data cannot give; if the folder was
-        made by another recipe, naming the keys that differ, or from other data; or as
-        the data set says.
+      ValueError: if the recipe cannot work with these data; if the folder was made by
+        another recipe (naming the keys that differ) or from other data; or as the
+        loader of the data set.
       OSError: if the folder cannot be written.
     """
     data = dataset.load(config)

@@ -28,10 +28,10 @@ def network(config: ConfigDict, channels: int) -> Modulated:
 
 
 def representation_name(config: ConfigDict) -> str:
-    """The recipe's representation.
+    """Name of the recipe's representation.
 
     Raises:
-      ValueError: if there is none of that name.
+      ValueError: if there is no representation of that name.
     """
     name = config.adapter.name
     if name not in adapters.ADAPTERS:
@@ -43,7 +43,7 @@ def representation_name(config: ConfigDict) -> str:
 
 
 def standalone(config: ConfigDict) -> bool:
-    """Whether the recipe's representation has a field of its own, and needs no base."""
+    """Whether the recipe's representation fits whole fields, which need no base."""
     return "field" in config.adapter[representation_name(config)]
 
 
@@ -53,7 +53,7 @@ def needs_base(config: ConfigDict) -> bool:
 
 
 def with_name(config: ConfigDict, name: str) -> ConfigDict:
-    """The recipe with another representation."""
+    """A copy of the recipe whose representation is `name`."""
     own = config.copy_and_resolve_references()
     own.adapter.name = name
     return own
@@ -62,10 +62,19 @@ def with_name(config: ConfigDict, name: str) -> ConfigDict:
 def representation_of(
     config: ConfigDict, folder: pathlib.Path, channels: int
 ) -> Representation:
-    """The recipe's representation on the base that `train_base` wrote.
+    """Builds the recipe's representation on the base that `train_base` wrote.
 
-    A representation whose options hold a `field` is standalone: its base is that
-    field's shared initialisation.
+    A representation whose options hold a `field` is standalone and needs no trained
+    base: its base is one random initialisation of that field, shared by all instances.
+
+    Args:
+      config: the recipe.
+      folder: the run folder.
+      channels: C, values per point.
+
+    Raises:
+      ValueError: if the recipe names no known representation.
+      FileNotFoundError: if the base is needed and has not been trained yet.
     """
     name = representation_name(config)
     options = config.adapter[name].to_dict()
