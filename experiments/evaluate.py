@@ -43,6 +43,7 @@ _COLUMNS = {
     "failed": "failed_fraction",
     "audit": "audit_passed",
 }
+_SHOWN = 50  # Most samples on nearest.png.
 
 
 class Study(NamedTuple):
@@ -208,8 +209,10 @@ def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
     """Draws samples with their nearest training instances, and fits with originals."""
     fits, taught = study.fits, np.flatnonzero(~study.data.heldout)
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
-    good = tree.row(made.adapters, fine), made.values[fine]
-    sheets.nearest(study.folder, view, *good, taught, jury.taught)
+    few = np.flatnonzero(fine)[:_SHOWN]
+    _, indices = judge.nearest(judge.flat(made.values[few]), jury.taught())
+    sampled = tree.row(made.adapters, few)
+    sheets.nearest(study.folder, view, sampled, taught[indices])
     chosen = np.flatnonzero(jury.heldout)[:12]
     instances = store.manifest(study.root / "fit" / study.form.name)["instances"]
     rows = fits.rows[chosen]

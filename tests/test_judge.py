@@ -212,3 +212,19 @@ def test_figures_that_were_null_in_a_file_fail_the_audit(jury):
     own["novelty_function"] = None
     others = {"add_noise": noise, "average_two": {fd: 2.0}}
     assert scores.audited(jury, own, others)["audit_passed"] == 0
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_the_nearest_training_instance_is_found_block_by_block(
+    jury, data, block, monkeypatch
+):
+    """The same one as among all at once, with one block in memory."""
+    monkeypatch.setattr(judge, "_BLOCK", block)
+    train = judge.flat(data.pictures(np.flatnonzero(~data.heldout)))
+    queries = judge.flat(jury.rebuilt[jury.heldout])
+    distances, places = generation.nearest(queries, train)
+    found = judge.nearest(queries, jury.taught())
+    np.testing.assert_allclose(found[0], distances, rtol=1e-12)
+    np.testing.assert_array_equal(found[1], places)
+    sizes = [len(rows) for rows in jury.taught()]
+    assert sum(sizes) == len(train) and max(sizes) <= block

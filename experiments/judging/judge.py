@@ -1,6 +1,7 @@
 """The judge: the real instances that samples of any generator are compared with."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import jax
@@ -28,23 +29,25 @@ __all__ = [
     "sides",
 ]
 
+_BLOCK = 1024  # Training instances whose values are in memory at once.
+
 
 class Judge(NamedTuple):
     """All about the real instances that does not depend on the samples to be judged.
 
     `real` `[N, *size, C]`: values of the N fitted instances on the grid; `rebuilt`
     `[N, *size, C]`: the same, rendered from the fit after encoding and decoding;
-    `taught` `[T, *size, C]`: values of all T training instances, augmented copies
-    included; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans; `features`:
-    feature function by name; `seen`: by the same names the features `[N, F]` of `real`
-    and of `rebuilt`; `reader`: a classifier trained on the training part, None unless
-    that has two classes; `known`: metrics of the held-out instances themselves;
-    `whole`: says which values show anything, see `Domain`.
+    `taught`: reads the values of all training instances, augmented copies included, as
+    blocks of rows; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans;
+    `features`: feature function by name; `seen`: by the same names, the features
+    `[N, F]` of `real` and of `rebuilt`; `reader`: a classifier trained on the training
+    part, None unless that has two classes; `known`: metrics of the held-out instances
+    themselves; `whole`: says which values show anything, see `Domain`.
     """
 
     real: np.ndarray
     rebuilt: np.ndarray
-    taught: np.ndarray
+    taught: Callable[[], Iterator[np.ndarray]]
     vectors: np.ndarray
     heldout: np.ndarray
     features: dict
@@ -96,12 +99,19 @@ def make(
         known = read(judging, reader, *out, "_heldout")
     named = spaces.by_name(judging, data, real, reader)
     seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
-    taught = data.pictures(np.flatnonzero(~data.heldout))
+    taught = functools.partial(_taught, data)
     arrays = real, rebuilt, taught, vectors
     judge = Judge(*arrays, heldout, named, seen, reader, known, data.domain.whole)
     for kind, (train, out, _) in sides(judge).items():
-        known[f"nn_{kind}_heldout_median"] = nearest(out, train)
+        known[f"nn_{kind}_heldout_median"] = float(np.median(nearest(out, train)[0]))
     return judge
+
+
+def _taught(data: Data) -> Iterator[np.ndarray]:
+    """Reads the values of the training instances on the grid, as rows `[m, F]`."""
+    rows = np.flatnonzero(~data.heldout)
+    for begin in range(0, len(rows), _BLOCK):
+        yield flat(data.pictures(rows[begin : begin + _BLOCK]))
 
 
 def of_fits(
@@ -148,20 +158,38 @@ def sides(judge: Judge) -> dict[str, tuple]:
     """What novelty is measured on, in function space and in weight space.
 
     Returns:
-      By space `(train, heldout, field)`: rows `[n, F]` of the training instances and of
-      the held-out ones, and the field of `Made` that holds those of samples. In
-      function space held-out rows are rendered from decoded weights, as samples are.
+      By space `(train, heldout, field)`: blocks of rows `[m, F]` of the training
+      instances, rows `[n, F]` of the held-out ones, and the field of `Made` that holds
+      those of samples. In function space held-out rows are rendered from decoded
+      weights, as samples are.
     """
     train, out = ~judge.heldout, judge.heldout
     return {
-        "function": (flat(judge.taught), flat(judge.rebuilt[out]), "values"),
-        "weights": (judge.vectors[train], judge.vectors[out], "vectors"),
+        "function": (judge.taught(), flat(judge.rebuilt[out]), "values"),
+        "weights": ([judge.vectors[train]], judge.vectors[out], "vectors"),
     }
 
 
-def nearest(queries: np.ndarray, candidates: np.ndarray) -> float:
-    """Median over `queries` `[n, F]` of the distance to the nearest of `[m, F]`."""
-    return float(np.median(generation.nearest(queries, candidates)[0]))
+def nearest(
+    queries: np.ndarray, blocks: Iterable[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the nearest of all candidates for each query, one block in memory at once.
+
+    Args:
+      queries: `[n, F]`.
+      blocks: the candidates, each block `[m, F]`.
+
+    Returns:
+      `(distances [n], indices [n])`; the indices count through all blocks.
+    """
+    lowest, places = np.full(len(queries), np.inf), np.zeros(len(queries), int)
+    first = 0
+    for block in blocks:
+        distances, indices = generation.nearest(queries, block)
+        places = np.where(distances < lowest, first + indices, places)
+        lowest = np.minimum(lowest, distances)
+        first += len(block)
+    return lowest, places
 
 
 def flat(values: np.ndarray) -> np.ndarray:

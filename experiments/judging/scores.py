@@ -121,7 +121,7 @@ def _novelty(judge: Judge, made: Made) -> dict[str, float]:
     """
     metrics = {}
     for kind, (train, _, field) in sides(judge).items():
-        median = nearest(flat(getattr(made, field)), train)
+        median = float(np.median(nearest(flat(getattr(made, field)), train)[0]))
         real = judge.known[f"nn_{kind}_heldout_median"]
         metrics[f"nn_{kind}_median"] = median
         metrics[f"novelty_{kind}"] = median / real if real else np.nan

@@ -9,21 +9,14 @@ from matplotlib.figure import Figure
 from experiments.domain.views import Views
 from experiments.page import figures
 from wsjax import files, tree
-from wsjax.metrics import generation
 
 __all__ = ["baselines", "nearest", "reconstructions"]
 
-_SHOWN = 50  # Most samples on nearest.png.
 _ROW = 12  # Samples of each trivial generator on baselines.png.
 
 
 def nearest(
-    folder: pathlib.Path,
-    view: Views,
-    sampled: ArrayTree,
-    values: np.ndarray,
-    rows: np.ndarray,
-    real: np.ndarray,
+    folder: pathlib.Path, view: Views, sampled: ArrayTree, rows: np.ndarray
 ) -> None:
     """Writes nearest.png: samples, each followed by its nearest training instance.
 
@@ -31,17 +24,9 @@ def nearest(
       folder: to write into.
       view: renders adapters and instances.
       sampled: stacked adapters of the n samples.
-      values: `[n, ...]` values of the samples on the grid.
-      rows: `[m]` indices of the training instances in the data set.
-      real: `[m, ...]` values of the training instances on the grid.
+      rows: `[n]` indices of the nearest instances in the data set.
     """
-    first = values[:_SHOWN]
-    flat = first.reshape(len(first), -1), real.reshape(len(real), -1)
-    _, indices = generation.nearest(*flat)
-    pair = (
-        view.of_adapters(tree.row(sampled, slice(_SHOWN))),
-        view.of_rows(rows[indices]),
-    )
+    pair = view.of_adapters(sampled), view.of_rows(rows)
     both = np.stack(pair, axis=1)
     both = both.reshape(-1, *both.shape[2:])
     figures.save_sheet(folder / "nearest.png", both, zoom=view.zoom)
