@@ -103,7 +103,7 @@ def write(folder, config):
 def quick(cache):
     """A recipe of ten shapes."""
     config = shapes.get_config("tiny")
-    config.data.update(n=10, size=6, preset="compact", cache=str(cache), heldout=0.3)
+    config.data.update(n=10, size=8, preset="compact", cache=str(cache), heldout=0.3)
     config.structure.n = 2
     return config
 

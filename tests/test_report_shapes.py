@@ -99,7 +99,7 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
     text = words_of(page)
     for words in (
         "10 shapes as the weights of small neural fields: 49 numbers each. A diffusion",
-        "signed distance, cut off at 0.1; shapes lie in [−1, 1]³, 6 × 6 × 6 cells",
+        "signed distance, cut off at 0.1; shapes lie in [−1, 1]³, 8 × 8 × 8 cells",
         "7 calls of the denoiser each, 1,280 faces per mesh",
         "summed, mean; lower is better 1.500 0.600 floor: two sets of points on the "
         "true surface 3.000 on held-out shapes alone",

@@ -161,7 +161,7 @@ def _inside_out(mesh: Mesh) -> np.ndarray:
     place, counts, _ = _edges(mesh.faces)
     closed = np.bincount(body, weights=(counts[place] == 1).any(axis=1)) == 0
     volume = np.bincount(body, weights=_volumes(mesh))
-    whole = volume.sum() < -SLIVER
+    whole = bool(volume.sum() < -SLIVER)
     volume = -volume if whole else volume
     turned = ~closed & (volume[~closed].sum() < -SLIVER)
     hollow = closed & (volume < -SLIVER)
