@@ -107,7 +107,7 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
         "1 is perfect 0.875 0.525 5 % quantile: one shape in twenty is worse 0.700 on",
         "higher is better 93.8 % 95.3 % ceiling: the true surface sampled twice",
         "0.5 is chance, 1 is perfect 0.963",
-        "fewer is better at equal quality 49 216 values on the common grid",
+        "fewer is better at equal quality 49 512 values on the common grid",
         "all means but those of IoU and PSNR 0 3 fields that were measured",
         "of a held-out shape to the nearest of 2 samples, mean; lower is better 12.300 "
         "10.100 floor: training shapes against the same held-out shapes",
