@@ -81,7 +81,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     home, config = config.adapter.name, chosen(config)
     generator = generator_of(config)
     name = generator.name
-    metrics = run_folder.finished(root / "evaluate" / name, "evaluate")
+    metrics = run_folder.finished(
+        root / "evaluate" / name, "evaluate", ("baselines.json",)
+    )
     if metrics is not None:
         return metrics
     clock = costs.now()

@@ -40,6 +40,8 @@ from wsjax import costs, files, latent, store, tree
 from wsjax.analysis.dimension import components_for
 from wsjax.analysis.interval import interval
 
+_SHARED = ("guess", "start")  # Folders of what all instances begin with.
+
 
 def run(
     config: ConfigDict, workdir: str, *, limit: int | None = None
@@ -92,11 +94,13 @@ def _reopen(folder: pathlib.Path, n: int) -> None:
     """
     manifest, metrics = folder / "manifest.json", folder / "metrics.json"
     bad = store.damaged(folder) if manifest.exists() else []
+    shared = [store.path_of(folder / name, 0) for name in _SHARED]
     for path in bad:
         logging.warning("%s is damaged: fitting its instances again", path)
         path.unlink(missing_ok=True)
-    whole = manifest.exists() and metrics.exists() and not bad
-    if not whole or files.read_json(metrics).get("n_fitted", 0) < n:
+    needed = (manifest, metrics, *shared)
+    whole = all(path.exists() for path in needed) and not bad
+    if not whole or files.read_json(metrics, keys=("n_fitted",))["n_fitted"] < n:
         # Once a shard is rewritten, the checksums in the manifest are wrong.
         metrics.unlink(missing_ok=True)
         manifest.unlink(missing_ok=True)
@@ -110,7 +114,7 @@ def _begin(
     The first process computes start and guess once; all others, and later runs, read
     them.
     """
-    paths = [store.path_of(folder / name, 0) for name in ("guess", "start")]
+    paths = [store.path_of(folder / name, 0) for name in _SHARED]
     if not processes.first():
         processes.wait_for(*paths, folder / "layout.json")
     chosen = layout.choose(options, folder, form, data)

@@ -43,7 +43,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     config = chosen(config)
     generator = generator_of(config)
     folder = root / "samples" / request.folder_name(generator)
-    if (metrics := run_folder.finished(folder, "sample")) is not None:
+    metrics = run_folder.finished(folder, "sample", _shards(generator))
+    if metrics is not None:
         return metrics
     run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
     form = representation_of(config, root, data.channels)
@@ -70,6 +71,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
     return run_folder.close(folder, f"sample {folder.name}", metrics)
+
+
+def _shards(generator: Generator) -> list[str]:
+    """Names of the files in which the samples lie."""
+    begins = range(0, generator.sampling.n, _GROUP)
+    folder = pathlib.Path()
+    return ["manifest.json", *(str(store.path_of(folder, i)) for i in begins)]
 
 
 def _drawing(

@@ -68,7 +68,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """
     data, root = opened(config, workdir)
     folder = root / "base"
-    if (metrics := run_folder.finished(folder, "base")) is not None:
+    if (metrics := run_folder.finished(folder, "base", ("folded",))) is not None:
         return metrics
     modulated = network(config, data.channels)
     rows = np.flatnonzero(~data.heldout)
@@ -156,8 +156,7 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
-    lines = files.read_lines(folder / "train.jsonl")
-    lines = [line for line in lines if line["step"] <= int(state.step)]
+    lines = run_folder.lines_until(folder / "train.jsonl", int(state.step))
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
     end = 0

@@ -46,7 +46,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     generator = generator_of(config)
     folder = root / "diffusion" / generator.name
     stage = f"diffusion {generator.name}"
-    if (metrics := run_folder.finished(folder, stage)) is not None:
+    metrics = run_folder.finished(folder, stage, ("chosen", "encoding"))
+    if metrics is not None:
         return metrics
     form = representation_of(config, root, data.channels)
     clock = costs.now()
@@ -198,9 +199,9 @@ def _resume(folder: pathlib.Path, state: train.State, params):
     newest = _newest(folder / "checkpoints")
     if newest is not None:
         whole = checkpoint.restore(folder / "checkpoints", newest, whole)
-    lines = files.read_lines(folder / "train.jsonl")
     last = int(whole["state"].step)
-    return whole["state"], whole["chosen"], [x for x in lines if x["step"] <= last]
+    lines = run_folder.lines_until(folder / "train.jsonl", last)
+    return whole["state"], whole["chosen"], lines
 
 
 def _choose(lines: list[dict], settings: ConfigDict) -> bool:

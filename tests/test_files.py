@@ -227,3 +227,17 @@ def test_paths_may_be_text(tmp_path):
     files.write_lines(path, [OLD])
     assert files.read_lines(path) == [OLD]
     files.remove_temporary(str(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '{"a": 1}'])
+def test_json_of_another_form_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "recipe.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"recipe\.json: expected .*'b'.*delete it"):
+        files.read_json(path, keys=("b",))
+
+
+def test_a_line_that_is_no_object_ends_the_lines(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"step": 1}\n[]\n{"step": 3}\n')
+    assert files.read_lines(path) == [{"step": 1}]

@@ -165,6 +165,28 @@ def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
     assert not store.damaged(folder)
 
 
+LOST = (
+    "base/folded",
+    "fit/mlora_asym/start",
+    "diffusion/mlora_asym/chosen",
+    "diffusion/mlora_asym/encoding",
+    "samples/mlora_asym/weights_00000000.safetensors",
+    "evaluate/mlora_asym/baselines.json",
+)
+
+
+def test_what_a_finished_stage_lost_is_made_again_by_its_binary(copy):
+    """The same, bit for bit, from what is left."""
+    before, _ = store.load(copy / "samples" / "mlora_asym")
+    for name in LOST:
+        path = copy / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    pipeline.run(recipe(), str(copy))
+    assert all((copy / name).exists() for name in LOST)
+    after, _ = store.load(copy / "samples" / "mlora_asym")
+    jax.tree.map(np.testing.assert_array_equal, after, before)
+
+
 def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     config = recipe()
     data = dataset.load(config)

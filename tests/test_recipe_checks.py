@@ -55,6 +55,31 @@ def test_a_feature_space_that_the_data_cannot_have_is_refused(data, change, expe
         check(config, data._replace(size=(7, 12)))
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "values"),
+    [
+        *(
+            ("diffusion", k, (0, -5, 1.5))
+            for k in ("steps", "every", "batch", "draws", "accumulate")
+        ),
+        *(("diffusion", k, (-1,)) for k in ("clusters", "devices", "patience")),
+        ("diffusion", "decays", ((), (1.0,), (0.9, -0.1))),
+        *(("evaluate", k, (0, -1)) for k in ("components", "neighbours", "repeats")),
+        ("evaluate", "features", ((),)),
+        ("analyze", "perplexity", (0.0, -3.0)),
+    ],
+)
+def test_a_number_that_no_stage_can_use_is_refused_before_any(
+    data, section, key, values
+):
+    for value in values:
+        config = digits.get_config("tiny")
+        with config[section].ignore_type():
+            config[section][key] = value
+        with pytest.raises(ValueError, match=rf"config\.{section}\.{key}=.*expected"):
+            check(config, data)
+
+
 def test_what_needs_no_base_is_not_held_to_one(data):
     config = digits.get_config("tiny")
     config.base.rehearsal.update(episodes=1, batch=len(data.names) + 1)

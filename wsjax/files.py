@@ -16,7 +16,7 @@ import pathlib
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -159,19 +159,36 @@ def write_json(path: AnyPath, content: Mapping) -> None:
     write_bytes(path, (to_json(content, indent=2) + "\n").encode())
 
 
-def read_json(path: AnyPath) -> dict:
-    """Reads a JSON file; see the module about NaN.
+def read_json(path: AnyPath, *, keys: Sequence[str] = ()) -> dict:
+    """Reads an object from a JSON file; see the module about NaN.
+
+    Args:
+      path: of the file.
+      keys: what the object must have.
 
     Raises:
-      ValueError: if the file is not JSON, naming it and the way out.
+      ValueError: if the file is not JSON, holds something else than an object, or a key
+        is missing, naming the file and the way out.
     """
     try:
-        return from_json(pathlib.Path(path).read_bytes())
+        content = from_json(pathlib.Path(path).read_bytes())
     except ValueError as error:
         raise ValueError(
             f"{path} is not valid JSON ({error}); delete it and run the command that "
             "writes it again"
         ) from error
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
+        wanted = f" with {', '.join(map(repr, keys))}" if keys else ""
+        raise ValueError(
+            f"{path}: expected an object{wanted}, found {_shortened(content)}; delete "
+            "it and run the command that writes it again"
+        )
+    return content
+
+
+def _shortened(content: object) -> str:
+    text = json.dumps(content)
+    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 def read_lines(path: AnyPath) -> list[dict]:
@@ -182,9 +199,12 @@ def read_lines(path: AnyPath) -> list[dict]:
     lines = []
     for line in path.read_bytes().splitlines():
         try:
-            lines.append(from_json(line))
+            content = from_json(line)
         except ValueError:
             break
+        if not isinstance(content, dict):
+            break
+        lines.append(content)
     return lines
 
 

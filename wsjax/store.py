@@ -174,7 +174,7 @@ def manifest(folder: AnyPath) -> dict:
             f"no finished weight set in {folder}: manifest.json is missing; run the "
             "command that writes it, it resumes"
         )
-    return files.read_json(path)
+    return files.read_json(path, keys=("n", "shards", "instances"))
 
 
 def load(

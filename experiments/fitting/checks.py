@@ -6,7 +6,7 @@ from typing import NamedTuple
 from experiments.fitting.engine import FitOptions
 from experiments.fitting.rehearse import Rehearsal
 
-__all__ = ["BaseOptions", "check_base", "check_fit", "check_rehearsal"]
+__all__ = ["BaseOptions", "at_least", "check_base", "check_fit", "check_rehearsal"]
 
 
 class BaseOptions(NamedTuple):
@@ -43,7 +43,7 @@ def check_base(options: BaseOptions) -> None:
                 f"({values!r},); give a tuple"
             )
         for value in values:
-            _at_least(f"base.{key}", value, 0 if key == "points" else 1, whole=values)
+            at_least(f"base.{key}", value, 0 if key == "points" else 1, whole=values)
     lengths = {key: len(values) for key, values in stages.items()}
     if len(set(lengths.values())) > 1 or not options.steps:
         counts = ", ".join(f"{key} {n}" for key, n in lengths.items())
@@ -53,10 +53,10 @@ def check_base(options: BaseOptions) -> None:
             "one number per stage to each"
         )
     for key, value in (("chunk", options.chunk), ("every", options.every)):
-        _at_least(f"base.{key}", value, 1)
-    _at_least("base.field.width", options.width, 1)
+        at_least(f"base.{key}", value, 1)
+    at_least("base.field.width", options.width, 1)
     if options.n is not None:
-        _at_least("base.n", options.n, 1)
+        at_least("base.n", options.n, 1)
     for batch in options.batches:
         _divides("base.chunk", options.chunk, "base.batches", batch)
 
@@ -68,11 +68,11 @@ def check_rehearsal(options: Rehearsal, n: int) -> None:
       ValueError: if a number is out of range, `batch` is larger than `n`, or `chunk`
         does not divide `batch`; the message names the key.
     """
-    _at_least("base.rehearsal.episodes", options.episodes, 0)
+    at_least("base.rehearsal.episodes", options.episodes, 0)
     if not options.episodes:
         return
     for key in ("batch", "steps", "points", "chunk", "every"):
-        _at_least(f"base.rehearsal.{key}", getattr(options, key), 1)
+        at_least(f"base.rehearsal.{key}", getattr(options, key), 1)
     if options.batch > n:
         raise ValueError(
             f"--config.base.rehearsal.batch={options.batch}: expected at most the {n} "
@@ -89,12 +89,12 @@ def check_fit(options: FitOptions) -> None:
       ValueError: if a number is out of range; the message names the key.
     """
     for key in ("steps", "group", "consensus"):
-        _at_least(f"fit.{key}", getattr(options, key), 1)
+        at_least(f"fit.{key}", getattr(options, key), 1)
     for key in ("points", "chunk", "retries", "rounds", "guess"):
-        _at_least(f"fit.{key}", getattr(options, key), 0)
+        at_least(f"fit.{key}", getattr(options, key), 0)
 
 
-def _at_least(key: str, value: int, least: int, *, whole=None) -> None:
+def at_least(key: str, value: int, least: int, *, whole=None) -> None:
     """Raises a ValueError unless `value` is an int of at least `least`.
 
     `whole`: the tuple under the key that `value` is one item of, for the message.

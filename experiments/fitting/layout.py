@@ -37,7 +37,7 @@ def choose(
             precision = "float32" if _on_cpu() else _guarded(options, form, data)
         chunk = options.chunk or _fastest(options, form, data, precision)
         files.write_json(path, Layout(chunk, precision)._asdict())
-    return Layout(**files.read_json(path))
+    return Layout(**files.read_json(path, keys=Layout._fields))
 
 
 def _on_cpu() -> bool:

@@ -6,6 +6,7 @@ from ml_collections import ConfigDict
 from experiments.domain.data import Data
 from experiments.fitting.checks import (
     BaseOptions,
+    at_least,
     check_base,
     check_fit,
     check_rehearsal,
@@ -38,6 +39,7 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
     generator = generator_of(own)
     spaces.check(judging_of(own), (*data.size, data.channels))
     _check_sampling(own.sample)
+    _check_ranges(own)
     trained.sampler(generator.sampling, generator.process)
     _check_classes(generator, data)
     if denoiser:
@@ -71,6 +73,32 @@ def _check_sampling(sample: ConfigDict) -> None:
         raise ValueError(
             f"sample.interval={tuple(sample.interval)} should be two times, "
             "--config.sample.interval='(0.0, 1.0)' for all"
+        )
+
+
+def _check_ranges(config: ConfigDict) -> None:
+    """Checks the numbers of sections that have no check of their own."""
+    for key in ("steps", "every", "batch", "draws", "accumulate"):
+        at_least(f"diffusion.{key}", config.diffusion[key], 1)
+    for key in ("clusters", "devices", "patience"):
+        at_least(f"diffusion.{key}", config.diffusion[key], 0)
+    decays = config.diffusion.decays
+    if not decays or not all(0 <= decay < 1 for decay in decays):
+        raise ValueError(
+            f"--config.diffusion.decays={decays!r}: expected at least one number, each "
+            "from 0 to below 1, such as (0.99, 0.998)"
+        )
+    for key in ("components", "neighbours", "repeats"):
+        at_least(f"evaluate.{key}", config.evaluate[key], 1)
+    if not (config.evaluate.features or config.evaluate.onnx):
+        raise ValueError(
+            "--config.evaluate.features=(): expected at least one feature space, "
+            "such as ('pixel_pca',)"
+        )
+    if not config.analyze.perplexity > 0:
+        raise ValueError(
+            f"--config.analyze.perplexity={config.analyze.perplexity}: expected a "
+            "number above 0, such as 30"
         )
 
 

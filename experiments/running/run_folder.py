@@ -6,7 +6,7 @@ import hashlib
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 import jax
@@ -17,7 +17,15 @@ import wsjax
 from experiments.running import processes
 from wsjax import files
 
-__all__ = ["close", "finished", "held", "need", "open_run", "versions"]
+__all__ = [
+    "close",
+    "finished",
+    "held",
+    "lines_until",
+    "need",
+    "open_run",
+    "versions",
+]
 
 # Keys of a recipe, or beginnings of keys, that may change between runs in one run
 # folder. Each representation, generator and kind of sample has its own folder; a sweep
@@ -105,7 +113,8 @@ def open_run(recipe: dict, workdir: str, fingerprint: str) -> pathlib.Path:
             files.write_json(path, _description(recipe, fingerprint))
     except OSError as error:
         raise _unwritable(folder, error) from error
-    _compare(folder, files.read_json(path), recipe, fingerprint)
+    kept = files.read_json(path, keys=("recipe", "data_fingerprint"))
+    _compare(folder, kept, recipe, fingerprint)
     return folder
 
 
@@ -163,13 +172,43 @@ def need(path: pathlib.Path, binary: str) -> None:
         )
 
 
-def finished(folder: pathlib.Path, stage: str) -> dict | None:
-    """Returns the metrics of a stage that an earlier run finished, else None."""
+def finished(
+    folder: pathlib.Path, stage: str, makes: Sequence[str] = ()
+) -> dict | None:
+    """Returns the metrics of a stage that an earlier run finished, else None.
+
+    Args:
+      folder: of the stage.
+      stage: its name in messages.
+      makes: files and folders in `folder` that later stages read. A stage that lost one
+        of them is not finished; its binary makes the lost ones again.
+    """
     path = folder / "metrics.json"
     if not path.exists():
         return None
+    for name in makes:
+        if not (folder / name).exists():
+            logging.warning("%s is gone: %s is run again", folder / name, stage)
+            return None
     print(f"{stage}: finished before, kept", flush=True)
     return files.read_json(path)
+
+
+def lines_until(path: pathlib.Path, step: int) -> list[dict]:
+    """Reads the JSON lines of a training up to `step`, that of its newest checkpoint.
+
+    Raises:
+      ValueError: if the line of that step is missing, which no interruption leaves.
+    """
+    lines = [line for line in files.read_lines(path) if line["step"] <= step]
+    last = lines[-1]["step"] if lines else 0
+    if last != step:
+        raise ValueError(
+            f"{path}: expected the line of step {step}, that of the newest "
+            f"checkpoint beside it, found {last or 'none'} to be the last; restore the "
+            f"file, or delete {path.parent} and run the stage again"
+        )
+    return lines
 
 
 def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
