@@ -5,7 +5,7 @@
 The pictures ship with scikit-learn. Results: configs/digits.md. Cost: four minutes on
 two CPU cores.
 
-Variants: `configs/digits.py:tiny` runs the same code on 48 digits in seconds; with
+Variants: `configs/digits.py:tiny` runs the same code on 48 digits; with
 `:speed`, `experiments.sweep` tries settings that make fits faster, each on top of those
 before it; `:large` fits 20,000 synthetic pictures of the same size (discs, rings, bars
 and gradients).

@@ -5,7 +5,7 @@
 
 Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
 
-Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures in seconds;
+Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures;
 with `:speed`, `experiments.sweep` tries settings that make fits faster.
 """
 

@@ -11,7 +11,7 @@ This recipe has no results of its own; those of similar data are in
 configs/fashion_mnist.md and configs/faces.md. Cost: not measured; evaluating the field
 at a point takes eight times the arithmetic that it takes in configs/digits.py.
 
-Variant: `configs/images.py:tiny` runs the same code on small pictures in seconds.
+Variant: `configs/images.py:tiny` runs the same code on small pictures.
 """
 
 from ml_collections import ConfigDict

@@ -13,7 +13,7 @@ All sections but `data` are as in configs/shapes.py, except that the denoiser is
 conditioned on clusters. This recipe has no results of its own; those of similar data
 are in configs/shapes.md. Cost: as configs/shapes.py for as many shapes.
 
-Variant: `configs/meshes.py:tiny` runs the same code in a minute.
+Variant: `configs/meshes.py:tiny` runs the same code.
 """
 
 from ml_collections import ConfigDict

@@ -6,7 +6,7 @@ A picture has 1,024 points of three values each; the base has three layers of 12
 channels; an mLoRA adapter of rank 4 has 3,072 numbers. Results: configs/speed.md. Cost:
 base 251 CPU-seconds.
 
-Variants: `configs/patterns.py:tiny` runs the same code in seconds; with `:speed`,
+Variants: `configs/patterns.py:tiny` runs the same code; with `:speed`,
 `experiments.sweep` tries settings that make fits faster, each on top of those before
 it.
 """

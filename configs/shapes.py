@@ -5,7 +5,7 @@
 Results: configs/shapes.md. Cost: base 709, fits 472, denoiser 129 CPU-seconds; half an
 hour in all on two cores.
 
-Variants: `configs/shapes.py:tiny` runs the same code on twenty shapes in seconds;
+Variants: `configs/shapes.py:tiny` runs the same code on twenty shapes;
 `:hyperdiffusion` is a small version of HyperDiffusion (Erkoç et al. 2023): whole
 weights of a larger field, one token per tensor.
 """

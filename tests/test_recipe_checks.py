@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from configs import digits
+from configs import digits, images
 from experiments import train_diffusion
 from experiments.recipe import dataset
 from experiments.recipe.checks import check
@@ -128,3 +128,21 @@ def test_fits_of_one_part_alone_train_no_denoiser(heldout, missing):
     with pytest.raises(ValueError, match=f"none of the 4 .* {missing} .*fit.n"):
         train_diffusion._check_split(np.array(heldout))
     train_diffusion._check_split(np.array([True, False]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("path", None, r"set --config\.data\.path= to a folder"),
+        ("heldout", 1.5, r"--config\.data\.heldout="),
+    ],
+)
+def test_errors_of_the_data_name_the_flag(tmp_path, key, value, expected):
+    config = images.get_config("tiny")
+    config.data.path = str(tmp_path / "x.npz")
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8)
+    np.savez(config.data.path, x=pictures)
+    with config.data.ignore_type():
+        config.data[key] = value
+    with pytest.raises(ValueError, match=expected):
+        dataset.load(config)

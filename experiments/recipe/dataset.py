@@ -1,6 +1,9 @@
 """The data set that a recipe names, and its split."""
 
+import contextlib
 import functools
+import re
+from collections.abc import Iterator
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -31,10 +34,11 @@ def load(config: ConfigDict) -> Data:
     changes = options.pop("augment", None)
     if name == "images":
         options["seed"] = config.seed  # Draws the `n` instances that are used.
-    source = _drawn(**options) if name == "shapes" else data.load(name, **options)
-    mask = split.heldout(
-        len(source.names), fraction=fraction, seed=config.seed, groups=source.groups
-    )
+    with _flags_in_messages(options):
+        source = _drawn(**options) if name == "shapes" else data.load(name, **options)
+        mask = split.heldout(
+            len(source.names), fraction=fraction, seed=config.seed, groups=source.groups
+        )
     if isinstance(source, images.Images):
         n, changes = len(mask), _checked(changes or {})
         source, mask = _with_copies(source, mask, seed=config.seed, **changes)
@@ -42,6 +46,18 @@ def load(config: ConfigDict) -> Data:
     if changes:
         raise ValueError("data.augment changes pictures; leave it out for shapes")
     return of_shapes(source, mask, meshing_of(config))
+
+
+@contextlib.contextmanager
+def _flags_in_messages(options: dict) -> Iterator[None]:
+    """Names options in errors by their flags: `path=` becomes `--config.data.path=`."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error).replace("fraction=", "heldout=")
+        keys = "|".join(map(re.escape, {*options, "heldout"} - {"seed"}))
+        text = re.sub(rf"(?<![\w.-])({keys})=", r"--config.data.\1=", text)
+        raise ValueError(text) from error
 
 
 def meshing_of(config: ConfigDict) -> Meshing:
