@@ -81,6 +81,12 @@ SPEED = {"fields_per_cpu_second": 1263.2, "bytes_per_field": 411, **COST}
 NOT_RUN = "not run yet: run python -m experiments."
 
 
+def write_manifest(place, instances):
+    """What a page reads of a weight set: its instances, without their weights."""
+    found = {"n": len(instances), "shards": [], "instances": instances}
+    files.write_json(place / "manifest.json", found)
+
+
 def _write_fit(folder, name, qualities):
     """A fit in which the instances without a quality failed; all but 2 are held out."""
     instances = [
@@ -96,7 +102,7 @@ def _write_fit(folder, name, qualities):
     counts = {"n": n, "n_fitted": n, "n_done": len(done), "n_failed": n - len(done)}
     counts["psnr_db_mean"] = float(np.mean(done))
     place = folder / "fit" / name
-    files.write_json(place / "manifest.json", {"instances": instances})
+    write_manifest(place, instances)
     files.write_json(place / "metrics.json", FIT | SPEED | counts)
 
 
@@ -134,7 +140,7 @@ def _write_rival(folder):
     files.write_json(folder / "evaluate" / RIVAL / "metrics.json", judged | COST)
     drawn = folder / "samples" / RIVAL
     files.write_json(drawn / "metrics.json", METRICS["samples"] | COST)
-    files.write_json(drawn / "manifest.json", {"instances": []})
+    write_manifest(drawn, [])
     rows = {"gaussian_pca": GENERATED, "add_noise_0.25": GENERATED, RIVAL: judged}
     files.write_json(folder / "evaluate" / OWN / "baselines.json", rows)
     files.write_json(folder / "generation.json", {RIVAL: {TRAINING: 1234.4}})
@@ -148,7 +154,7 @@ def write(folder, config):
     for stage, metrics in METRICS.items():
         place = folder / stage if stage == "base" else folder / stage / OWN
         files.write_json(place / "metrics.json", metrics | COST)
-    files.write_json(folder / "samples" / OWN / "manifest.json", {"instances": []})
+    write_manifest(folder / "samples" / OWN, [])
     _write_rival(folder)
     lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
     files.write_lines(folder / "base" / "train.jsonl", lines)

@@ -82,7 +82,7 @@ def write(folder, config):
         place = folder / "fit" / name
         rewrite(place / "metrics.json", lambda m: m | FIT | {"n_fitted": 4})
         instances = [instance(i, measures) for i, measures in enumerate(lines)]
-        files.write_json(place / "manifest.json", {"instances": instances})
+        handmade.write_manifest(place, instances)
         rewrite(folder / "structure" / name / "metrics.json", with_chamfer)
     evaluated, sampled = folder / "evaluate" / OWN, folder / "samples" / OWN
     rewrite(evaluated / "metrics.json", lambda m: as_shapes(m) | SETS)
