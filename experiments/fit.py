@@ -21,7 +21,6 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from absl import logging
 from chex import ArrayTree
 from ml_collections import ConfigDict
 
@@ -34,13 +33,11 @@ from experiments.fitting.start import common_start
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, processes, run_folder
+from experiments.running import launch, processes, run_folder, weight_set
 from experiments.running.progress import table
 from wsjax import costs, files, latent, store, tree
 from wsjax.analysis.dimension import components_for
 from wsjax.analysis.interval import interval
-
-_SHARED = ("guess", "start")  # Folders of what all instances begin with.
 
 
 def run(
@@ -62,7 +59,7 @@ def run(
         n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
         folder = root / "fit" / config.adapter.name
         if processes.first():
-            _reopen(folder, n)
+            weight_set.reopen(folder, n, beside=_shared(folder))
     stage = f"fit {config.adapter.name}"
     metrics = run_folder.finished(folder, stage)
     if metrics is not None:
@@ -77,7 +74,7 @@ def run(
         processes.wait_for(folder / "metrics.json")
         return files.read_json(folder / "metrics.json")
     for rows in groups.rows_of(options, set(begins) - set(processes.own(begins)), n):
-        processes.wait_until(lambda rows=rows: groups.kept(folder, rows, shared[1]))
+        processes.wait_until(lambda rows=rows: weight_set.kept(folder, rows, shared[1]))
     description = _description(config, form, data, folder)
     manifest = store.finish(folder, description, starts=begins)
     print(table(manifest["instances"], data.unreadable), flush=True)
@@ -86,24 +83,9 @@ def run(
     return run_folder.close(folder, stage, metrics)
 
 
-def _reopen(folder: pathlib.Path, n: int) -> None:
-    """Marks a finished set as unfinished if it has too few fits or damaged shards.
-
-    Deletes manifest.json and metrics.json, and damaged shards, so that `run` fits the
-    missing instances; whole shards are kept. `n`: number of fits that are wanted.
-    """
-    manifest, metrics = folder / "manifest.json", folder / "metrics.json"
-    bad = store.damaged(folder) if manifest.exists() else []
-    shared = [store.path_of(folder / name, 0) for name in _SHARED]
-    for path in bad:
-        logging.warning("%s is damaged: fitting its instances again", path)
-        path.unlink(missing_ok=True)
-    needed = (manifest, metrics, *shared)
-    whole = all(path.exists() for path in needed) and not bad
-    if not whole or files.read_json(metrics, keys=("n_fitted",))["n_fitted"] < n:
-        # Once a shard is rewritten, the checksums in the manifest are wrong.
-        metrics.unlink(missing_ok=True)
-        manifest.unlink(missing_ok=True)
+def _shared(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Files of what all instances begin with."""
+    return [store.path_of(folder / name, 0) for name in ("guess", "start")]
 
 
 def _begin(
@@ -114,7 +96,7 @@ def _begin(
     The first process computes start and guess once; all others, and later runs, read
     them.
     """
-    paths = [store.path_of(folder / name, 0) for name in _SHARED]
+    paths = _shared(folder)
     if not processes.first():
         processes.wait_for(*paths, folder / "layout.json")
     chosen = layout.choose(options, folder, form, data)

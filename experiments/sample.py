@@ -29,7 +29,7 @@ from experiments.page import figures
 from experiments.recipe.generator import chosen, generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, run_folder
+from experiments.running import launch, run_folder, weight_set
 from experiments.running.keys import keys
 from wsjax import costs, fit, store, tree
 
@@ -43,7 +43,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     config = chosen(config)
     generator = generator_of(config)
     folder = root / "samples" / request.folder_name(generator)
-    metrics = run_folder.finished(folder, "sample", _shards(generator))
+    weight_set.reopen(folder, generator.sampling.n)
+    metrics = run_folder.finished(folder, "sample")
     if metrics is not None:
         return metrics
     run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
@@ -52,11 +53,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     request.check(generator, known.shares)
     draw, labels = _drawing(generator, root, form, data, known)
     classes = conditions.classes(generator.conditional, labels)
-    _draw_all(generator, folder, draw, known.params, labels, classes)
+    like = start(root / "fit" / form.name, form)
+    _draw_all(generator, folder, draw, known.params, labels, classes, like)
     description = {"representation": form.name, "generator": generator.name}
     manifest = store.finish(folder, description | request.described(generator.sampling))
 
-    weights, instances = store.load(folder, like=start(root / "fit" / form.name, form))
+    weights, instances = store.load(folder, like=like)
     done = store.done(instances)
     good, view = tree.row(weights, done), data.domain.views(form)
     _save_sheet(folder / "samples.png", view, good, classes[done])
@@ -71,13 +73,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "fields_per_cpu_second": manifest["n"] / manifest["cost"]["cpu_seconds"],
     }
     return run_folder.close(folder, f"sample {folder.name}", metrics)
-
-
-def _shards(generator: Generator) -> list[str]:
-    """Names of the files in which the samples lie."""
-    begins = range(0, generator.sampling.n, _GROUP)
-    folder = pathlib.Path()
-    return ["manifest.json", *(str(store.path_of(folder, i)) for i in begins)]
 
 
 def _drawing(
@@ -143,29 +138,29 @@ def _draw_all(
     params: ArrayTree,
     labels: np.ndarray,
     classes: np.ndarray,
+    like: ArrayTree,
 ) -> None:
-    """Draws the samples group by group, one shard each; keeps shards that exist."""
+    """Draws the samples group by group, one shard each; keeps shards that are whole."""
     options = generator.sampling
     draw_many = fit.over_instances(draw, chunk=options.chunk, group=_GROUP)
     own = jax.random.split(keys(generator.seed)["sample"], options.n)
-    bar = tqdm(total=len(own), desc="sample", unit="field")
-    for begin in range(0, len(own), _GROUP):
-        part = slice(begin, begin + _GROUP)
-        if not store.path_of(folder, begin).exists():
-            clock = costs.now()
-            weights, good = draw_many(params, own[part], labels[part])
-            instances = [
-                {
-                    "name": f"sample {begin + i}",
-                    "status": store.DONE if ok else "failed: weights not finite",
-                    **({"label": int(label)} if label >= 0 else {}),
-                }
-                for i, (ok, label) in enumerate(zip(good, classes[part], strict=True))
-            ]
-            cost = costs.since(clock)
-            store.write_shard(folder, store.Shard(begin, weights, instances, cost))
-        bar.update(len(own[part]))
-    bar.close()
+    groups = np.split(np.arange(options.n), range(_GROUP, options.n, _GROUP))
+    with tqdm(total=options.n, desc="sample", unit="field") as bar:
+        for rows in groups:
+            if weight_set.kept(folder, rows, like) is None:
+                clock = costs.now()
+                weights, good = draw_many(params, own[rows], labels[rows])
+                instances = [
+                    {
+                        "name": f"sample {i}",
+                        "status": store.DONE if ok else "failed: weights not finite",
+                        **({"label": int(label)} if label >= 0 else {}),
+                    }
+                    for i, ok, label in zip(rows, good, classes[rows], strict=True)
+                ]
+                cost, begin = costs.since(clock), int(rows[0])
+                store.write_shard(folder, store.Shard(begin, weights, instances, cost))
+            bar.update(len(rows))
 
 
 def _save_sheet(path: pathlib.Path, view: Views, adapters, labels) -> None:

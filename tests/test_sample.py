@@ -59,6 +59,28 @@ def test_without_labels_samples_have_none(draw):
     np.testing.assert_allclose(read(again)[0], weights, rtol=1e-4)
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def test_a_damaged_shard_is_drawn_again_and_a_whole_one_is_not(draw, tmp_path):
+    source, metrics = draw(False)
+    root = shutil.copytree(source, tmp_path / "run")
+    config = trained_runs.recipe(conditional=False)
+    place = root / "samples" / trained_runs.NAME
+    path, before = store.path_of(place, 0), read(root)[0]
+    written = path.stat().st_mtime_ns
+    assert sample.run(config, str(root)) == metrics
+    assert path.stat().st_mtime_ns == written
+    for finished in (True, False):
+        cut(path)
+        if not finished:  # As if the machine had stopped while the set was written.
+            (place / "manifest.json").unlink()
+            (place / "metrics.json").unlink()
+        assert sample.run(config, str(root))["n"] == metrics["n"]
+        np.testing.assert_array_equal(read(root)[0], before)
+
+
 def test_samples_with_labels_say_so_and_stand_in_rows_of_their_class(draw):
     root, _ = draw(True)
     weights, instances = read(root)

@@ -11,6 +11,7 @@ from experiments.domain.data import Data
 from experiments.domain.representation import Representation
 from experiments.fitting import engine
 from experiments.fitting.engine import FitOptions
+from experiments.running import weight_set
 from experiments.running.progress import Progress
 from wsjax import costs, store, tree
 
@@ -43,7 +44,7 @@ def fit_all(work: Work, begins: list[int], n: int) -> None:
     measure = data.domain.fidelity(form)
     with Progress(folder / "events", form.name, sum(map(len, groups))) as progress:
         for rows in groups:
-            before = kept(folder, rows, shared[1])
+            before = weight_set.kept(folder, rows, shared[1])
             if before is not None:
                 progress.kept(before)
                 continue
@@ -70,19 +71,3 @@ def fit_all(work: Work, begins: list[int], n: int) -> None:
 def rows_of(options: FitOptions, begins, n: int) -> list[np.ndarray]:
     """Rows below `n` of the groups that begin at `begins`, in rising order."""
     return [np.arange(b, min(b + options.group, n)) for b in sorted(begins)]
-
-
-def kept(folder: pathlib.Path, rows: np.ndarray, like) -> list[dict] | None:
-    """Manifest entries of the shard for `rows`, or None if the group must be fitted.
-
-    A shard must be fitted again if it cannot be read, differs from `like` in names or
-    shapes of leaves, or has fewer instances than `rows`.
-    """
-    path = store.path_of(folder, int(rows[0]))
-    if not path.exists():
-        return None
-    try:
-        shard = store.read_shard(path, like=like)
-    except ValueError:
-        return None
-    return shard.instances if len(shard.instances) >= len(rows) else None
