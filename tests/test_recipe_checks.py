@@ -24,9 +24,6 @@ def few(data, n):
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("n", 0, "sample.n=0 should be 1 or more"),
-        ("n", -1, "sample.n=-1 should be 1 or more"),
-        ("chunk", 0, "sample.chunk=0 should be 1 or more"),
         ("interval", (0.5,), "sample.interval=(0.5,) should be two times"),
         ("sampler", "euler2", "sample.sampler='euler2'; choose one of"),
         ("guidance", -2.0, "sample.guidance=-2.0 should be between 0 and"),
@@ -56,28 +53,13 @@ def test_a_feature_space_that_the_data_cannot_have_is_refused(data, change, expe
 
 
 @pytest.mark.parametrize(
-    ("section", "key", "values"),
-    [
-        *(
-            ("diffusion", k, (0, -5, 1.5))
-            for k in ("steps", "every", "batch", "draws", "accumulate")
-        ),
-        *(("diffusion", k, (-1,)) for k in ("clusters", "devices", "patience")),
-        ("diffusion", "decays", ((), (1.0,), (0.9, -0.1))),
-        *(("evaluate", k, (0, -1)) for k in ("components", "neighbours", "repeats")),
-        ("evaluate", "features", ((),)),
-        ("analyze", "perplexity", (0.0, -3.0)),
-    ],
+    ("section", "key"), [("diffusion", "decays"), ("evaluate", "features")]
 )
-def test_a_number_that_no_stage_can_use_is_refused_before_any(
-    data, section, key, values
-):
-    for value in values:
-        config = digits.get_config("tiny")
-        with config[section].ignore_type():
-            config[section][key] = value
-        with pytest.raises(ValueError, match=rf"config\.{section}\.{key}=.*expected"):
-            check(config, data)
+def test_an_empty_list_is_refused(data, section, key):
+    config = digits.get_config("tiny")
+    config[section][key] = ()
+    with pytest.raises(ValueError, match=rf"\.{section}\.{key}=\(\): expected at"):
+        check(config, data)
 
 
 def test_what_needs_no_base_is_not_held_to_one(data):
@@ -116,7 +98,7 @@ def test_a_class_alone_is_no_condition(data):
 def test_a_refused_recipe_leaves_nothing_behind(tmp_path):
     config = digits.get_config("tiny")
     config.sample.n = 0
-    with pytest.raises(ValueError, match=r"sample\.n=0"):
+    with pytest.raises(ValueError, match=r"sample\.n=0: expected 1 or more"):
         opened(config, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

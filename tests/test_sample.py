@@ -190,7 +190,7 @@ def test_without_guidance_nothing_is_asked_without_the_label(weight, asked):
         (False, {"near": "1"}, "near='1' has no fit .failed: by hand.; .* another"),
         (False, {"sampler": "euler"}, "sampler='euler'; choose one of .*multistep"),
         (False, {"spacing": "log"}, "in sample: spacing='log'; choose one of"),
-        (False, {"steps": 0}, "sample.steps=0 should be 1 or more"),
+        (False, {"steps": 0}, "sample.steps=0: expected 1 or more"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(draw, conditional, options, line):

@@ -6,7 +6,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
-from experiments.recipe import checks, dataset
+from experiments.recipe import checks, dataset, ranges
 from experiments.running import run_folder
 
 __all__ = ["opened"]
@@ -33,5 +33,7 @@ def opened(config: ConfigDict, workdir: str) -> tuple[Data, pathlib.Path]:
     data = dataset.load(config)
     if not (pathlib.Path(workdir) / "recipe.json").exists():
         checks.check(config, data, denoiser=False)
+    else:
+        ranges.check(config)  # Some keys may change.
     recipe = json.loads(config.to_json())
     return data, run_folder.open_run(recipe, workdir, data.fingerprint)

@@ -5,6 +5,7 @@ libraries of geometry, are loaded when one of their data sets is.
 """
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING
 
 import lazy_loader
@@ -49,9 +50,17 @@ def load(name: str, **options) -> "images.Images | shapes.Shapes":
       The pictures or shapes, with labels where the data set has them.
 
     Raises:
-      ValueError: if no data set has this name, or from the data set itself.
+      ValueError: if no data set has this name, if it has other options, or from the
+        data set itself.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; choose one of {sorted(DATASETS)}")
     module, function = DATASETS[name]
-    return getattr(importlib.import_module(f"wsjax.data.{module}"), function)(**options)
+    make = getattr(importlib.import_module(f"wsjax.data.{module}"), function)
+    signature = inspect.signature(make)
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        known = ", ".join(signature.parameters)
+        raise ValueError(f"data set {name!r}: {error}; it takes {known}") from error
+    return make(**options)

@@ -1,0 +1,139 @@
+"""The range of every number in a recipe."""
+
+import fnmatch
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from flax.traverse_util import flatten_dict
+from ml_collections import ConfigDict
+
+__all__ = ["RANGES", "Range", "check", "ranges_of"]
+
+
+class Range(NamedTuple):
+    """Numbers that some keys may have.
+
+    `words`: what the numbers are; `holds`: whether a number is one of them; `keys`: of
+    the recipe, where `*` stands for any text. A key of None, or of a tuple of numbers,
+    is in range if each of its numbers is.
+    """
+
+    words: str
+    holds: Callable[[object], bool]
+    keys: Sequence[str]
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _between(value: object, low: float, high: float) -> bool:
+    """Whether `value` is a number from `low` to below `high`."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and low <= value < high
+
+
+_ABOVE_0 = math.nextafter(0.0, 1.0)
+_UP_TO_1 = math.nextafter(1.0, 2.0)
+
+RANGES = (
+    Range(
+        "1 or more, and whole",
+        lambda x: _whole(x, 1),
+        """
+        adapter.*.depth adapter.*.dim adapter.*.features adapter.*.rank
+        adapter.*.width base.batches base.chunk base.every base.factors
+        base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
+        base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
+        base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
+        benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
+        diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
+        diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
+        diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
+        evaluate.components evaluate.neighbours evaluate.points evaluate.references
+        evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
+        mesh.coarse mesh.resolution sample.calls sample.chunk sample.n sample.steps
+        sweep.consensus sweep.n
+        """.split(),
+    ),
+    Range(
+        "0 or more, and whole",
+        lambda x: _whole(x, 0),
+        """
+        adapter.*.ranks.* base.points base.rehearsal.episodes
+        diffusion.clusters diffusion.devices diffusion.patience fit.chunk
+        fit.compare fit.guess fit.points fit.retries fit.rounds seed structure.n
+        structure.points sweep.rounds
+        """.split(),
+    ),
+    Range(
+        "a number above 0",
+        lambda x: _between(x, _ABOVE_0, math.inf),
+        """
+        *learning_rate adapter.*.scale analyze.perplexity base.field.omega
+        benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
+        fit.learning_rate.* fit.slower mesh.slope
+        """.split(),
+    ),
+    Range(
+        "a number of 0 or more",
+        lambda x: _between(x, 0.0, math.inf),
+        """
+        *.spread base.penalty diffusion.jitter diffusion.tolerance evaluate.noise
+        fit.power fit.pull.* sample.weights
+        """.split(),
+    ),
+    Range(
+        "a number from 0 to below 1",
+        lambda x: _between(x, 0.0, 1.0),
+        """
+        *.b1 *.b2 base.decay diffusion.*.dropout diffusion.ddpm.first
+        diffusion.ddpm.last diffusion.decays diffusion.drop_label
+        diffusion.flow.floor
+        """.split(),
+    ),
+    Range(
+        "a number from 0 to 1",
+        lambda x: _between(x, 0.0, _UP_TO_1),
+        """
+        evaluate.confident
+        """.split(),
+    ),
+    Range(
+        "a finite number",
+        lambda x: _between(x, -math.inf, math.inf) and math.isfinite(x),
+        """
+        benchmark.target diffusion.flow.location evaluate.onnx_mean fit.floor
+        fit.target sweep.target
+        """.split(),
+    ),
+)
+
+
+def check(config: ConfigDict) -> None:
+    """Refuses numbers that no stage can use.
+
+    Args:
+      config: the recipe; keys that `RANGES` does not know pass.
+
+    Raises:
+      ValueError: naming the flag, what was expected and what was found.
+    """
+    for key, value in flatten_dict(config.to_dict(), sep=".").items():
+        for wanted in ranges_of(key):
+            for item in value if isinstance(value, tuple | list) else (value,):
+                if item is not None and not wanted.holds(item):
+                    raise ValueError(
+                        f"--config.{key}={value!r}: expected {wanted.words}, found "
+                        f"{item!r}"
+                    )
+
+
+def ranges_of(key: str) -> Iterator[Range]:
+    """The ranges that a key of a recipe, or of one of its generators, has to keep."""
+    key = re.sub(r"^generators\.[^.]+\.", "", key)
+    for wanted in RANGES:
+        if any(fnmatch.fnmatchcase(key, pattern) for pattern in wanted.keys):
+            yield wanted
