@@ -4,10 +4,10 @@ r"""Exports the surfaces of fitted or generated shapes as mesh files.
       --of=fit --resolution=256 --suffix=.ply --n=10
 
 Reads fit/<representation>/ or samples/<representation>/, writes
-export/<representation>/fit/ or .../samples/: one mesh per instance, such as
+export/<representation>/fit-256/ or .../samples-256/: one mesh per instance, such as
 00007_class_name.ply. Meshes of fits have the position and scale of their originals.
-Files that exist are kept. skipped.json gives the reason for each instance without a
-mesh.
+Files that exist are kept. index.json names the file of each instance, or the reason why
+it has none.
 """
 
 import pathlib
@@ -70,37 +70,47 @@ def run(
     if suffix not in _SUFFIXES:
         raise ValueError(f"suffix={suffix!r}: choose one of {_SUFFIXES}")
     name = representation_name(config)
-    source, out = root / of / name, root / "export" / name / of
+    source = root / of / name
+    out = root / "export" / name / f"{of}-{resolution}"
     run_folder.need(source / "manifest.json", "fit" if of == "fit" else "sample")
     form = representation_of(config, root, data.channels)
     meshing = meshing_of(config)._replace(resolution=resolution)
     mesh_of = surfaces.mesher(meshing, form)
     first = start(root / "fit" / name, form)
     total = min(filter(None, (n, store.manifest(source)["n"])))
+    made: dict[str, str] = {}
     skipped: dict[str, str] = {}
     for begin in tqdm(range(0, total, _GROUP), desc="meshes", unit="group"):
-        rows = slice(begin, min(begin + _GROUP, total))
-        weights, instances = store.load(source, like=first, rows=rows)
-        skipped |= _write_group(mesh_of, weights, instances, out, begin, suffix)
-    _say_skipped(out, skipped)
+        rows = range(begin, min(begin + _GROUP, total))
+        weights, instances = store.load(
+            source, like=first, rows=slice(begin, rows.stop)
+        )
+        names = [instance["name"] for instance in instances]
+        paths = [out / _file_name(*x, suffix) for x in zip(rows, names, strict=True)]
+        reasons = _write_group(mesh_of, weights, instances, paths)
+        made |= {
+            k: x.name for k, x in zip(names, paths, strict=True) if k not in reasons
+        }
+        skipped |= reasons
+    _write_index(out, made, skipped)
     print(f"export {name}: {total - len(skipped)} meshes in {out}", flush=True)
     return out
 
 
-def _say_skipped(out: pathlib.Path, skipped: dict[str, str]) -> None:
-    """Prints the reason for each instance without a mesh; writes skipped.json."""
+def _write_index(
+    out: pathlib.Path, made: dict[str, str], skipped: dict[str, str]
+) -> None:
+    """Prints the reason for each instance without a mesh; writes index.json."""
     for instance, reason in skipped.items():
         print(f"skipped {instance}: {reason}", flush=True)
-    files.write_json(out / "skipped.json", skipped)
+    files.write_json(out / "index.json", {"meshes": made, "skipped": skipped})
 
 
 def _write_group(
     mesh_of: Callable[[ArrayTree], Mesh],
     weights: ArrayTree,
     instances: list[dict],
-    out: pathlib.Path,
-    begin: int,
-    suffix: str,
+    paths: list[pathlib.Path],
 ) -> dict[str, str]:
     """Writes the meshes of a group of instances.
 
@@ -108,19 +118,16 @@ def _write_group(
       mesh_of: extracts the surface of an adapter.
       weights: stacked adapters.
       instances: their manifest entries.
-      out: folder of the meshes.
-      begin: number of the first instance.
-      suffix: of the files.
+      paths: their files.
 
     Returns:
       Reasons by name of the instances that have no mesh.
     """
 
     def one(i: int) -> str | None:
-        path = out / _file_name(begin + i, instances[i]["name"], suffix)
-        if path.exists():
+        if paths[i].exists():
             return None
-        return _write(path, _placed(mesh_of(tree.row(weights, i)), instances[i]))
+        return _write(paths[i], _placed(mesh_of(tree.row(weights, i)), instances[i]))
 
     done = np.flatnonzero(store.done(instances))
     reasons = {i: instance["status"] for i, instance in enumerate(instances)}

@@ -225,14 +225,8 @@ def test_bad_options(tmp_path, options, words):
     "call, words",
     [
         (lambda: data.load("digit"), "'digit'; choose one of .*'digits', 'discs'"),
-        (
-            lambda: data.load("images"),
-            "'images': missing .*'path'; it takes path, size",
-        ),
-        (
-            lambda: data.load("digits", path="x"),
-            "'digits': .*'path'; it takes size, n$",
-        ),
+        (lambda: data.load("images"), "missing .*'path'; it takes path, size"),
+        (lambda: data.load("digits", path="x"), "'path'; it takes size, n$"),
         (lambda: digits.load(n=0), "n= .* got 0"),
         (lambda: digits.load(size=0), "size= .* got 0"),
         (lambda: discs.load(classes=5), "classes= needs 1 to 4, got 5"),

@@ -56,7 +56,8 @@ def test_one_mesh_that_cannot_be_written_stops_no_other(tmp_path):
     def mesh_of(adapter):
         return PYRAMID._replace(vertices=CORNERS + adapter)
 
-    said = export_meshes._write_group(mesh_of, moved, instances, tmp_path, 5, ".stl")
+    paths = [tmp_path / name.replace(".obj", ".stl") for name in names]
+    said = export_meshes._write_group(mesh_of, moved, instances, paths)
     assert set(said) == {"a.obj", "b.obj"}
     assert said["b.obj"] == "failed: diverged" and "STL" in said["a.obj"]
-    assert [path.name for path in tmp_path.iterdir()] == ["00007_c.stl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["c.stl"]

@@ -14,7 +14,7 @@ from experiments.domain import representation as forms
 from experiments.generator import encoding
 from experiments.recipe import dataset, representation
 from experiments.recipe.dataset import meshing_of
-from wsjax import store, tree
+from wsjax import files, store, tree
 from wsjax.data.shapes import read, read_mesh
 from wsjax.meshes import formats, sampling
 from wsjax.meshes.mesh import Mesh, normalise, restore
@@ -214,6 +214,9 @@ def test_meshes_are_written_where_the_originals_lay(config, study, problem):
     folder = export_meshes.run(config, str(study), resolution=24, suffix=".ply", n=3)
     found = sorted(folder.glob("*.ply"))
     assert 0 < len(found) <= 3
+    index = files.read_json(folder / "index.json")
+    assert sorted(index["meshes"].values()) == [path.name for path in found]
+    assert len(index["meshes"]) + len(index["skipped"]) == 3
     path, row = found[0], int(found[0].stem[:5])
     mesh, frame = (
         formats.decode(path.read_bytes(), ".ply"),
