@@ -61,7 +61,13 @@ def get_config(variant: str = "full") -> ConfigDict:
         )
     if variant == "large":
         config.data = config_dict.create(
-            name="discs", size=28, n=20000, channels=1, classes=4, heldout=0.2
+            name="discs",
+            size=28,
+            n=20000,
+            channels=1,
+            classes=4,
+            validation=0.1,
+            test=0.2,
         )
         config.base.n = 1000
         config.fit.compare = 0
@@ -74,5 +80,6 @@ def _digits(*, size: int, n: int | None = None) -> ConfigDict:
         name="digits",
         size=size,
         n=config_dict.FieldReference(n, field_type=int),
-        heldout=0.2,  # Fraction of the instances that is held out of all training.
+        validation=0.1,  # Fraction of the instances by which to choose.
+        test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
     )

@@ -21,7 +21,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
         discs = config_dict.create(
-            name="discs", size=12, n=40, channels=3, classes=4, heldout=0.2
+            name="discs", size=12, n=40, channels=3, classes=4, validation=0.1, test=0.2
         )
         return sections.tiny_pictures(discs, episodes=2)
     config = ConfigDict()

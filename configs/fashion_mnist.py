@@ -21,7 +21,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
         return sections.tiny_pictures(
-            config_dict.create(name="discs", size=12, n=48, heldout=0.2)
+            config_dict.create(name="discs", size=12, n=48, validation=0.1, test=0.2)
         )
     config = ConfigDict()
     config.seed = 0

@@ -22,11 +22,15 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        data = config_dict.create(name="patterns", size=12, n=48, heldout=0.2)
+        data = config_dict.create(
+            name="patterns", size=12, n=48, validation=0.1, test=0.2
+        )
         return sections.tiny_pictures(data, episodes=2)
     config = ConfigDict()
     config.seed = 0
-    config.data = config_dict.create(name="patterns", size=32, n=768, heldout=0.25)
+    config.data = config_dict.create(
+        name="patterns", size=32, n=768, validation=0.1, test=0.25
+    )
     config.base = _base()
     # 3,072 trainable numbers per picture for mLoRA; the others have slightly fewer.
     config.adapter = sections.adapter(

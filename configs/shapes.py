@@ -31,7 +31,8 @@ def get_config(variant: str = "full") -> ConfigDict:
         preset="compact",  # Which points are sampled; see wsjax/meshes/sampling.py.
         # Folder in which samples are cached; None: a folder in the user's cache.
         cache=config_dict.placeholder(str),
-        heldout=0.2,  # Fraction of the instances that is held out of all training.
+        validation=0.1,  # Fraction of the instances by which to choose.
+        test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
     )
     config.mesh = sections.mesh()
     config.base = _base()

@@ -53,7 +53,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return metrics
     clock = costs.now()
     form = representation_of(config, root, data.channels)
-    fits = encoding.fitted(root, form, data)
+    fits = encoding.fitted(root, form, data, beside="test")
     parts.check(fits, least=dimension.LEAST_FITS, name=form.name)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
     group = latent.groups(form.adapter.free(form.base))

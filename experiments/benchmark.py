@@ -6,7 +6,7 @@ Trains the base if it is missing. Our fit uses the recipe's settings, with the f
 `benchmark.steps` that reaches `benchmark.target` dB on training instances. The plain
 fit (`experiments/fitting/reference.py`, same base) uses the first of its pairs of steps
 and learning rate that does; recipes list fewer steps first. `reached_target` says
-whether any did. Both are then timed on held-out instances, without compilation.
+whether any did. Both are then timed on validation instances, without compilation.
 `compiled_memory_mib` is the memory of the compiled program: ours fits one device's
 share of a group at a time, the plain fit all instances at once. Writes
 benchmark/<representation>/metrics.json; a second run measures again.
@@ -73,17 +73,15 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     return metrics
 
 
-def _rows(problem: Problem, n: int, *, heldout: bool) -> np.ndarray:
-    """`n` instances: the first held-out or last training ones, repeated if too few."""
-    mask = problem.data.heldout
-    chosen = np.flatnonzero(mask) if heldout else np.flatnonzero(~mask)[::-1]
-    return np.resize(chosen, n)
+def _rows(problem: Problem, n: int, part: str) -> np.ndarray:
+    """`n` instances of a part from its last one on, repeated if too few."""
+    return np.resize(problem.data.rows(part)[::-1], n)
 
 
 def _ours(problem: Problem) -> dict[str, float]:
     """Metrics of the recipe's fit, at the first of its steps to reach the target."""
     options, data = problem.config.benchmark, problem.data
-    rows = _rows(problem, options.n, heldout=False)
+    rows = _rows(problem, options.n, "train")
     for steps in options.steps:
         before = costs.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
@@ -93,7 +91,7 @@ def _ours(problem: Problem) -> dict[str, float]:
         if reached:
             break
     compiled = costs.compile_seconds() - before
-    rows = _rows(problem, options.n, heldout=True)
+    rows = _rows(problem, options.n, "validation")
     arguments = shared, data.domain.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
     # The difference to a longer fit has only steps in it, no start and no scoring.
@@ -174,7 +172,7 @@ def _lifted(problem: Problem, steps: int):
 def _prepared(problem: Problem, steps: int):
     """The compiled fit, its common start, and the CPU-seconds that the start took."""
     many, data = _lifted(problem, steps), problem.data
-    clock, rows = costs.now(), np.flatnonzero(~data.heldout)
+    clock, rows = costs.now(), data.rows("train")
     shared = common_start(problem.options, problem.form, data, many, rows)
     return many, shared, costs.since(clock)["cpu_seconds"]
 
@@ -183,8 +181,8 @@ def _plain(problem: Problem) -> dict[str, float]:
     """Metrics of the plain fit, at the first setting that reaches the target."""
     options, data = problem.config.benchmark, problem.data
 
-    def measure(n: int, *, heldout: bool, steps: int, rate: float):
-        values = data.values(_rows(problem, n, heldout=heldout))
+    def measure(n: int, part: str, *, steps: int, rate: float):
+        values = data.values(_rows(problem, n, part))
         key = keys(problem.options.seed)["fit"]
         return reference.measure(
             problem.form,
@@ -193,18 +191,18 @@ def _plain(problem: Problem) -> dict[str, float]:
             data.grid,
             steps=steps,
             learning_rate=rate,
-            repeats=options.repeats if heldout else 1,
+            repeats=1 if part == "train" else options.repeats,
         )
 
     settings = [
         (count, rate) for count in options.plain_steps for rate in options.plain_rates
     ]
     for count, rate in settings:
-        tried = measure(8, heldout=False, steps=count, rate=rate)
+        tried = measure(8, "train", steps=count, rate=rate)
         reached = tried.psnr_db >= options.target
         if reached:
             break
-    speed = measure(options.plain_n, heldout=True, steps=count, rate=rate)
+    speed = measure(options.plain_n, "validation", steps=count, rate=rate)
     start_key = keys(problem.options.seed)["start"]
     first = problem.form.adapter.init(start_key, problem.form.base)
     return {

@@ -89,7 +89,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     clock = costs.now()
     form = representation_of(config, root, data.channels)
     run_folder.need(root / "samples" / name / "manifest.json", "sample")
-    fits = encoding.fitted(root, form, data)
+    fits = encoding.fitted(root, form, data, beside="test")
     study = Study(
         judging_of(config),
         root,
@@ -199,7 +199,7 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
             for key, full in ends.items()
             if full in own
         }
-    print(f"Against held-out instances, features {feature}", flush=True)
+    print(f"Against the test part, features {feature}", flush=True)
     print(" " * 20 + "".join(f"{column:>11}" for column in _COLUMNS))
     for name, row in rows.items():
         cells = [row.get(key.replace("F", feature)) for key in _COLUMNS.values()]
@@ -209,7 +209,7 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
 
 def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
     """Draws samples with their nearest training instances, and fits with originals."""
-    fits, taught = study.fits, np.flatnonzero(~study.data.heldout)
+    fits, taught = study.fits, study.data.rows("train")
     fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
     few = np.flatnonzero(fine)[:_SHOWN]
     _, indices = judge.nearest(judge.flat(made.values[few]), jury.taught())

@@ -56,7 +56,7 @@ def run(
     options = fit_options_of(config)
     with processes.in_turn():
         data, root = opened(config, workdir)
-        n = min(filter(None, (limit, config.fit.n, len(data.heldout))))
+        n = min(filter(None, (limit, config.fit.n, len(data.part))))
         folder = root / "fit" / config.adapter.name
         if processes.first():
             weight_set.reopen(folder, n, beside=_shared(folder))
@@ -103,7 +103,7 @@ def _begin(
     many = engine.lifted(options, form, data, chosen)
     if not all(path.exists() for path in paths):
         clock = costs.now()
-        rows = np.flatnonzero(~data.heldout)
+        rows = data.rows("train")
         _, first, guess = common_start(options, form, data, many, rows)
         _write_one(folder / "guess", guess, {})
         _write_one(folder / "start", first, costs.since(clock))
@@ -147,7 +147,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
             f"{instances[0]['status']}; lower --config.fit.learning_rate."
             f"{form.name}={config.fit.learning_rate[form.name]}, or fit.floor"
         )
-    heldout = [i["psnr_db"] for i in fitted if i["heldout"]]
+    test = [i["psnr_db"] for i in fitted if i["part"] == "test"]
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = costs.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
@@ -163,7 +163,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "steps_mean": float(np.mean([i["steps"] for i in instances])),
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
-        **_heldout(heldout),
+        **_test(test),
         **surfaces.means(instances),
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
@@ -173,12 +173,12 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
     }
 
 
-def _heldout(quality: list[float]) -> dict[str, float]:
-    """Mean PSNR with 95 % confidence interval, over instances the base never saw."""
+def _test(quality: list[float]) -> dict[str, float]:
+    """Mean PSNR with 95 % confidence interval, over the test part."""
     if len(quality) < 2:
         return {}
     mean, half = interval(np.array(quality))
-    return {"psnr_db_heldout_mean": mean, "psnr_db_heldout_ci95": half}
+    return {"psnr_db_test_mean": mean, "psnr_db_test_ci95": half}
 
 
 def _vectors(folder: pathlib.Path, form: Representation, first) -> np.ndarray:

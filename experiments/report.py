@@ -196,7 +196,7 @@ def _failures(study: Study) -> list[dict]:
 def _pictures(study: Study) -> dict[str, dict | None]:
     """Pictures of the page as data URIs with sizes; None where a file is missing."""
     folder = {stage: study.root / stage / study.name for stage in _STAGES}
-    losses = ("loss_train", "loss_heldout")
+    losses = ("loss_train", "loss_validation")
     return {
         "reconstructions": embed.picture(folder["evaluate"] / "reconstructions.png"),
         "nearest": embed.picture(folder["evaluate"] / "nearest.png", sheet=True),

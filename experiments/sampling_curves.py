@@ -50,7 +50,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     clock, form = costs.now(), representation_of(config, root, data.channels)
     known = trained.load(generator, root, form, data)
     request.check(generator, known.shares)
-    fits, view = encoding.fitted(root, form, data), data.domain.views(form)
+    fits = encoding.fitted(root, form, data, beside="validation")
+    view = data.domain.views(form)
     render = show(form, data)
     jury = judge.of_fits(judging, data, form, fits, known.codec, render)
     jury, measured = judge.briefly(jury), None

@@ -65,7 +65,7 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
     """
     data, root = opened(config, workdir)
     run_folder.need(root / "base" / "folded", "train_base")
-    n = min(filter(None, (config.fit.n, len(data.heldout))))
+    n = min(filter(None, (config.fit.n, len(data.part))))
     share = n // max(case.total for case in CASES) // _GROUPS  # Per device and group.
     if not share:
         raise ValueError(

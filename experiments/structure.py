@@ -2,7 +2,7 @@ r"""The structure study: do fits from different starts end in one linear mode?
 
   python -m experiments.structure --config=configs/digits.py --workdir=runs/digits
 
-Section 4.2 and Fig. 3 of the paper, for all six representations. Fits held-out
+Section 4.2 and Fig. 3 of the paper, for all six representations. Fits validation
 instances from one start and from ever more perturbed ones; compares the weights of each
 perturbed fit with the first, and renders fields on the segment between the two. Reads
 base/, writes structure/: structure.png, <representation>/metrics.json. `analyze` runs
@@ -85,7 +85,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data) -> dict:
         return metrics
     clock = costs.now()
     form = representation_of(config, root, data.channels)
-    chosen = np.flatnonzero(data.heldout)[: config.structure.n]
+    chosen = data.rows("validation")[: config.structure.n]
     # Fits are ordered by instance; the first fit of each is unperturbed.
     strengths = (0.0, *structure.LAMBDAS)
     options = fit_options_of(config)

@@ -1,13 +1,13 @@
-r"""Tunes each representation on training instances; tests it on held-out ones.
+r"""Tunes each representation on validation instances.
 
   python -m experiments.sweep --config=configs/digits.py --workdir=runs/digits
 
 A trial is a variant of the recipe's `sweep` section at one of its learning rates. Each
-trial computes a common start, fits the last training instances and records quality,
-cost and smoothness of the weights. The best trial of each representation (the highest
-PSNR or, with `sweep.target`, the fastest that reaches it) is then fitted to held-out
-instances twice: with its own steps, and with as many as fit into the CPU time of the
-slowest representation. The variant `:speed` of a recipe sweeps settings for speed and
+trial computes a common start, fits validation instances and records quality, cost and
+smoothness of the weights. The best trial of each representation (the highest PSNR or,
+with `sweep.target`, the fastest that reaches it) is then fitted once more, with as many
+steps as fit into the CPU time of the slowest representation. What was tuned here `fit`
+judges, on the test part. The variant `:speed` of a recipe sweeps settings for speed and
 writes to speed/ in place of sweep/. Reads base/, writes sweep/<representation>/:
 trials.jsonl and metrics.json. A second run resumes. The best settings were copied into
 the recipes by hand.
@@ -67,7 +67,7 @@ def best(name: str, lines: list[dict], target: float | None) -> dict:
 
 
 def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dict:
-    """Metrics of the best trial on held-out instances, also at equal CPU time.
+    """Metrics of the best trial, also at equal CPU time.
 
     `slowest`: CPU-seconds per field that the slowest representation takes.
     """
@@ -77,14 +77,13 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     if (metrics := run_folder.finished(folder, stage)) is not None:
         return metrics
     metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
-    rows = np.flatnonzero(data.heldout)[: config.sweep.n]
+    rows = data.rows("validation")[: config.sweep.n]
     longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
-    for prefix, steps in (("", trial["steps"]), ("equal_cpu_", longer)):
-        own = {**trial["trial"], "steps": steps}
-        tried = _try(config, root, data, name, own, rows)
-        metrics[f"{prefix}steps"] = steps
-        for key in ("mean", "ci95"):
-            metrics[f"{prefix}psnr_db_heldout_{key}"] = tried[f"psnr_db_{key}"]
+    own = {**trial["trial"], "steps": longer}
+    tried = _try(config, root, data, name, own, rows)
+    metrics["equal_cpu_steps"] = longer
+    for key in ("psnr_db_mean", "psnr_db_ci95"):
+        metrics[f"equal_cpu_{key}"] = tried[key]
     return run_folder.close(folder, stage, metrics)
 
 
@@ -101,7 +100,7 @@ def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict
     """Runs the trials that trials.jsonl lacks; returns the lines of all."""
     path = root / config.sweep.folder / name / "trials.jsonl"
     lines = files.read_lines(path)
-    rows = np.flatnonzero(~data.heldout)[-config.sweep.n :]
+    rows = data.rows("validation")[: config.sweep.n]
     for number, trial in enumerate(trials(config, name)):
         if trial in [line["trial"] for line in lines]:
             continue
@@ -175,7 +174,7 @@ def _measured(
     """Quality, cost and smoothness of the fits of instances `rows`."""
     many = engine.lifted(options, form, data, spread)
     clock = costs.now()
-    common = np.flatnonzero(~data.heldout)
+    common = data.rows("train")
     shared = common_start(options, form, data, many, common)
     metrics = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
     stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)

@@ -71,7 +71,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if (metrics := run_folder.finished(folder, "base", ("folded",))) is not None:
         return metrics
     modulated = network(config, data.channels)
-    rows = np.flatnonzero(~data.heldout)
+    rows = data.rows("train")
     few = rows[: config.base.n]
     state = _train(config, folder, modulated, data, few)
     base = autodecoder.mean_base(modulated, state.average)

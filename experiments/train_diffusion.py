@@ -4,7 +4,7 @@ r"""Trains a denoiser on the fitted weights of training instances.
 
 Reads fit/<representation>/, writes diffusion/<generator>/: the encoding, Orbax
 checkpoints, train.jsonl, metrics.json. A second run resumes on the same trajectory, on
-any number of devices. `sample` uses the parameters in chosen/: the loss on held-out
+any number of devices. `sample` uses the parameters in chosen/: the loss on validation
 weights selects the step and one of the moving averages.
 
 Several processes can train one denoiser on all their devices; start them with the same
@@ -66,7 +66,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "steps_chosen": best["step"],
         "decay_chosen": best["decay"],
         "loss_train": best["loss_train"],
-        "loss_heldout": best["loss_heldout"],
+        "loss_validation": best["loss_validation"],
         "parameters": tree.count(lesson.params),
         "numbers_diffused": lesson.examples.vectors.shape[1],
         "n_train": int((~lesson.heldout).sum()),
@@ -85,7 +85,7 @@ def _lesson(
     data: Data,
 ) -> Lesson:
     """The data set of encoded weights and labels, and fresh parameters."""
-    fits = encoding.fitted(root, form, data, copies=True)
+    fits = encoding.fitted(root, form, data, beside="validation", copies=True)
     _check_split(fits.heldout)
     if _newest(folder / "encoding") is None:
         latent_options, seed = generator.latent, generator.seed
@@ -108,10 +108,10 @@ def _lesson(
 
 
 def _check_split(heldout: np.ndarray) -> None:
-    """Raises a ValueError if no fit is held out, or all are (`heldout` `[N]`)."""
+    """Raises a ValueError if no fit is for validation, or all are (`heldout` `[N]`)."""
     if heldout.any() and not heldout.all():
         return
-    missing = "training" if heldout.all() else "held-out"
+    missing = "training" if heldout.all() else "validation"
     raise ValueError(
         f"none of the {len(heldout)} finished fits is of a {missing} instance; a "
         "denoiser is trained on the ones and chosen by the others: raise "
@@ -166,7 +166,7 @@ def _train(
         line = {"step": int(state.step), "loss_train": float(losses.mean())}
         scored = _scores(score, score_key, state.averages, tree.row(examples, heldout))
         lowest = int(np.argmin(scored))
-        line |= {"loss_heldout": scored[lowest], "decay": settings.decays[lowest]}
+        line |= {"loss_validation": scored[lowest], "decay": settings.decays[lowest]}
         line["chosen"] = _choose([*lines, line], settings)
         if line["chosen"]:
             best = jax.tree.map(jnp.copy, state.averages[lowest])
@@ -177,7 +177,7 @@ def _train(
         whole = {"state": state, "chosen": best}
         checkpoint.save(folder / "checkpoints", int(state.step), whole)
         bar.update(steps)
-        bar.set_postfix(heldout=f"{line['loss_heldout']:.4f}")
+        bar.set_postfix(heldout=f"{line['loss_validation']:.4f}")
     bar.close()
     checkpoint.save(folder / "chosen", 0, best)
     return lines
@@ -207,19 +207,19 @@ def _resume(folder: pathlib.Path, state: train.State, params):
 def _choose(lines: list[dict], settings: ConfigDict) -> bool:
     """Whether the newest parameters become the chosen ones.
 
-    They do if their held-out loss is at most `1 + tolerance` times the lowest so far:
+    They do if their validation loss is at most `1 + tolerance` times the lowest so far:
     the loss has a flat minimum, along which samples still get sharper.
 
     Raises:
-      ValueError: if the newest held-out loss is not finite.
+      ValueError: if the newest validation loss is not finite.
     """
-    lowest = min(line["loss_heldout"] for line in lines)
-    if not np.isfinite(lines[-1]["loss_heldout"]):
+    lowest = min(line["loss_validation"] for line in lines)
+    if not np.isfinite(lines[-1]["loss_validation"]):
         raise ValueError(
             f"training diverged before step {lines[-1]['step']}; lower "
             f"--config.diffusion.learning_rate={settings.learning_rate}"
         )
-    return lines[-1]["loss_heldout"] <= (1.0 + settings.tolerance) * lowest
+    return lines[-1]["loss_validation"] <= (1.0 + settings.tolerance) * lowest
 
 
 def _over(lines: list[dict], patience: int) -> bool:

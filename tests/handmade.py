@@ -88,11 +88,11 @@ def write_manifest(place, instances):
 
 
 def _write_fit(folder, name, qualities):
-    """A fit in which the instances without a quality failed; all but 2 are held out."""
+    """A fit in which those without a quality failed; all but 2 are of the test part."""
     instances = [
         {
             "name": str(i),
-            "heldout": i != 2,
+            "part": "train" if i == 2 else "test",
             "status": "done" if db else "failed: diverged",
             "psnr_db": db,
         }
@@ -156,7 +156,9 @@ def write(folder, config):
         files.write_json(place / "metrics.json", metrics | COST)
     write_manifest(folder / "samples" / OWN, [])
     _write_rival(folder)
-    lines = [{"step": s, "loss_train": 1 / s, "loss_heldout": 2 / s} for s in (10, 20)]
+    lines = [
+        {"step": s, "loss_train": 1 / s, "loss_validation": 2 / s} for s in (10, 20)
+    ]
     files.write_lines(folder / "base" / "train.jsonl", lines)
     lines[0]["chosen"] = True
     files.write_lines(folder / "diffusion" / OWN / "train.jsonl", lines)

@@ -66,7 +66,12 @@ def rewrite(path, change):
 
 def instance(i, measures):
     """A line of a manifest; `measures` are its iou and Chamfer distance, if any."""
-    found = {"name": str(i), "heldout": i != 2, "status": "done", "psnr_db": 30.0}
+    found = {
+        "name": str(i),
+        "part": "train" if i == 2 else "test",
+        "status": "done",
+        "psnr_db": 30.0,
+    }
     if measures is None:
         return found | {"status": "failed: diverged", "psnr_db": None}
     iou, distance = measures
@@ -103,7 +108,7 @@ def write(folder, config):
 def quick(cache):
     """A recipe of ten shapes."""
     config = shapes.get_config("tiny")
-    config.data.update(n=10, size=8, preset="compact", cache=str(cache), heldout=0.3)
+    config.data.update(n=10, size=8, preset="compact", cache=str(cache), test=0.3)
     config.structure.n = 2
     return config
 

@@ -121,10 +121,10 @@ def test_what_makes_no_sense_is_refused_in_one_line(copy, options, line):
 
 def test_copies_follow_the_originals_and_nothing_is_held_out_of_them():
     plain, grown = dataset.load(recipe()), dataset.load(recipe(copies=2, shift=2))
-    n, train = len(plain.names), np.flatnonzero(~plain.heldout)
+    n, train = len(plain.names), plain.rows("train")
     assert plain.originals.all() and len(plain.originals) == n == 48
     np.testing.assert_array_equal(grown.originals, np.arange(n + 2 * len(train)) < n)
-    np.testing.assert_array_equal(grown.heldout[:n], plain.heldout)
+    np.testing.assert_array_equal(grown.part[:n], plain.part)
     assert not grown.heldout[n:].any() and len(grown.heldout) == len(grown.names)
     rows, places = np.arange(n), n + np.arange(2 * len(train))
     np.testing.assert_array_equal(grown.values(rows), plain.values(rows))
@@ -183,7 +183,7 @@ def test_a_recipe_of_bad_copies_is_refused_in_one_line(changes, line):
 
 def test_shapes_have_no_changed_copies(tmp_path):
     config = shapes.get_config("tiny")
-    config.data.update(n=2, heldout=0.5, cache=str(tmp_path))
+    config.data.update(n=2, test=0.5, cache=str(tmp_path))
     config.data.augment = {"copies": 1, "flip": True}
     with pytest.raises(ValueError, match="changes pictures; leave it out for shapes"):
         dataset.load(config)

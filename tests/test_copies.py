@@ -60,37 +60,37 @@ def test_without_copies_there_are_no_groups(tmp_path):
     assert images.load_path(tmp_path / "d.npz").groups is None
 
 
-@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.9])
-def test_copies_stay_on_one_side_of_the_split(fraction):
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.8])
+def test_copies_stay_in_one_part(fraction):
     generator = np.random.default_rng(3)
     for seed in range(20):
         groups = generator.integers(0, 25, 60)
-        mask = split.heldout(60, fraction=fraction, seed=seed, groups=groups)
+        part = split.parts(60, test=fraction, seed=seed, groups=groups)
         for group in np.unique(groups):
-            assert len(set(mask[groups == group])) == 1
+            assert len(set(part[groups == group])) == 1
         largest = np.bincount(groups).max()
-        assert round(60 * fraction) - largest < mask.sum() <= round(60 * fraction)
+        for number, share in ((split.TEST, fraction), (split.VALIDATION, 0.1)):
+            found = (part == number).sum()
+            assert round(60 * share) - largest < found <= round(60 * share)
 
 
 def test_a_split_without_copies_is_the_one_without_groups():
     groups = np.random.default_rng(0).permutation(41)
     for seed in range(5):
-        plain = split.heldout(41, seed=seed)
-        np.testing.assert_array_equal(
-            split.heldout(41, seed=seed, groups=groups), plain
-        )
+        plain = split.parts(41, seed=seed)
+        np.testing.assert_array_equal(split.parts(41, seed=seed, groups=groups), plain)
 
 
 @pytest.mark.parametrize(
     ("groups", "line"),
     [
-        (np.zeros(9), "holds out 0 and leaves 9, since copies stay on one side"),
+        (np.zeros(9), "copies stay together, make 9 train, 0 validation, 0 test"),
         (np.arange(8), "groups= needs 9 numbers, one each, got 8"),
     ],
 )
 def test_a_split_that_copies_do_not_allow_is_refused(groups, line):
     with pytest.raises(ValueError, match=line):
-        split.heldout(9, groups=groups)
+        split.parts(9, groups=groups)
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,16 @@ def test_channels_convert_as_pillow_does(tmp_path, scale):
 
 
 def test_a_split_is_fixed_exact_and_random():
-    mask = split.heldout(17, fraction=0.3)
-    assert mask.dtype == bool and mask.shape == (17,) and mask.sum() == round(17 * 0.3)
-    np.testing.assert_array_equal(mask, split.heldout(17, fraction=0.3))
-    others = [split.heldout(17, fraction=0.3, seed=s) for s in range(1, 5)]
-    assert any((mask != other).any() for other in others)
+    part = split.parts(17, test=0.3)
+    assert np.bincount(part).tolist() == [17 - 2 - 5, 2, 5]  # Of 1.7 and 5.1.
+    np.testing.assert_array_equal(part, split.parts(17, test=0.3))
+    others = [split.parts(17, test=0.3, seed=s) for s in range(1, 5)]
+    assert any((part != other).any() for other in others)
+
+
+def test_a_part_is_never_empty_and_the_test_part_does_not_hang_on_the_other():
+    assert np.bincount(split.parts(3)).tolist() == [1, 1, 1]
+    for seed in range(5):
+        few, many = (split.parts(50, validation=x, seed=seed) for x in (0.04, 0.5))
+        np.testing.assert_array_equal(few == split.TEST, many == split.TEST)
+        assert (few == split.VALIDATION).sum() == 2

@@ -27,9 +27,9 @@ def pictures(tmp_path):
 
 
 def test_copies_of_a_picture_are_held_out_together(pictures):
-    data = of_pictures(pictures, heldout=0.3)
-    assert 0 < data.heldout.sum() <= 12
-    np.testing.assert_array_equal(data.heldout[:20], data.heldout[20:])
+    data = of_pictures(pictures, test=0.3)
+    assert 0 < len(data.rows("test")) <= 12 and len(data.rows("validation"))
+    np.testing.assert_array_equal(data.part[:20], data.part[20:])
 
 
 def test_a_subset_depends_on_the_seed_alone_and_keeps_shares(pictures):
@@ -78,9 +78,9 @@ def test_copies_of_a_mesh_are_held_out_together(folder, tmp_path):
     for seed in range(6):
         config = meshes.get_config("tiny")
         config.data.update(path=str(folder), cache=str(tmp_path / "cache"), n=None)
-        config.data.heldout, config.seed = 0.4, seed
+        config.data.test, config.seed = 0.4, seed
         data = dataset.load(config)
-        side = dict(zip(data.names, data.heldout, strict=True))
+        side = dict(zip(data.names, data.part, strict=True))
         places.add(bool(side["class_0/0.ply"]))
         assert side["class_0/0.ply"] == side["class_1/7.obj"]
     assert places == {True, False}

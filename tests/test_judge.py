@@ -161,7 +161,10 @@ def judged(values, labels, heldout):
     """A judge of pictures `values` `[N, H, W, C]`, and its figures of ten of them."""
     domain = SimpleNamespace(view="pixels", whole=lambda x: np.ones(len(x), bool))
     data = SimpleNamespace(
-        labels=labels, heldout=heldout, domain=domain, pictures=values.__getitem__
+        labels=labels,
+        rows=lambda part: np.flatnonzero(~heldout),
+        domain=domain,
+        pictures=values.__getitem__,
     )
     options = judging_of(recipe())._replace(components=32, repeats=2)
     things = np.arange(len(values)), heldout, judge.flat(values), values

@@ -1,7 +1,8 @@
-"""Held-out instances are never learnt from.
+"""What is held out is never learnt from, and what judges chooses nothing.
 
-Two runs of one recipe, whose training pictures are the same and whose held-out pictures
-are not. What only the training part may shape has to be equal, bit for bit.
+Runs of one recipe with the same training pictures, but with others in the validation
+part or in the test part. What only the training part may shape has to be equal, bit for
+bit, and so has what the part in question may not choose or judge.
 """
 
 import json
@@ -28,6 +29,7 @@ from wsjax import adapters, checkpoint, costs, files, latent, store, tree
 from wsjax.metrics import features
 
 N, TOLERANCE = 48, 0.02
+TRIVIAL = ("gaussian_pca", "gaussian_mixture", "average_two", "add_noise")
 
 
 def recipe(path):
@@ -77,11 +79,16 @@ def clean(tmp_path_factory):
     return ran(tmp_path_factory.mktemp("clean"), *pictures())
 
 
+@pytest.fixture(scope="module", params=["validation", "test"])
+def part(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def poisoned(clean, tmp_path_factory):
-    """Checkerboards and noise in place of the held-out digits."""
+def poisoned(clean, part, tmp_path_factory):
+    """Checkerboards and noise in place of the digits of one part."""
     pixels, labels = pictures()
-    out = heldout(clean[0])
+    out = of(clean[0], part)
     noise = np.random.default_rng(0).integers(0, 2, (N, 12, 12))
     board = np.indices((12, 12)).sum(axis=0) + np.arange(N)[:, None, None]
     pixels[out] = (255 * ((board + noise) % 2))[out]
@@ -92,8 +99,9 @@ def instances(folder):
     return store.manifest(folder / "fit" / runs.NAME)["instances"]
 
 
-def heldout(folder):
-    return np.array([instance["heldout"] for instance in instances(folder)])
+def of(folder, *parts):
+    """Which instances belong to some parts."""
+    return np.array([instance["part"] in parts for instance in instances(folder)])
 
 
 def saved(folder):
@@ -123,31 +131,57 @@ def both(clean, poisoned):
     return lambda read: (read(clean[0]), read(poisoned[0]))
 
 
-def test_the_held_out_instances_are_others_and_nothing_else(both):
-    masks = both(heldout)
-    np.testing.assert_array_equal(*masks)
-    assert 0 < masks[0].sum() < N / 2
+def test_the_instances_of_one_part_are_others_and_nothing_else(both, part):
+    parts = both(lambda x: [i["part"] for i in instances(x)])
+    assert parts[0] == parts[1] and set(parts[0]) == {"train", "validation", "test"}
     found, expected = both(lambda x: [i["psnr_db"] for i in instances(x)])
     same = np.array(found) == np.array(expected)
-    np.testing.assert_array_equal(same, ~masks[0])
-    found, expected = both(lambda x: [i["loss_heldout"] for i in lines(x)])
-    assert not set(found) & set(expected)
+    np.testing.assert_array_equal(same, ~both(lambda x: of(x, part))[0])
 
 
-@pytest.mark.parametrize("part", ["checkpoints", "rehearsal", "folded"])
-def test_the_base_never_sees_what_is_held_out(both, part):
-    chex.assert_trees_all_equal(*both(lambda x: saved(x / "base" / part)))
+def test_the_test_part_chooses_nothing(both, part):
+    """Losses, the parameters that they choose, and samples change with validation."""
+    (found, told), (expected, expected_told) = both(
+        lambda x: (saved(x / "diffusion" / runs.NAME / "chosen"), lines(x))
+    )
+    if part == "test":
+        assert told == expected_told
+        chex.assert_trees_all_equal(found, expected)
+        chex.assert_trees_all_equal(*both(lambda x: shard(x / "samples" / runs.NAME)))
+    else:
+        losses = [
+            {line["loss_validation"] for line in x} for x in (told, expected_told)
+        ]
+        assert not losses[0] & losses[1]
+        with pytest.raises(AssertionError):
+            chex.assert_trees_all_equal(found, expected)
 
 
-@pytest.mark.parametrize("part", ["start", "guess"])
-def test_fits_begin_at_what_training_instances_agree_on(both, part):
-    chex.assert_trees_all_equal(*both(lambda x: shard(x / "fit" / runs.NAME / part)))
+def test_the_validation_part_judges_nothing(both, part):
+    """All figures of what learns from training weights alone, whatever chose ours."""
+    found, expected = both(lambda x: metrics(x, "evaluate", "baselines.json"))
+    alike = part == "validation"
+    for name in TRIVIAL:
+        assert (found[name] == expected[name]) == alike, name
+    found, expected = both(lambda x: metrics(x, "analyze"))
+    keys = found.keys() - set(costs.KEYS)
+    assert all(found[key] == expected[key] for key in keys) == alike
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "rehearsal", "folded"])
+def test_the_base_never_sees_what_is_held_out(both, name):
+    chex.assert_trees_all_equal(*both(lambda x: saved(x / "base" / name)))
+
+
+@pytest.mark.parametrize("name", ["start", "guess"])
+def test_fits_begin_at_what_training_instances_agree_on(both, name):
+    chex.assert_trees_all_equal(*both(lambda x: shard(x / "fit" / runs.NAME / name)))
 
 
 def test_fits_of_training_instances_stay(both):
     def trained(folder):
         weights, _ = store.load(folder / "fit" / runs.NAME)
-        return tree.row(weights, ~heldout(folder))
+        return tree.row(weights, of(folder, "train"))
 
     chex.assert_trees_all_equal(*both(trained))
 
@@ -172,23 +206,21 @@ def test_the_classifier_that_judges_learns_from_training_pictures(clean, poisone
     chex.assert_trees_all_equal(clean[1], poisoned[1])
 
 
-def test_trivial_generators_draw_from_training_instances(both):
+def test_trivial_generators_draw_from_training_instances(both, part):
     """Their distance to training instances is all that no held-out one has part in."""
     found, expected = both(lambda x: metrics(x, "evaluate", "baselines.json"))
-    trivial = {"gaussian_pca", "gaussian_mixture", "average_two", "add_noise"}
-    assert trivial < set(found) == set(expected)
+    assert {*TRIVIAL} < set(found) == set(expected)
     for key in ("nn_function_median", "nn_weights_median"):
-        for name in trivial:
+        for name in TRIVIAL:
             assert found[name][key] == expected[name][key], name
         reached = found["resample_heldout"][key], expected["resample_heldout"][key]
-        assert reached[0] != reached[1]
+        assert (reached[0] != reached[1]) == (part == "test")
 
 
 def test_weights_are_analysed_on_the_scale_of_training_instances(both):
     found, expected = both(lambda x: metrics(x, "analyze"))
     for key in ("components_90", "participation_ratio", "two_nn"):
         assert found[key] == expected[key]
-    assert found["pixels_components_90"] != expected["pixels_components_90"]
 
 
 def chosen(losses):
@@ -197,17 +229,19 @@ def chosen(losses):
     return (losses <= (1 + TOLERANCE) * lowest).tolist()
 
 
-def test_parameters_are_chosen_by_the_loss_on_held_out_weights(poisoned):
+def test_parameters_are_chosen_by_the_loss_on_validation_weights(poisoned, part):
     """Noise is not learnt from digits: what fits the one fits the other less."""
+    if part == "test":
+        return
     folder = poisoned[0]
     told = lines(folder)
     flags = [line["chosen"] for line in told]
-    assert flags == chosen([line["loss_heldout"] for line in told])
+    assert flags == chosen([line["loss_validation"] for line in told])
     assert flags != chosen([line["loss_train"] for line in told])
     best = [line for line in told if line["chosen"]][-1]
     found = metrics(folder, "diffusion")
     assert found["steps_chosen"] == best["step"] < found["steps"]
-    assert found["loss_heldout"] == best["loss_heldout"]
+    assert found["loss_validation"] == best["loss_validation"]
 
 
 def test_held_out_instances_are_no_more_novel_than_themselves(clean, tmp_path):
@@ -221,7 +255,7 @@ def test_held_out_instances_are_no_more_novel_than_themselves(clean, tmp_path):
     code = saved(folder / "diffusion" / runs.NAME / "encoding")
     codec = latent.codec(latent.free_entries(free, first), code)
     weights, found = store.load(folder / "fit" / runs.NAME, like=first)
-    unseen = tree.row(weights, store.done(found) & heldout(folder))
+    unseen = tree.row(weights, store.done(found) & of(folder, "test"))
     made = jax.vmap(lambda x: codec.decode(codec.encode(x)))(unseen)
     made = jax.tree.map(np.asarray, made)
     place = folder / "samples" / runs.NAME

@@ -24,7 +24,7 @@ KEYS = {
     "fit": "n n_done n_failed numbers_per_field steps psnr_db_mean psnr_db_p05 "
     "components_90 seconds cpu_seconds compile_seconds fields_per_cpu_second "
     "peak_memory_mib bytes_per_field",
-    "diffusion": "steps loss_train loss_heldout parameters seconds cpu_seconds",
+    "diffusion": "steps loss_train loss_validation parameters seconds cpu_seconds",
     "evaluate": "n_real n_sampled fd_pixel_pca4 fd_pixel_pca4_floor "
     "fd_pixel_pca4_ceiling mmd_gaussian_pixel_pca4 mmd_polynomial_pixel_pca4 "
     "fd_classifier nn_function_median nn_function_heldout_median nn_weights_median "

@@ -18,7 +18,7 @@ def data():
 
 
 def few(data, n):
-    return data._replace(labels=data.labels[:n], heldout=data.heldout[:n])
+    return data._replace(labels=data.labels[:n], part=data.part[:n])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_refused_recipe_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("heldout", "missing"), [([False] * 4, "held-out"), ([True] * 4, "training")]
+    ("heldout", "missing"), [([False] * 4, "validation"), ([True] * 4, "training")]
 )
 def test_fits_of_one_part_alone_train_no_denoiser(heldout, missing):
     with pytest.raises(ValueError, match=f"none of the 4 .* {missing} .*fit.n"):
@@ -116,7 +116,7 @@ def test_fits_of_one_part_alone_train_no_denoiser(heldout, missing):
     ("key", "value", "expected"),
     [
         ("path", None, r"set --config\.data\.path= to a folder"),
-        ("heldout", 1.5, r"--config\.data\.heldout="),
+        ("test", 1.5, r"--config\.data\.test="),
     ],
 )
 def test_errors_of_the_data_name_the_flag(tmp_path, key, value, expected):

@@ -188,7 +188,7 @@ def test_a_folder_with_bad_meshes_is_fitted_but_for_them(config, study, tmp_path
     (folder / "one" / "cut.ply").write_bytes(whole[:900])
     (folder / "two" / "empty.obj").write_bytes(b"")
     own = meshes.get_config("tiny")
-    own.data.update(path=str(folder), cache=str(tmp_path / "cache"), heldout=0.34)
+    own.data.update(path=str(folder), cache=str(tmp_path / "cache"), test=0.34)
     own.fit.update(guess=0, consensus=2, compare=0)
     run = tmp_path / "run"
     (run / "base").mkdir(parents=True)

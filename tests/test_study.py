@@ -129,15 +129,13 @@ def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
         assert metrics["equal_cpu_steps"] >= metrics["steps"]
 
 
-def test_trials_are_judged_by_training_instances_and_reported_on_others(
-    study, tmp_path, monkeypatch
-):
+def test_trials_are_judged_by_validation_instances(study, tmp_path, monkeypatch):
     copy = shutil.copytree(study, tmp_path / "copy")
     shutil.rmtree(copy / "sweep")
     config, fitted = recipe(), []
 
     def record(own, form, data, _, rows, *, components):
-        fitted.append((form.name, own.steps, data.heldout[rows]))
+        fitted.append((form.name, own.steps, {data.part_of(row) for row in rows}))
         return {
             "psnr_db_mean": own.learning_rate,
             "psnr_db_ci95": 0.0,
@@ -147,10 +145,9 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     monkeypatch.setattr(sweep, "_measured", record)
     metrics = sweep.run(config, str(copy))
     n = sum(len(sweep.trials(config, name)) for name in SWEPT)
-    assert not np.concatenate([heldout for *_, heldout in fitted[:n]]).any()
-    assert np.concatenate([heldout for *_, heldout in fitted[n:]]).all()
+    assert all(parts == {"validation"} for *_, parts in fitted)
     steps = config.fit.steps
-    assert sorted(taken for _, taken, _ in fitted[n:]) == [*[steps] * 3, 2 * steps]
+    assert sorted(taken for _, taken, _ in fitted[n:]) == [steps, 2 * steps]
     assert metrics["mlora_asym"]["equal_cpu_steps"] == 2 * steps
 
     folder = copy / "sweep" / "mlp"
@@ -159,8 +156,8 @@ def test_trials_are_judged_by_training_instances_and_reported_on_others(
     (folder / "metrics.json").unlink()
     fitted.clear()
     assert sweep.run(config, str(copy)) == metrics
-    # The trial that is missing, and the two on held-out instances.
-    assert [name for name, *_ in fitted] == ["mlp"] * 3
+    # The trial that is missing, and the best one at equal CPU time.
+    assert [name for name, *_ in fitted] == ["mlp"] * 2
 
 
 def flat(nested):
@@ -182,10 +179,9 @@ def test_a_trial_changes_what_it_names_and_nothing_else(name):
     assert flat(config.to_dict()) == before
 
 
-def test_the_sweep_fits_no_instance_that_is_held_out_or_makes_the_start():
+def test_the_validation_part_is_large_enough_for_the_sweep():
     config = faces.get_config()
-    train = int(config.data.n * (1 - config.data.heldout))
-    assert config.sweep.consensus + config.sweep.n <= train
+    assert config.sweep.n <= config.data.n * config.data.validation
 
 
 def test_analysis_holds_dimensions_pictures_and_the_study(study):

@@ -176,7 +176,7 @@ def test_a_training_ends_early_and_again_when_resumed(fresh, monkeypatch):
     steps = metrics["steps"], metrics["steps_chosen"], metrics["decay_chosen"]
     assert steps == (40, 20, 0.9)
     lines = files.read_lines(place(fresh) / "train.jsonl")
-    assert [line["loss_heldout"] for line in lines] == [3, 1, 2, 2]
+    assert [line["loss_validation"] for line in lines] == [3, 1, 2, 2]
     assert [line["decay"] for line in lines] == [0.5, 0.9, 0.9, 0.9]
     chosen = outcome(fresh)[2]
     chex.assert_trees_all_equal(chosen, judged[3])

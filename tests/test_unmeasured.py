@@ -43,7 +43,7 @@ def problem(tmp_path_factory):
         (folder / name).write_bytes(formats.encode(mesh, ".ply"))
     config = meshes.get_config("tiny")
     config.data.update(
-        path=str(folder), cache=str(folder / "cache"), heldout=0.4, preset="compact"
+        path=str(folder), cache=str(folder / "cache"), test=0.4, preset="compact"
     )
     data = dataset.load(config)
     assert data.names == list(NAMES), data.skipped

@@ -33,7 +33,8 @@ def image_data(
         # Pixel values of black and white, such as (0, 1) for masks; None: those of the
         # pixels' type, such as (0, 255) for bytes.
         range=config_dict.placeholder(tuple),
-        heldout=0.2,  # Fraction of the instances that is held out of all training.
+        validation=0.1,  # Fraction of the instances by which to choose.
+        test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
     )
     if augment is not None:
         data.augment = dict(augment)
@@ -59,5 +60,6 @@ def mesh_data(*, size: int, preset: str) -> ConfigDict:
         # CSV file that lists meshes and their classes; None: subfolders are classes.
         labels=config_dict.placeholder(str),
         class_column=config_dict.placeholder(str),  # Column of that file with classes.
-        heldout=0.2,  # Fraction of the instances that is held out of all training.
+        validation=0.1,  # Fraction of the instances by which to choose.
+        test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
     )

@@ -69,7 +69,8 @@ def tiny_shapes(data: ConfigDict | None = None) -> ConfigDict:
         size=8,
         preset="coarse",
         cache=config_dict.placeholder(str),
-        heldout=0.2,
+        validation=0.1,
+        test=0.2,
     )
     config.mesh = mesh(resolution=16, coarse=8, chunk=512)
     config.base = base(

@@ -9,6 +9,7 @@ from chex import ArrayTree
 
 from experiments.domain.views import Views
 from wsjax import coords
+from wsjax.data import split
 from wsjax.data.shapes import Shapes
 from wsjax.types import Signal
 
@@ -84,18 +85,18 @@ class Data(NamedTuple):
     picture, or a coarse grid of distances (or occupancy) of a shape. The field of a
     shape is not fitted to that grid, but to random points of its own.
 
-    `labels` `[N]`, or None; `heldout` `[N]` marks instances that nothing is trained on;
-    `skipped`: reasons by file that was not read; `others`: the keys of `skipped` that
-    are not instances, such as a stray text file; `fingerprint`: hash of the data;
-    `domain`: how to read, render and measure the instances; `n_originals`: the number
-    of originals, behind which come augmented copies that only generators learn from;
-    None if there are no copies.
+    `labels` `[N]`, or None; `part` `[N]`: the part that each instance belongs to, as
+    `wsjax.data.split` numbers them; `skipped`: reasons by file that was not read;
+    `others`: the keys of `skipped` that are not instances, such as a stray text file;
+    `fingerprint`: hash of the data; `domain`: how to read, render and measure the
+    instances; `n_originals`: the number of originals, behind which come augmented
+    copies that only generators learn from; None if there are no copies.
     """
 
     size: tuple[int, ...]
     channels: int
     labels: np.ndarray | None
-    heldout: np.ndarray
+    part: np.ndarray
     names: list[str]
     skipped: dict[str, str]
     fingerprint: str
@@ -104,9 +105,22 @@ class Data(NamedTuple):
     others: frozenset[str] = frozenset()
 
     @property
+    def heldout(self) -> np.ndarray:
+        """`[N]` booleans, True for instances that nothing is trained on."""
+        return self.part != split.TRAIN
+
+    def rows(self, part: str) -> np.ndarray:
+        """Indices of the instances of "train", "validation" or "test"."""
+        return np.flatnonzero(self.part == split.PARTS.index(part))
+
+    def part_of(self, row: int) -> str:
+        """Name of the part that an instance belongs to."""
+        return split.PARTS[self.part[row]]
+
+    @property
     def originals(self) -> np.ndarray:
         """`[N]` booleans, False for augmented copies of training pictures."""
-        n = len(self.heldout)
+        n = len(self.part)
         return np.arange(n) < (n if self.n_originals is None else self.n_originals)
 
     @property

@@ -230,7 +230,7 @@ def instance(
     return {
         "name": data.names[row],
         "label": None if labels is None else int(labels[row]),
-        "heldout": bool(data.heldout[row]),
+        "part": data.part_of(row),
         "status": _status(fits, i, finite, floor),
         "psnr_db": round(min(quality, _BEST), 4) if good else None,
         "steps": int(fits.steps[i]),

@@ -70,7 +70,7 @@ def _speed(options, form, data, layout: Layout) -> float:
     steps = min(_STEPS, options.steps)
     short = options._replace(steps=steps, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
-    stacked = data.domain.read(np.arange(n) % len(data.heldout))
+    stacked = data.domain.read(np.arange(n) % len(data.part))
     arguments = _shared(options, form, data), stacked, np.ones(n, np.float32)
     many(*arguments)  # Compiles.
     spent, best = 0.0, np.inf
@@ -88,7 +88,7 @@ def _guarded(options, form, data) -> str:
 
     The cost is in mean PSNR, over the instances of the consensus start.
     """
-    rows = np.flatnonzero(~data.heldout)[: options.consensus]
+    rows = data.rows("train")[: options.consensus]
     stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
     chunk = options.chunk or _CHUNKS["cpu" if _on_cpu() else "accelerator"][0]
     quality = {}

@@ -24,15 +24,15 @@ from wsjax.diffusion.train import Examples
 
 __all__ = ["Lesson", "lesson"]
 
-_HELDOUT = 10  # Every 10th pair is held out, for the held-out loss.
+_HELDOUT = 10  # Every 10th pair is for validation.
 
 
 class Lesson(NamedTuple):
     """What the training of a denoiser starts with.
 
     `apply(params, noisy, t, label, key)` is the denoiser and `params` its initial
-    parameters; `examples` are the N training and held-out examples, and `heldout` `[N]`
-    says which of them are held out.
+    parameters; `examples` are the N training and validation examples, and `heldout`
+    `[N]` says which of them are for validation.
     """
 
     apply: Callable

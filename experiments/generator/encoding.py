@@ -23,6 +23,7 @@ from experiments.domain.representation import (
 from experiments.generator import conditions
 from experiments.running import run_folder
 from wsjax import checkpoint, latent, store, tree
+from wsjax.data import split
 from wsjax.types import Codec
 
 __all__ = [
@@ -59,11 +60,11 @@ class Latent(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The instances that a representation was fitted to without failing.
+    """Instances that a representation was fitted to without failing, of two parts.
 
     `vectors` `[N, K]`: free entries of the fits; `rows` `[N]`: indices of the instances
-    in the data set; `heldout` `[N]`: whether each is held out; `first`: the common
-    start, an adapter that also holds the frozen entries.
+    in the data set; `heldout` `[N]`: False for the training part, True for the other;
+    `first`: the common start, an adapter that also holds the frozen entries.
     """
 
     vectors: np.ndarray
@@ -77,14 +78,17 @@ def fitted(
     form: Representation,
     data: Data,
     *,
+    beside: str,
     copies: bool = False,
 ) -> Fitted:
-    """Reads the fits that `experiments.fit` wrote, without those that failed.
+    """Reads the fits of two parts that `experiments.fit` wrote, but not failed ones.
 
     Args:
       folder: the run folder.
       form: the representation.
       data: the data set.
+      beside: the part that is read beside the training part: "validation" to choose by,
+        or "test" to judge by, which nothing that learns or chooses may read.
       copies: whether to include the augmented copies of training pictures.
 
     Raises:
@@ -94,8 +98,9 @@ def fitted(
     run_folder.need(place / "manifest.json", "fit")
     first = start(place, form)
     weights, instances = store.load(place, like=first)
-    wanted = copies | data.originals[: len(instances)]
-    rows = np.flatnonzero(store.done(instances) & wanted)
+    wanted = copies | data.originals
+    wanted &= (data.part == split.TRAIN) | (data.part == split.PARTS.index(beside))
+    rows = np.flatnonzero(store.done(instances) & wanted[: len(instances)])
     encode = jax.jit(jax.vmap(entries(form, first).encode))
     vectors = np.asarray(encode(tree.row(weights, rows)))
     return Fitted(vectors, rows, data.heldout[rows], first)

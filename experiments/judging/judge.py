@@ -109,7 +109,7 @@ def make(
 
 def _taught(data: Data) -> Iterator[np.ndarray]:
     """Reads the values of the training instances on the grid, as rows `[m, F]`."""
-    rows = np.flatnonzero(~data.heldout)
+    rows = data.rows("train")
     for begin in range(0, len(rows), _BLOCK):
         yield flat(data.pictures(rows[begin : begin + _BLOCK]))
 

@@ -28,8 +28,8 @@ def fits(
 
     Returns:
       A row per representation: its metrics, `name`, `learning_rate`, `n_common` and
-      `n_common_heldout` instances, mean PSNR in dB over both sets (`psnr_db_common`,
-      `psnr_db_common_heldout`) and `psnr_db_common_heldout_ci95`, half the width of the
+      `n_common_test` instances, mean PSNR in dB over both sets (`psnr_db_common`,
+      `psnr_db_common_test`) and `psnr_db_common_test_ci95`, half the width of the
       95 % confidence interval. A mean without enough instances is None.
     """
     manifests = _manifests(root, metrics)
@@ -38,15 +38,15 @@ def fits(
     for name, row in ordered(metrics).items():
         instances = [i for key, i in manifests[name].items() if key in common]
         done = [i for i in instances if i.get("psnr_db") is not None]
-        heldout = [i["psnr_db"] for i in done if i["heldout"]]
-        mean, half = interval(np.array(heldout)) if len(heldout) > 1 else (None, None)
+        test = [i["psnr_db"] for i in done if i["part"] == "test"]
+        mean, half = interval(np.array(test)) if len(test) > 1 else (None, None)
         extra = {
             "name": name,
             "n_common": len(common),
-            "n_common_heldout": sum(i["heldout"] for i in instances),
+            "n_common_test": sum(i["part"] == "test" for i in instances),
             "psnr_db_common": np.mean([i["psnr_db"] for i in done]) if done else None,
-            "psnr_db_common_heldout": mean,
-            "psnr_db_common_heldout_ci95": half,
+            "psnr_db_common_test": mean,
+            "psnr_db_common_test_ci95": half,
             "learning_rate": rates.get(name),
         }
         rows.append(row | extra)
@@ -54,9 +54,9 @@ def fits(
 
 
 def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
-    """Compares the surfaces of all representations on held-out instances.
+    """Compares the surfaces of all representations on the test part.
 
-    Each measure is averaged over the held-out instances for which all representations
+    Each measure is averaged over the test instances for which all representations
     have it. A fitted field without a surface has an IoU but no Chamfer distance, so
     there may be fewer instances for the latter.
 
@@ -77,7 +77,11 @@ def alike(root: pathlib.Path, metrics: dict[str, dict]) -> dict[str, dict]:
         rows[name] = {"n_flat": sum(map(flat, measured))}
     for measure in ("iou", "chamfer_squared"):
         chosen = [
-            {k for k, i in m.items() if i["heldout"] and i.get(measure) is not None}
+            {
+                k
+                for k, i in m.items()
+                if i["part"] == "test" and i.get(measure) is not None
+            }
             for m in manifests.values()
         ]
         names = sorted(set.intersection(*chosen)) if chosen else []

@@ -151,7 +151,7 @@ def curves(
     for key in keys:
         # The file holds None for a loss that was not finite: a gap in the curve.
         losses = [np.nan if line[key] is None else line[key] for line in lines]
-        label = key.removeprefix("loss_").replace("heldout", "held-out")
+        label = key.removeprefix("loss_")
         axes.plot(steps, losses, marker=".", label=label)
     if mark is not None:
         axes.axvline(mark, color="gray", linestyle="--", label=f"chosen: step {mark:,}")

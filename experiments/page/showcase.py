@@ -17,7 +17,7 @@ from wsjax.meshes.mesh import BadMesh, Mesh
 __all__ = ["content", "flags", "pairs", "reconstruction", "samples"]
 
 _SAMPLES = 8  # Most generated shapes in the viewer.
-_PAIRS = 4  # Most held-out shapes in the viewer, each beside its fit.
+_PAIRS = 4  # Most test shapes in the viewer, each beside its fit.
 _FACES = 6_000  # Most faces of a shape in the viewer: about 100 kB of HTML.
 _MEANINGS = {
     "open": "edges with one face",
@@ -83,7 +83,7 @@ def reconstruction(folder: pathlib.Path) -> dict:
     Returns:
       `n_measured`: number of fits whose IoU was measured; `n_flat`: number of these
       without a surface; `iou_p05`: 5 % quantile of the IoU, None without any;
-      `heldout`: means of all surface measures over held-out instances.
+      `heldout`: means of all surface measures over the test part.
     """
     instances = store.manifest(folder)["instances"]
     ious = [i["iou"] for i in instances if i.get("iou") is not None]
@@ -91,7 +91,7 @@ def reconstruction(folder: pathlib.Path) -> dict:
         "n_measured": len(ious),
         "n_flat": sum(map(comparison.flat, instances)),
         "iou_p05": float(np.quantile(ious, 0.05)) if ious else None,
-        "heldout": surfaces.means([i for i in instances if i["heldout"]]),
+        "heldout": surfaces.means([i for i in instances if i["part"] == "test"]),
     }
 
 
@@ -125,7 +125,7 @@ def samples(folder: pathlib.Path) -> dict[str, Mesh]:
 
 
 def pairs(folder: pathlib.Path, data: Data, source: Shapes) -> dict[str, Mesh]:
-    """Reads the first 4 held-out shapes that have a mesh of their fit, and that mesh.
+    """Reads the first 4 test shapes that have a mesh of their fit, and that mesh.
 
     The mesh of the fit of instance 17 is `folder`/meshes/00017 with a suffix. A shape
     whose original has no faces, as a point cloud has none, is shown by its fit alone.
@@ -137,7 +137,7 @@ def pairs(folder: pathlib.Path, data: Data, source: Shapes) -> dict[str, Mesh]:
       ValueError: if a file is no mesh, naming it and the way out.
     """
     paths, shown = _paths(folder), {}
-    rows = [row for row in np.flatnonzero(data.heldout) if f"{row:05d}" in paths]
+    rows = [row for row in data.rows("test") if f"{row:05d}" in paths]
     for row in rows[:_PAIRS]:
         name, original = data.names[row], shapes.read_mesh(source, int(row))
         if len(original.faces):

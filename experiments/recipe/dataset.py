@@ -30,22 +30,23 @@ def load(config: ConfigDict) -> Data:
         for shapes; or as the loader of the data set.
     """
     options = config.data.to_dict()
-    fraction, name = options.pop("heldout"), options.pop("name")
+    fractions = {part: options.pop(part) for part in ("validation", "test")}
+    name = options.pop("name")
     changes = options.pop("augment", None)
     if name == "images":
         options["seed"] = config.seed  # Draws the `n` instances that are used.
     with _flags_in_messages(options):
         source = _drawn(**options) if name == "shapes" else data.load(name, **options)
-        mask = split.heldout(
-            len(source.names), fraction=fraction, seed=config.seed, groups=source.groups
+        part = split.parts(
+            len(source.names), **fractions, seed=config.seed, groups=source.groups
         )
     if isinstance(source, images.Images):
-        n, changes = len(mask), _checked(changes or {})
-        source, mask = _with_copies(source, mask, seed=config.seed, **changes)
-        return of_pictures(source, mask)._replace(n_originals=n)
+        n, changes = len(part), _checked(changes or {})
+        source, part = _with_copies(source, part, seed=config.seed, **changes)
+        return of_pictures(source, part)._replace(n_originals=n)
     if changes:
         raise ValueError("data.augment changes pictures; leave it out for shapes")
-    return of_shapes(source, mask, meshing_of(config))
+    return of_shapes(source, part, meshing_of(config))
 
 
 @contextlib.contextmanager
@@ -54,9 +55,8 @@ def _flags_in_messages(options: dict) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        text = str(error).replace("fraction=", "heldout=")
-        keys = "|".join(map(re.escape, {*options, "heldout"} - {"seed"}))
-        text = re.sub(rf"(?<![\w.-])({keys})=", r"--config.data.\1=", text)
+        keys = "|".join(map(re.escape, {*options, "validation", "test"} - {"seed"}))
+        text = re.sub(rf"(?<![\w.-])({keys})=", r"--config.data.\1=", str(error))
         raise ValueError(text) from error
 
 
@@ -79,12 +79,12 @@ def _checked(changes: dict) -> dict:
 
 
 def _with_copies(
-    source: images.Images, heldout: np.ndarray, *, copies: int = 0, **changes
+    source: images.Images, part: np.ndarray, *, copies: int = 0, **changes
 ) -> tuple[images.Images, np.ndarray]:
-    """Appends augmented copies of the training pictures, none of them held out."""
+    """Appends augmented copies of the training pictures, all of the training part."""
     if not copies:
-        return source, heldout
-    rows = np.flatnonzero(~heldout)
+        return source, part
+    rows = np.flatnonzero(part == split.TRAIN)
     pixels = [source.pixels] + [
         augment.augmented(source.pixels[rows], copy, **changes)
         for copy in range(copies)
@@ -99,16 +99,16 @@ def _with_copies(
         names=source.names + names,
         groups=None,  # Only the split needs them, and it is made.
     )
-    return grown, np.concatenate([heldout, np.zeros(copies * len(rows), bool)])
+    return grown, np.pad(part, (0, copies * len(rows)), constant_values=split.TRAIN)
 
 
-def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
-    """A data set of pictures; `heldout` `[N]` says which are held out."""
+def of_pictures(source: images.Images, part: np.ndarray) -> Data:
+    """A data set of pictures; `part` `[N]` says which part each belongs to."""
     return Data(
         size=source.pixels.shape[1:3],
         channels=source.pixels.shape[3],
         labels=source.labels,
-        heldout=heldout,
+        part=part,
         names=source.names,
         skipped=source.skipped,
         fingerprint=images.fingerprint(source),
@@ -117,13 +117,13 @@ def of_pictures(source: images.Images, heldout: np.ndarray) -> Data:
     )
 
 
-def of_shapes(source: Shapes, heldout: np.ndarray, meshing: Meshing) -> Data:
-    """A data set of shapes; `heldout` `[N]` says which are held out."""
+def of_shapes(source: Shapes, part: np.ndarray, meshing: Meshing) -> Data:
+    """A data set of shapes; `part` `[N]` says which part each belongs to."""
     return Data(
         size=(source.size,) * 3,
         channels=1,
         labels=source.labels,
-        heldout=heldout,
+        part=part,
         names=source.names,
         skipped=source.skipped,
         fingerprint=fingerprint(source),

@@ -1,69 +1,85 @@
-"""A fixed split into a part to fit and a part to judge by, and fixed subsets."""
+"""A fixed split into parts to train on, choose by and judge by, and fixed subsets."""
 
 import numpy as np
 
-__all__ = ["heldout", "limited", "subset"]
+__all__ = ["PARTS", "TEST", "TRAIN", "VALIDATION", "limited", "parts", "subset"]
+
+PARTS = ("train", "validation", "test")
+"""Names of the parts, by their numbers."""
+TRAIN, VALIDATION, TEST = range(3)
 
 
-def heldout(
+def parts(
     n: int,
     *,
-    fraction: float = 0.2,
+    validation: float = 0.1,
+    test: float = 0.2,
     seed: int = 0,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Chooses instances to hold out, at random but always the same ones.
+    """Splits instances into three parts, at random but always the same ones.
+
+    The training part teaches, the validation part chooses between what was taught, the
+    test part judges what was chosen.
 
     Args:
       n: number of instances.
-      fraction: the part to hold out, between 0 and 1.
+      validation: fraction of the validation part, between 0 and 1.
+      test: fraction of the test part, between 0 and 1; it does not depend on
+        `validation` which instances these are.
       seed: of the random choice.
-      groups: `[n]` numbers, equal for copies of one thing, which stay on one side;
+      groups: `[n]` numbers, equal for copies of one thing, which stay in one part;
         None: there are no copies.
 
     Returns:
-      `[n]` booleans, True for `round(n * fraction)` held-out instances. With groups
-      there may be fewer, if the next group would make them more.
+      `[n]` int8, each `TRAIN`, `VALIDATION` or `TEST`. The part of a fraction has
+      `round(n * fraction)` instances, at least one. With groups there may be fewer, if
+      the next group would make them more.
 
     Raises:
-      ValueError: if `fraction` is not between 0 and 1, `groups` has another length, or
-        either part is empty.
+      ValueError: if a fraction is not between 0 and 1, `groups` has another length, or
+        a part is empty.
     """
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"fraction= needs a number between 0 and 1, got {fraction}")
-    if groups is not None and len(groups) != n:
-        raise ValueError(f"groups= needs {n} numbers, one each, got {len(groups)}")
-    count = round(n * fraction)
-    order = np.random.default_rng(seed).permutation(n)
-    mask = np.zeros(n, bool)
+    fractions = {"test": test, "validation": validation}
+    for name, fraction in fractions.items():
+        if not 0.0 < fraction < 1.0:
+            raise ValueError(f"{name}= needs a number between 0 and 1, got {fraction}")
     if groups is None:
-        mask[order[:count]] = True
-    else:
-        _hold_out_groups(mask, order, np.asarray(groups), count)
-    chosen = int(mask.sum())
-    if not 0 < chosen < n:
-        copies = "" if chosen == count else ", since copies stay on one side"
+        groups = np.arange(n)
+    if len(groups) != n:
+        raise ValueError(f"groups= needs {n} numbers, one each, got {len(groups)}")
+    order = np.random.default_rng(seed).permutation(n)
+    part = np.full(n, TRAIN, np.int8)
+    for name, fraction in fractions.items():
+        count = max(1, round(n * fraction))
+        part[_whole_groups(part, order, np.asarray(groups), count)] = PARTS.index(name)
+    sizes = np.bincount(part, minlength=len(PARTS))
+    if not sizes.all():
+        found = ", ".join(f"{k} {name}" for k, name in zip(sizes, PARTS, strict=True))
         raise ValueError(
-            f"fraction={fraction} of {n} instances holds out {chosen} and leaves"
-            f" {n - chosen}{copies}, expected at least one each; change fraction= or"
-            " take more"
+            f"validation={validation} and test={test} of {n} instances, whose copies "
+            f"stay together, make {found}; expected at least one each; change them or "
+            "take more instances"
         )
-    return mask
+    return part
 
 
-def _hold_out_groups(
-    mask: np.ndarray, order: np.ndarray, groups: np.ndarray, count: int
-) -> None:
-    """Takes whole groups, in the order in which their members are drawn."""
+def _whole_groups(
+    part: np.ndarray, order: np.ndarray, groups: np.ndarray, count: int
+) -> np.ndarray:
+    """Rows of whole groups, up to `count`, in the order in which members are drawn."""
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    left, decided = count, np.zeros(len(sizes), bool)
+    left, chosen = count, np.zeros(len(sizes), bool)
+    decided = np.zeros(len(sizes), bool)
+    decided[group[part != TRAIN]] = True  # They are of another part already.
     for row in order:
         if not left:
-            return
+            break
         if not decided[group[row]] and sizes[group[row]] <= left:
-            mask[group == group[row]] = True
+            chosen[group[row]] = True
             left -= int(sizes[group[row]])
         decided[group[row]] = True
+    return chosen[group]
 
 
 def subset(labels: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
