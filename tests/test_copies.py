@@ -1,10 +1,12 @@
 """Copies of a picture stay on one side; a subset keeps the shares of the classes."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from wsjax.data import images, split
+from wsjax.data import copies, images, split
 
 
 def noise(n, seed=0):
@@ -53,6 +55,39 @@ def test_copies_are_found_at_the_size_of_work(tmp_path):
         [large[:, :32], np.pad(large, [(0, 0), (8, 8), (0, 0)])],
     )
     assert images.load_path(tmp_path, size=8).groups is not None
+
+
+def changed(pixels, share, seed=2):
+    """Pictures plus noise of a share of their standard deviation."""
+    generator = np.random.default_rng(seed)
+    scale = share * pixels.std(axis=(1, 2, 3), keepdims=True)
+    noisy = pixels + scale * generator.choice([-1, 1], pixels.shape)
+    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 10), (3, 5), (31, 30)])
+def test_what_differs_by_a_tenth_of_its_contrast_is_a_copy(size):
+    generator = np.random.default_rng(0)
+    # Whole numbers of small contrast, so that no noise is clipped.
+    pixels = generator.integers(64, 192, (9, *size, 3), dtype=np.uint8)
+    names = [str(i) for i in range(18)]
+    near = np.concatenate([pixels, changed(pixels, 0.08)])
+    groups = copies.groups_of_copies(near, names)
+    assert partition(groups) == {frozenset([i, i + 9]) for i in range(9)}
+    far = np.concatenate([pixels, changed(pixels, 0.13)])
+    assert copies.groups_of_copies(far, names) is None
+
+
+def test_what_is_saved_as_jpeg_is_a_copy_and_an_empty_picture_is_one_of_itself():
+    ramp = np.add.outer(np.arange(24), np.arange(24))[:, :, None] * [5, 3, 1]
+    picture = ramp.astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG")
+    saved = np.asarray(Image.open(buffer))
+    empty = np.zeros_like(picture)
+    stacked = np.stack([picture, empty, saved, empty + 1, empty])
+    groups = copies.groups_of_copies(stacked, list("abcde"))
+    assert partition(groups) == {frozenset(x) for x in ([0, 2], [1, 4], [3])}
 
 
 def test_without_copies_there_are_no_groups(tmp_path):
