@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 
 from wsjax.analysis.dimension import population, varies
 
@@ -16,6 +17,7 @@ __all__ = [
     "average_two",
     "even_rows",
     "gaussian_mixture",
+    "gaussian_neighbours",
     "gaussian_samples",
 ]
 
@@ -45,6 +47,38 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
     mean = x.mean(axis=0)
     coefficients = np.asarray(jax.random.normal(key, (n, len(x))), x.dtype)
     return mean + coefficients @ (x - mean) / np.sqrt(len(x) - 1)
+
+
+def gaussian_neighbours(
+    key: jax.Array, x: np.ndarray, *, n: int, neighbours: int = 20
+) -> np.ndarray:
+    """Draws from the Gaussian of a row and its nearest rows, for every row as often.
+
+    It knows no more than which rows are alike, and no audit should praise it.
+
+    Args:
+      key: consumed.
+      x: `[N, F]` rows.
+      n: number of draws.
+      neighbours: rows of each Gaussian, the row itself among them; all, if fewer.
+
+    Returns:
+      `[n, F]` draws, each with the sample mean and covariance of its rows.
+
+    Raises:
+      ValueError: if `x` is not a matrix of 2 rows or more, or `neighbours` is below 2.
+    """
+    x = population(x, least=2)
+    if neighbours < 2:
+        raise ValueError(f"neighbours={neighbours}: expected 2 or more")
+    k = min(neighbours, len(x))
+    rows_key, key = jax.random.split(key)
+    rows = even_rows(rows_key, len(x), n=n)
+    near = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(x[rows])[1]
+    mean = x[near].mean(axis=1)
+    coefficients = np.asarray(jax.random.normal(key, (n, k)), x.dtype)
+    moved = np.einsum("nk,nkf->nf", coefficients, x[near] - mean[:, None])
+    return mean + moved / np.sqrt(k - 1)
 
 
 def even_rows(key: jax.Array, count: int, *, n: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import lazy_loader
 
 __all__ = [
     "audit",
+    "copying",
     "equal_count",
     "features",
     "generation",
