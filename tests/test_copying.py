@@ -73,6 +73,66 @@ def test_a_mode_that_is_copied_shows_although_the_others_are_too_far(sets):
     assert copying.copied_share(train, out, made)["near"] > 0.3
 
 
+@pytest.fixture(scope="module")
+def pictures():
+    """Sets that lie as thinly as pictures do: training, held-out and new ones."""
+    return [digits_like(n, seed) for seed, n in enumerate((1200, 400, 1000))]
+
+
+def digits_like(n, seed):
+    """Smooth curves in 64 dimensions, of 12 numbers each."""
+    generator = np.random.default_rng(100 + seed)
+    lift = (
+        np.random.default_rng(0).normal(size=(12, 64)) * 0.7 ** np.arange(12)[:, None]
+    )
+    return np.tanh(generator.normal(size=(n, 12)) @ lift)
+
+
+def test_new_draws_are_no_copies_and_neither_are_averages(pictures):
+    train, out, fresh = pictures
+    found = copying.copying(train, out, fresh)
+    assert found.reasons == () and found.novelty == pytest.approx(1, abs=0.1)
+    assert min(found.p_near, found.p_single) > 0.01
+    assert abs(found.z_near) < 3 and abs(found.z_single) < 3
+    half = copying.copying(train, out[::2], out[1::2])
+    assert half.reasons == ()
+    averages = (train[:600] + train[600:]) / 2
+    assert copying.copying(train, out, averages).reasons == ()
+
+
+def test_one_copy_in_twenty_is_enough(pictures):
+    train, out, fresh = pictures
+    made = fresh.copy()
+    made[:50] = train[:50] + 1e-3
+    found = copying.copying(train, out, made)
+    assert any("p = " in reason for reason in found.reasons)
+    assert found.near == pytest.approx(0.06, abs=0.015)
+    assert found.single >= 0.05
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.7, 1.0, 1.3])
+def test_copies_under_noise_are_seen_whatever_its_strength(pictures, scale):
+    """They are as far away as new things, yet each lies about one instance."""
+    train, out, _ = pictures
+    usual = np.median(np.linalg.norm(out[:, None] - train, axis=2).min(axis=1))
+    noise = np.random.default_rng(5).normal(size=(1000, 64))
+    noise *= scale * usual / np.linalg.norm(noise, axis=1, keepdims=True)
+    found = copying.copying(train, out, train[:1000] + noise)
+    assert found.z_single < -5
+    assert any("(ratio)" in reason and "z = " in reason for reason in found.reasons)
+
+
+def test_the_probability_of_a_share_is_that_of_chance():
+    """Of sets that are right, a level of 0.2 refuses a fifth, whatever their sizes."""
+    generator = np.random.default_rng(0)
+    for real, ours in ((100, 1000), (400, 60)):
+        found = [
+            copying._below(generator.random(ours), generator.random(real), 0.1)[1]
+            for _ in range(500)
+        ]
+        assert np.mean(np.array(found) < 0.2) == pytest.approx(0.18, abs=0.06)
+
+
 def test_order_of_rows_changes_nothing(sets):
     train, out = sets
     made = copies(train, 0.2)
@@ -94,5 +154,7 @@ def test_what_cannot_be_compared_is_refused(sets):
         copying.authentic_share(train[:1], out)
     with pytest.raises(ValueError, match="two training rows"):
         copying.copied_share(train[:1], out, out)
+    with pytest.raises(ValueError, match="two training rows"):
+        copying.copying(train[:1], out, out)
     with pytest.raises(ValueError):
         copying.copying_score(train, out[:, :3], out)
