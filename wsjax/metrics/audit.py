@@ -1,105 +1,135 @@
-"""Whether a generator learnt anything: it must beat copies, noise and averages.
+"""Whether a generator learnt anything: it must neither copy nor lose to what is trivial.
 
 Zeng et al. 2025 ("Generative Modeling of Weights: Generalization or Memorization?")
 found generators of weights that reproduce their training checkpoints, and that are no
-better than noise on them. This module judges figures that others measure; every
-distance is one to held-out instances, from which copies gain nothing.
+better than noise on them. The audit has two halves. Samples must not lie nearer to the
+training set than held-out things do, in whole or in part (`wsjax.metrics.copying`). And
+in every feature space they must be nearer to held-out things than the samples of every
+trivial generator that does not copy (`wsjax.metrics.excess`). It asks for nothing that
+depends on how things are represented, so that its bar is the same for all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Audit", "LEAST_NOVELTY", "at_novelty", "audit"]
+from wsjax.metrics.copying import Copying, copying
+from wsjax.metrics.excess import Interval, draws, interval
 
-LEAST_NOVELTY = 0.9
-"""Novelty below which samples lie nearer to training instances than new ones do."""
+__all__ = ["Audit", "Quality", "audit", "judge"]
+
+
+class Quality(NamedTuple):
+    """Quality in one feature space.
+
+    `excess`: Fréchet distance of the samples to held-out things, less that of as many
+    training things; `rival`: the trivial generator of the lowest excess of those that
+    do not copy; `rival_excess`: its excess; `lead`: the rival's excess less that of the
+    samples, above 0 if the samples are better. None and NaN if all of them copy.
+    """
+
+    excess: Interval
+    rival: str | None
+    rival_excess: Interval
+    lead: Interval
 
 
 class Audit(NamedTuple):
-    """The verdict on a generator.
+    """The verdict: `reasons` why the samples failed, none if `passed`."""
 
-    `novelty`: median distance of its samples to the nearest training instance, over
-    the same median of held-out instances; `fd`: Fréchet distance of its samples to
-    held-out instances; `fd_add_noise`: that of training weights with noise, at the same
-    novelty; `fd_average_two`: that of means of two training weights; `reasons`: why it
-    failed, empty if it passed.
-    """
-
-    novelty: float
-    fd: float
-    fd_add_noise: float
-    fd_average_two: float
+    copying: Copying
+    quality: dict[str, Quality]
     passed: bool
     reasons: tuple[str, ...]
 
 
 def audit(
+    train: np.ndarray,
+    heldout: np.ndarray,
+    sets: Mapping[str, np.ndarray],
     *,
-    novelty: float,
-    fd: float,
-    add_noise: Sequence[tuple[float, float]],
-    average_two: float,
-    least: float = LEAST_NOVELTY,
+    spaces: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    trivial: Mapping[str, np.ndarray],
+    rebuilt: np.ndarray | None = None,
+    repeats: int = 100,
+    seed: int = 0,
+) -> dict[str, Audit]:
+    """Audits the samples of generators, and those of trivial generators beside them.
+
+    Args:
+      train: `[T, *S]` things that the generators were trained on.
+      heldout: `[H, *S]` things of the same kind that they never saw.
+      sets: `[N, *S]` samples of each generator, by its name.
+      spaces: feature functions `([n, *S]) -> [n, F]` by name; two or more are wise, one
+        of them learnt from other data or from labels.
+      trivial: `[M, *S]` samples of trivial generators, by name.
+      rebuilt: `[H, *S]` the held-out things as samples are made, such as after a fit
+        and an encoding; None takes `heldout` itself.
+      repeats: bootstrap draws per space.
+      seed: of all random choices.
+
+    Returns:
+      The verdict on every set and on every trivial generator, which is held against the
+      others.
+
+    Raises:
+      ValueError: if a name is both in `sets` and `trivial`, if there is no feature
+        space, or as `copying` and `draws`.
+    """
+    if both := sets.keys() & trivial.keys():
+        raise ValueError(f"{min(both)!r} is both a generator and a trivial one; rename")
+    if not spaces:
+        raise ValueError("expected one feature space or more, found none")
+    every = {**sets, **trivial}
+    flat = {name: x.reshape(len(x), -1) for name, x in every.items()}
+    near = train.reshape(len(train), -1)
+    known = (heldout if rebuilt is None else rebuilt).reshape(len(heldout), -1)
+    copied = {name: copying(near, known, x, seed=seed) for name, x in flat.items()}
+    excess = {
+        name: draws(
+            space(heldout),
+            space(train),
+            {key: space(x) for key, x in every.items()},
+            repeats=repeats,
+            seed=seed,
+        )
+        for name, space in spaces.items()
+    }
+    rivals = [name for name in trivial if not copied[name].reasons]
+    return {name: judge(name, copied[name], excess, rivals) for name in every}
+
+
+def judge(
+    name: str,
+    copied: Copying,
+    excess: Mapping[str, Mapping[str, np.ndarray]],
+    rivals: list[str],
 ) -> Audit:
-    """Judges a generator by its novelty and by what trivial generators reach.
+    """The verdict on one set.
 
     Args:
-      novelty: of its samples in function space, 1 for samples like held-out instances.
-      fd: Fréchet distance of its samples to held-out instances.
-      add_noise: `(novelty, fd)` of training weights with noise, at several scales.
-      average_two: `fd` of the means of two training weights.
-      least: smallest novelty that passes.
-
-    Returns:
-      The verdict. A figure that is not a number, as the novelty on data without any
-      variance is, fails.
-
-    Raises:
-      ValueError: as `at_novelty`.
+      name: of the set.
+      copied: whether it is copied.
+      excess: by feature space and by name of the set, the result of `draws`.
+      rivals: trivial generators that do not copy.
     """
-    noisy = at_novelty(add_noise, novelty)
-    reasons = []
-    if np.isnan(novelty):
-        reasons.append("novelty is not a number")
-    elif novelty < least:
-        reasons.append(f"novelty {novelty:.3g} is below {least:g}: nearly copies")
-    if not fd < noisy:
-        reasons.append(
-            f"FD {fd:.4g} is not below the {noisy:.4g} of noise on training weights at "
-            "the same novelty"
+    reasons, quality = list(copied.reasons), {}
+    for space, by_name in excess.items():
+        others = {rival: by_name[rival] for rival in rivals if rival != name}
+        best = min(others, key=lambda rival: others[rival].mean(), default=None)
+        theirs = np.full_like(by_name[name], np.nan) if best is None else others[best]
+        found = Quality(
+            interval(by_name[name]),
+            best,
+            interval(theirs),
+            interval(theirs - by_name[name]),
         )
-    if not fd < average_two:
-        reasons.append(
-            f"FD {fd:.4g} is not below the {average_two:.4g} of averages of two "
-            "training weights"
-        )
-    return Audit(novelty, fd, noisy, average_two, not reasons, tuple(reasons))
-
-
-def at_novelty(curve: Sequence[tuple[float, float]], novelty: float) -> float:
-    """The distance that a generator of several settings reaches at some novelty.
-
-    The curve is linear between the settings and constant beyond its ends. A setting
-    that is both more novel and nearer replaces those of less novelty, so that the
-    distance never falls as novelty grows.
-
-    Args:
-      curve: `(novelty, distance)` of each setting, in any order.
-      novelty: at which the curve is read.
-
-    Returns:
-      The distance; NaN if `novelty` or any number of the curve is not finite.
-
-    Raises:
-      ValueError: if the curve is empty or holds anything but pairs.
-    """
-    points = np.asarray(curve, np.float64)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"need pairs (novelty, distance), got {list(curve)}")
-    if not np.isfinite([*points.flat, novelty]).all():
-        return np.nan
-    novelties, distances = points[np.lexsort(points.T[::-1])].T
-    lowest = np.minimum.accumulate(distances[::-1])[::-1]
-    return float(np.interp(novelty, novelties, lowest))
+        quality[space] = found
+        if best is not None and not found.lead.low > 0:
+            reasons.append(
+                f"{space}: an excess of {found.excess.mean:.3g} is not below the "
+                f"{found.rival_excess.mean:.3g} of {best}, a trivial generator (lead "
+                f"{found.lead.low:.3g} to {found.lead.high:.3g})"
+            )
+    return Audit(copied, quality, not reasons, tuple(reasons))
