@@ -3,9 +3,10 @@ r"""Judges generated weights: quality, novelty, floors, baselines and an audit.
   python -m experiments.evaluate --config=configs/digits.py --workdir=runs/digits
 
 Reads fit/, diffusion/ and samples/<generator>/, writes evaluate/<generator>/:
-metrics.json, baselines.json (the same metrics for trivial generators) and pictures. The
-recipe's own generator has the name of its representation; `--config.generator=` names
-another generator of the recipe, a rival, which is judged in the same way.
+metrics.json, baselines.json (the same metrics for trivial generators), audit.json (each
+verdict in words) and pictures. The recipe's own generator has the name of its
+representation; `--config.generator=` names another generator of the recipe, a rival,
+which is judged in the same way.
 """
 
 import pathlib
@@ -21,7 +22,7 @@ from experiments.domain.representation import Representation, entries, show
 from experiments.domain.views import Views
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
-from experiments.judging import baselines, judge, scores
+from experiments.judging import baselines, judge, scores, verdicts
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
 from experiments.recipe.evaluation import judging_of
@@ -82,7 +83,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     generator = generator_of(config)
     name = generator.name
     metrics = run_folder.finished(
-        root / "evaluate" / name, "evaluate", ("baselines.json",)
+        root / "evaluate" / name, "evaluate", ("baselines.json", "audit.json")
     )
     if metrics is not None:
         return metrics
@@ -113,9 +114,17 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
     view = data.domain.views(form)
-    trivial = _known(study, jury) or _baselines(study, jury, view, seen, metrics)
-    metrics |= scores.audited(jury, metrics, trivial)
-    metrics |= _others(study, jury, render)
+    trivial, values = _baselines(study, jury, view, seen, metrics)
+    found = verdicts.verdicts(
+        study.judging, jury, {name: made.values, **values}, n=study.n
+    )
+    files.write_json(study.folder / "audit.json", verdicts.described(found))
+    metrics |= verdicts.figures(found[name]) | _others(study, jury, render)
+    trivial = {
+        key: trivial.get(key, {}) | verdicts.figures(verdict)
+        for key, verdict in found.items()
+        if key != name
+    }
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
     _draw(study, view, jury, made)
     _keep_baselines(study, home, metrics, trivial)
@@ -137,30 +146,22 @@ def _samples(study: Study) -> tuple:
     return len(done), tree.row(weights, done), labels[done]
 
 
-def _known(study: Study, jury: judge.Judge) -> dict[str, dict] | None:
-    """Baselines that a rival can reuse from its representation's own generator."""
-    path = study.root / "evaluate" / study.form.name / "baselines.json"
-    if study.own or not path.exists():
-        return None
-    judged = files.read_json(path)
-    key = f"fd_{judge.first_feature(jury)}_heldout"
-    trivial = {name: m for name, m in judged.items() if name not in study.rivals}
-    return trivial if key in trivial.get("average_two", {}) else None
+def _baselines(
+    study: Study, jury, view, seen: Callable, like: dict
+) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Metrics of trivial generators of weights, and the values of their samples.
 
-
-def _baselines(study: Study, jury, view, seen: Callable, like: dict) -> dict[str, dict]:
-    """Metrics of the trivial generators by name; also draws their samples."""
+    Also draws the samples. `like`: metrics of the generator that is judged.
+    """
     judging, n = study.judging, study.n
-    drawn = baselines.draws(study.fits, n, noise=judging.noise, seed=judging.seed)
-    made = {name: _adapters(study, rows) for name, rows in drawn.items()}
-    sheets.baselines(study.folder, view, made)
-    unasked, brief, figures = np.full(n, -1), judge.briefly(jury), {}
-    for name, adapters in made.items():
-        # Further noise scales serve only the audit, which needs few metrics.
-        by = brief if name.startswith("add_noise_") else jury
-        made_by = seen(n, adapters, unasked)
-        figures[name] = scores.figures(judging, by, made_by, like=like)
-    return {name: m | scores.audited(jury, m, figures) for name, m in figures.items()}
+    drawn = baselines.draws(study.fits, n, seed=judging.seed)
+    adapters = {name: _adapters(study, rows) for name, rows in drawn.items()}
+    sheets.baselines(study.folder, view, adapters)
+    made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
+    figures = {
+        name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
+    }
+    return figures, {name: x.values for name, x in made.items()}
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:

@@ -8,7 +8,7 @@ __all__ = ["evaluate", "evaluate_shapes"]
 def evaluate() -> ConfigDict:
     """Distances between samples and real instances, and an audit for copying."""
     return config_dict.create(
-        # Feature spaces in which sets are compared; the audit uses the first.
+        # Feature spaces in which sets are compared; the audit asks for quality in all.
         features=("pixel_pca", "classifier", "random_conv"),
         components=32,  # Principal components of the space "pixel_pca".
         unit=False,  # Whether features are scaled to length 1, as the paper's are.
@@ -19,9 +19,6 @@ def evaluate() -> ConfigDict:
         onnx_mean=(0.0,),
         onnx_std=(1.0,),
         neighbours=3,  # The k of precision and recall.
-        # Scales of the noise on training weights that the audit compares with, in
-        # standard deviations of each entry.
-        noise=(0.0, 0.25, 0.5, 0.65, 0.8, 1.0),
         confident=0.9,  # Lowest probability of the top class that counts as recognised.
         repeats=8,  # Random draws of sets that each distance is averaged over.
     )

@@ -143,7 +143,7 @@ def _diffusion(section: ConfigDict) -> ConfigDict:
 
 
 def _evaluate(section: ConfigDict) -> ConfigDict:
-    section.update(components=4, repeats=2, noise=(0.0, 1.0))
+    section.update(components=4, repeats=2)
     return section
 
 

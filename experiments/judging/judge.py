@@ -19,7 +19,6 @@ from wsjax.types import Codec
 __all__ = [
     "Judge",
     "Made",
-    "briefly",
     "first_feature",
     "flat",
     "make",
@@ -144,14 +143,8 @@ def of_fits(
 
 
 def first_feature(judge: Judge) -> str:
-    """Name of the first feature space of the recipe, which the audit uses."""
+    """Name of the first feature space of the recipe."""
     return next(iter(judge.features))
-
-
-def briefly(judge: Judge) -> Judge:
-    """The same judge with the audit's feature space alone."""
-    name = first_feature(judge)
-    return judge._replace(features={name: judge.features[name]})
 
 
 def sides(judge: Judge) -> dict[str, tuple]:

@@ -1,4 +1,4 @@
-"""All metrics of one generator's samples, and the audit of them."""
+"""All metrics of one generator's samples but those of the audit."""
 
 import functools
 
@@ -7,7 +7,6 @@ import numpy as np
 from experiments.judging.judge import (
     Judge,
     Made,
-    first_feature,
     flat,
     nearest,
     read,
@@ -15,9 +14,8 @@ from experiments.judging.judge import (
 )
 from experiments.judging.spaces import Judging
 from wsjax.metrics import equal_count, generation
-from wsjax.metrics.audit import audit
 
-__all__ = ["audited", "figures"]
+__all__ = ["figures"]
 
 _DISTANCES = {
     "fd": generation.frechet,
@@ -126,37 +124,3 @@ def _novelty(judge: Judge, made: Made) -> dict[str, float]:
         metrics[f"nn_{kind}_median"] = median
         metrics[f"novelty_{kind}"] = median / real if real else np.nan
     return metrics
-
-
-def audited(
-    judge: Judge, metrics: dict[str, float], baselines: dict[str, dict]
-) -> dict[str, float]:
-    """Audits a generator against the trivial ones; see `wsjax.metrics.audit`.
-
-    Args:
-      judge: the judge of all these metrics.
-      metrics: of the generator, by `figures`.
-      baselines: of the trivial generators, by `figures` or read from baselines.json,
-        where None stands for a number that is not finite.
-
-    Returns:
-      `fd_add_noise_at_novelty` and `fd_average_two`, the FDs that the generator must
-      beat, and `audit_passed`, 1.0 or 0.0.
-    """
-    fd = f"fd_{first_feature(judge)}_heldout"
-    noise = [m for name, m in baselines.items() if name.startswith("add_noise")]
-    verdict = audit(
-        novelty=_number(metrics["novelty_function"]),
-        fd=_number(metrics[fd]),
-        add_noise=[(_number(m["novelty_function"]), _number(m[fd])) for m in noise],
-        average_two=_number(baselines["average_two"][fd]),
-    )
-    return {
-        "fd_add_noise_at_novelty": verdict.fd_add_noise,
-        "fd_average_two": verdict.fd_average_two,
-        "audit_passed": float(verdict.passed),
-    }
-
-
-def _number(figure: float | None) -> float:
-    return np.nan if figure is None else figure

@@ -22,8 +22,7 @@ class Judging(NamedTuple):
     `features`: names of the feature spaces; `components` of the pixel PCA; `onnx`: file
     of a network whose outputs are one more space, None for none, and `onnx_mean` and
     `onnx_std`, which standardise its input per channel; `unit`: whether features are
-    scaled to length 1; `neighbours`: the k of precision and recall; `noise`: scales of
-    the noise on training weights, in standard deviations; `confident`: class
+    scaled to length 1; `neighbours`: the k of precision and recall; `confident`: class
     probability that counts as recognised; `repeats`: random draws of sets that each
     distance is averaged over; `seed` of the run.
     """
@@ -35,7 +34,6 @@ class Judging(NamedTuple):
     onnx_std: Sequence[float]
     unit: bool
     neighbours: int
-    noise: Sequence[float]
     confident: float
     repeats: int
     seed: int

@@ -138,7 +138,8 @@ def generators(
       rivals: names of the recipe's other generators, judged or not.
 
     Returns:
-      A row per generator: its metrics, its `name`, its `kind` ("trained", "trivial" or
+      A row per generator: its metrics, its `name`, the `reasons` why it failed the
+      audit, its `kind` ("trained", "trivial" or
       "real"), and whether it is the recipe's `own`. The last two rows, `floor` and
       `ceiling`, are those of real instances. `cpu_seconds_training` of trained ones is
       None unless `experiments.generation` has compared them.
@@ -158,7 +159,15 @@ def generators(
     rows += [{"name": name, "kind": "trivial", **row} for name, row in trivial.items()]
     for row in rows:
         row["own"] = row["name"] == own
+        row["reasons"] = _reasons(root, row["name"])
     return rows + [_end(rows[0], end) for end in ("floor", "ceiling") if rows]
+
+
+def _reasons(root: pathlib.Path, name: str) -> list[str]:
+    """Why a trained generator failed the audit; none of one that was not audited."""
+    path = root / "evaluate" / name / "audit.json"
+    found = files.read_json(path) if path.exists() else {}
+    return found.get(name, {}).get("reasons", [])
 
 
 def _end(row: dict, end: str) -> dict:

@@ -81,7 +81,7 @@ RANGES = (
         "a number of 0 or more",
         lambda x: _between(x, 0.0, math.inf),
         """
-        *.spread base.penalty diffusion.jitter diffusion.tolerance evaluate.noise
+        *.spread base.penalty diffusion.jitter diffusion.tolerance
         fit.power fit.pull.* sample.weights
         """.split(),
     ),

@@ -18,6 +18,7 @@ _PURPOSES = (
     "rehearsal",
     "episodes",
     "pairs",
+    "values",
 )
 
 

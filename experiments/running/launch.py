@@ -25,7 +25,9 @@ _EXPECTED = {
 }
 
 
-def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
+def main(
+    run: Callable[..., object], *, many_processes: bool = False, recipe: bool = True
+) -> None:
     """Parses the flags, locks the run folder and calls `run(config, workdir)`.
 
     A ValueError or OSError ends the program with a one-line message; `--v=1` also
@@ -35,8 +37,10 @@ def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
       run: the function of the binary.
       many_processes: whether several processes may share the work; if so, the flags
         of `processes.define_flags` tell each process about the others.
+      recipe: False for a binary of files, without recipe and run folder: `run()`.
     """
-    flags.mark_flags_as_required(["config", "workdir"])
+    if recipe:
+        flags.mark_flags_as_required(["config", "workdir"])
     if many_processes:
         processes.define_flags()
 
@@ -51,6 +55,9 @@ def main(run: Callable[..., object], *, many_processes: bool = False) -> None:
             if many_processes:
                 processes.join()
             logging.info("jax %s on %s", jax.__version__, _devices())
+            if not recipe:
+                run()
+                return
             workdir = os.path.expanduser(_WORKDIR.value)
             with run_folder.held(workdir):
                 run(_CONFIG.value, workdir)
@@ -76,7 +83,7 @@ def _check_usage(argv: list[str]) -> None:
         raise ValueError(
             f"unexpected arguments {argv[1:]}; write options as --name=value"
         )
-    if not _WORKDIR.value.strip():
+    if _WORKDIR.value is not None and not _WORKDIR.value.strip():
         raise ValueError(
             f"--workdir={_WORKDIR.value} should name the run folder, such as "
             "--workdir=runs/digits"
@@ -118,7 +125,8 @@ def _parse(argv: list[str]) -> list[str]:
     """
     try:
         arguments = flags.FLAGS(argv)
-        _CONFIG.value.lock()  # Already locked, but `.value` raises if loading failed.
+        if flags.FLAGS["config"].present:
+            _CONFIG.value.lock()  # Already locked, but `.value` raises if loading failed.
         return arguments
     # A recipe is Python code and may raise anything.
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Whether a generator learnt anything: it must neither copy nor lose to what is trivial.
+"""Whether a generator learnt anything: it must not copy, nor lose to what is trivial.
 
 Zeng et al. 2025 ("Generative Modeling of Weights: Generalization or Memorization?")
 found generators of weights that reproduce their training checkpoints, and that are no
@@ -52,6 +52,7 @@ def audit(
     spaces: Mapping[str, Callable[[np.ndarray], np.ndarray]],
     trivial: Mapping[str, np.ndarray],
     rebuilt: np.ndarray | None = None,
+    taught: np.ndarray | None = None,
     repeats: int = 100,
     seed: int = 0,
 ) -> dict[str, Audit]:
@@ -66,6 +67,8 @@ def audit(
       trivial: `[M, *S]` samples of trivial generators, by name.
       rebuilt: `[H, *S]` the held-out things as samples are made, such as after a fit
         and an encoding; None takes `heldout` itself.
+      taught: `[U, F]` flattened, all that may have been copied, such as augmented
+        copies beside `train`; None takes `train` itself.
       repeats: bootstrap draws per space.
       seed: of all random choices.
 
@@ -83,7 +86,7 @@ def audit(
         raise ValueError("expected one feature space or more, found none")
     every = {**sets, **trivial}
     flat = {name: x.reshape(len(x), -1) for name, x in every.items()}
-    near = train.reshape(len(train), -1)
+    near = train.reshape(len(train), -1) if taught is None else taught
     known = (heldout if rebuilt is None else rebuilt).reshape(len(heldout), -1)
     copied = {name: copying(near, known, x, seed=seed) for name, x in flat.items()}
     excess = {

@@ -1,149 +1,63 @@
-"""How much of a set of samples is copied from the training set.
+"""Whether samples are copied from the training set, wholly, in part or under noise.
 
-All measures compare distances to the nearest training instance: those of samples with
-those of held-out instances, which are of the right distribution and copied from
-nothing. A set may be rows of features, flattened pictures or weights.
+All measures compare distances to the nearest training things: those of samples with
+those of held-out things, which are of the right distribution and copied from nothing. A
+set may be rows of features, flattened pictures or weights.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import betabinom, mannwhitneyu, norm
-from sklearn.cluster import KMeans
+from scipy.stats import betabinom, norm
 from sklearn.neighbors import NearestNeighbors
 
-from wsjax.metrics.generation import nearest
+from wsjax.metrics.copy_measures import authentic_share, copying_score, z_score
 
-__all__ = ["Copying", "authentic_share", "copied_share", "copying", "copying_score"]
+__all__ = ["Copying", "Neighbours", "copying", "neighbours"]
 
 
-def copying_score(
-    train: np.ndarray,
-    heldout: np.ndarray,
-    samples: np.ndarray,
-    *,
-    cells: int = 10,
-    least: int = 5,
-    seed: int = 0,
-) -> float:
-    """The test statistic C_T for data copying; Meehan et al. 2020.
+class Neighbours(NamedTuple):
+    """Where n rows lie about a training set.
 
-    k-means parts the training set into cells. In each cell a Mann-Whitney test asks
-    whether samples are nearer to the training set than held-out instances are; C_T is
-    the mean of its z-scores, weighted by the share of held-out instances.
-
-    Args:
-      train: `[T, F]` rows of the training set.
-      heldout: `[H, F]` rows of the held-out set.
-      samples: `[N, F]` rows of the samples.
-      cells: number of cells, at most T.
-      least: fewest held-out rows, and fewest samples, of a cell that counts.
-      seed: of k-means.
-
-    Returns:
-      About 0 for samples like held-out instances, below -3 for copies, above 3 for
-      samples that are too far away; NaN if no cell has rows enough.
-
-    Raises:
-      ValueError: if the widths differ, a set is empty, a value is not finite, or there
-        are more cells than training rows.
+    `distance` `[n]`: Euclidean, to the nearest training row; `ratio` `[n]`: that over
+    the distance to the second nearest, in [0, 1], small next to one row alone, whatever
+    the scale; `place` `[n]`: index of the nearest.
     """
-    far = nearest(heldout, train)[0], nearest(samples, train)[0]
-    if not 0 < cells <= len(train):
-        raise ValueError(
-            f"cells={cells}: expected 1 to the {len(train)} training rows; give fewer"
-        )
-    parts = KMeans(cells, n_init=4, random_state=seed).fit(np.asarray(train, float))
-    place = [parts.predict(np.asarray(x, float)) for x in (heldout, samples)]
-    scores, weights = [], []
-    for cell in range(cells):
-        real, ours = (d[at == cell] for d, at in zip(far, place, strict=True))
-        if min(len(real), len(ours)) >= least:
-            scores.append(_z(ours, real))
-            weights.append(len(real))
-    return float(np.average(scores, weights=weights)) if scores else np.nan
+
+    distance: np.ndarray
+    ratio: np.ndarray
+    place: np.ndarray
 
 
-def _z(ours: np.ndarray, real: np.ndarray) -> float:
-    """The z-score of the Mann-Whitney statistic; positive if `ours` are larger."""
-    n, m = len(ours), len(real)
-    larger = mannwhitneyu(ours, real).statistic  # Pairs in which `ours` is larger.
-    return (larger - n * m / 2) / np.sqrt(n * m * (n + m + 1) / 12)
-
-
-def authentic_share(train: np.ndarray, samples: np.ndarray) -> float:
-    """The share of samples that are no noisy copies; Alaa et al. 2022, section 3.
-
-    A sample counts as a copy if it is nearer to its nearest training instance than that
-    instance is to any other.
+def neighbours(train: np.ndarray, rows: np.ndarray) -> Neighbours:
+    """Finds the two nearest training rows of each row.
 
     Args:
-      train: `[T, F]` rows of the training set, at least 2.
-      samples: `[N, F]` rows of the samples.
-
-    Returns:
-      The share, in [0, 1]; compare it with that of held-out instances, which is not 1.
+      train: `[T, F]`, at least 2.
+      rows: `[n, F]`.
 
     Raises:
       ValueError: if the widths differ, a set is too small, or a value is not finite.
     """
-    distances, places = nearest(samples, train)
     if len(train) < 2:
-        raise ValueError(f"authenticity needs two training rows, got {len(train)}")
-    apart = NearestNeighbors(n_neighbors=1).fit(train).kneighbors()[0][:, 0]
-    return float(np.mean(distances > apart[places]))
-
-
-def copied_share(
-    train: np.ndarray,
-    heldout: np.ndarray,
-    samples: np.ndarray,
-    *,
-    quantile: float = 0.05,
-    ratio: float = 1 / 3,
-) -> dict[str, float]:
-    """Shares of samples that are suspiciously near to one training instance.
-
-    Args:
-      train: `[T, F]` rows of the training set, at least 2.
-      heldout: `[H, F]` rows of the held-out set.
-      samples: `[N, F]` rows of the samples.
-      quantile: of the distances of held-out instances below which a sample is near.
-      ratio: of the distances to the nearest and to the second nearest training instance
-        below which a sample is a copy of the nearest (Yoon et al. 2023).
-
-    Returns:
-      `near`, which is about `quantile` for samples like held-out instances, and
-      `ratio`, which is the share by the second rule.
-
-    Raises:
-      ValueError: if the widths differ, a set is too small, or a value is not finite.
-    """
-    distances, _ = nearest(samples, train)
-    limit = np.quantile(nearest(heldout, train)[0], quantile)
-    if len(train) < 2:
-        raise ValueError(f"the ratio needs two training rows, got {len(train)}")
-    two = NearestNeighbors(n_neighbors=2).fit(train).kneighbors(samples)[0]
-    return {
-        "near": float(np.mean(distances < limit)),
-        "ratio": float(np.mean(two[:, 0] < ratio * two[:, 1])),
-    }
+        raise ValueError(f"two training rows are needed, got {len(train)}")
+    distances, places = NearestNeighbors(n_neighbors=2).fit(train).kneighbors(rows)
+    first, second = distances.T
+    ratio = np.divide(first, second, out=np.ones_like(first), where=second > 0)
+    return Neighbours(first, ratio, places[:, 0])
 
 
 class Copying(NamedTuple):
     """How samples lie about the training set, beside how held-out instances do.
 
-    d1 and d2 are the distances to the nearest and to the second nearest training
-    instance; the ratio d1 / d2 is small next to one instance alone, whatever the scale.
-
-    `novelty`: median d1 of the samples over that of held-out instances; `score`: the
-    statistic of `copying_score`; `authentic` and `authentic_heldout`: shares by
-    `authentic_share`; `near` and `single`: shares of samples whose d1, or whose ratio,
-    is below the lowest hundredth of held-out instances; `p_near` and `p_single`:
+    `novelty`: median distance of the samples over that of held-out instances; `score`:
+    the statistic of `copying_score`; `authentic` and `authentic_heldout`: shares by
+    `authentic_share`; `near` and `single`: shares of samples whose distance, or whose
+    ratio, is below the lowest hundredth of held-out instances; `p_near` and `p_single`:
     probabilities of such shares, or larger ones, if samples were like held-out
-    instances; `z_near` and `z_single`: z-scores of the Mann-Whitney test of all d1, and
-    of all ratios, below 0 if samples are nearer; `reasons`: why the samples count as
-    copied, empty if they do not.
+    instances; `z_near` and `z_single`: z-scores of the Mann-Whitney test of all
+    distances, and of all ratios, below 0 if samples are nearer; `reasons`: why the
+    samples count as copied, empty if they do not.
     """
 
     novelty: float
@@ -189,20 +103,16 @@ def copying(
     Raises:
       ValueError: if the widths differ, a set is too small, or a value is not finite.
     """
-    if len(train) < 2:
-        raise ValueError(f"two training rows are needed, got {len(train)}")
-    two = NearestNeighbors(n_neighbors=2).fit(train)
-    (near, near_real), (ratio, ratio_real) = zip(
-        *(_distances(two, x) for x in (samples, heldout)), strict=True
-    )
+    ours, real = neighbours(train, samples), neighbours(train, heldout)
     shares = {}
-    for name, ours, real in (("near", near, near_real), ("single", ratio, ratio_real)):
-        shares[name], shares[f"p_{name}"] = _below(ours, real, quantile)
-        shares[f"z_{name}"] = _z(ours, real)
-    middle = np.median(near_real)
+    for name, field in (("near", "distance"), ("single", "ratio")):
+        pair = getattr(ours, field), getattr(real, field)
+        shares[name], shares[f"p_{name}"] = _below(*pair, quantile)
+        shares[f"z_{name}"] = z_score(*pair)
+    middle = np.median(real.distance)
     cells = max(1, min(cells, len(heldout) // 5))
     found = Copying(
-        novelty=float(np.median(near) / middle) if middle else np.nan,
+        novelty=float(np.median(ours.distance) / middle) if middle else np.nan,
         score=copying_score(train, heldout, samples, cells=cells, seed=seed),
         authentic=authentic_share(train, samples),
         authentic_heldout=authentic_share(train, heldout),
@@ -210,14 +120,6 @@ def copying(
         **shares,
     )
     return found._replace(reasons=_reasons(found, quantile, level))
-
-
-def _distances(
-    two: NearestNeighbors, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances to the nearest training row, and ratios to the second nearest."""
-    first, second = two.kneighbors(rows)[0].T
-    return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
 
 
 def _below(ours: np.ndarray, real: np.ndarray, quantile: float) -> tuple[float, float]:

@@ -1,0 +1,109 @@
+"""The audit of generators, beside trivial ones that see the values and no weights.
+
+These are the same whatever the representation, so that all generators of a data set
+meet one bar.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from experiments.judging.judge import Judge, flat
+from experiments.judging.spaces import Judging
+from experiments.running.keys import keys
+from wsjax.analysis import trivial
+from wsjax.metrics import audit
+
+__all__ = ["described", "figures", "of_values", "verdicts"]
+
+_SCALES = (0.25, 0.5, 0.75, 1.0)  # Of noise, in standard deviations of each value.
+
+
+def of_values(train: np.ndarray, n: int, *, seed: int) -> dict[str, np.ndarray]:
+    """Draws from trivial generators that know the values of training instances.
+
+    Args:
+      train: `[T, *S]` values of training instances.
+      n: draws per generator.
+      seed: of the run.
+
+    Returns:
+      Values `[n, *S]` by the name of the generator, clipped to the range of the
+      training values.
+    """
+    rows, low, high = flat(train), train.min(), train.max()
+    one, two, three, four, five = jax.random.split(keys(seed)["values"], 5)
+    made = {
+        "gaussian_values": trivial.gaussian_samples(one, rows, n=n),
+        "mixture_values": trivial.gaussian_mixture(two, rows, n=n),
+        "neighbours_values": trivial.gaussian_neighbours(three, rows, n=n),
+        "average_values": trivial.average_two(four, rows, n=n),
+    }
+    for scale in _SCALES:
+        again = jax.random.clone(five)  # The same noise at every scale.
+        noisy = trivial.add_noise(again, rows, n=n, scale=scale)
+        made[f"noise_values_{scale:g}"] = noisy
+    return {
+        name: np.clip(x, low, high).reshape(n, *train.shape[1:]).astype(np.float32)
+        for name, x in made.items()
+    }
+
+
+def verdicts(
+    judging: Judging, judge: Judge, sets: Mapping[str, np.ndarray], *, n: int
+) -> dict[str, audit.Audit]:
+    """Audits sets of samples; see `wsjax.metrics.audit`.
+
+    Args:
+      judging: the settings.
+      judge: the real instances.
+      sets: values `[m, *size, C]` of each generator; rows that are not finite are left
+        out.
+      n: draws of each trivial generator.
+
+    Returns:
+      The verdict on each set and on each trivial generator.
+    """
+    out = judge.heldout
+    finite = {
+        name: x[np.isfinite(x).all(axis=tuple(range(1, x.ndim)))]
+        for name, x in sets.items()
+    }
+    return audit.audit(
+        judge.real[~out],
+        judge.real[out],
+        finite,
+        spaces=judge.features,
+        trivial=of_values(judge.real[~out], n, seed=judging.seed),
+        rebuilt=judge.rebuilt[out],
+        taught=np.concatenate(list(judge.taught())),
+        seed=judging.seed,
+    )
+
+
+def figures(found: audit.Audit) -> dict[str, float]:
+    """Numbers of a verdict, as metrics."""
+    metrics = {
+        key if key.startswith(("novelty", "authentic")) else f"copying_{key}": value
+        for key, value in found.copying._asdict().items()
+        if key != "reasons"
+    }
+    for space, quality in found.quality.items():
+        for name in ("excess", "lead"):
+            mean, low, high = getattr(quality, name)
+            metrics |= {f"{name}_{space}": mean, f"{name}_{space}_low": low}
+            metrics[f"{name}_{space}_high"] = high
+    return metrics | {"audit_passed": float(found.passed)}
+
+
+def described(found: Mapping[str, audit.Audit]) -> dict[str, dict]:
+    """Verdicts in words, for audit.json: reasons, and the rivals that they name."""
+    return {
+        name: {
+            "passed": verdict.passed,
+            "reasons": list(verdict.reasons),
+            "best_trivial": {space: q.rival for space, q in verdict.quality.items()},
+        }
+        for name, verdict in found.items()
+    }
