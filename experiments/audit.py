@@ -62,7 +62,7 @@ def run(
         if things.shape[1:] != taught.shape[1:]:
             raise ValueError(
                 f"--{name}={paths[name]}: expected things of shape {taught.shape[1:]}, "
-                f"as in --train, found {things.shape[1:]}; use --size, or make them alike"
+                f"as in --train, found {things.shape[1:]}; use --size, or convert them"
             )
     made = read["samples"][0]
     found = audit.audit(

@@ -1,4 +1,4 @@
-"""Sets of anything that the audit of files compares: pictures, shapes, weights, rows."""
+"""Sets that the audit of files compares: pictures, shapes, weights or rows."""
 
 import importlib
 import os
@@ -77,9 +77,7 @@ def _plain(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None] | None:
     except (OSError, ValueError, zipfile.BadZipFile):
         return None  # The loader of pictures says what is wrong with it.
     if not np.isfinite(rows).all():
-        raise ValueError(
-            f"{path}: x has numbers that are not finite; remove these rows"
-        )
+        raise ValueError(f"{path}: x holds numbers that are not finite; remove them")
     return rows, labels
 
 

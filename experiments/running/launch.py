@@ -126,7 +126,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
         if flags.FLAGS["config"].present:
-            _CONFIG.value.lock()  # Already locked, but `.value` raises if loading failed.
+            _CONFIG.value.lock()  # It is, but `.value` raises if loading failed.
         return arguments
     # A recipe is Python code and may raise anything.
     except Exception as error:

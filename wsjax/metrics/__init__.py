@@ -8,8 +8,10 @@ import lazy_loader
 
 __all__ = [
     "audit",
+    "copy_measures",
     "copying",
     "equal_count",
+    "excess",
     "features",
     "generation",
     "onnx_features",

@@ -36,8 +36,8 @@ def draws(
 ) -> dict[str, np.ndarray]:
     """Bootstrap draws of the excess of each set's distance to held-out things.
 
-    A draw takes held-out things, training things and things of each set at random, with
-    replacement and equally many of each. What more of the real things would have, the
+    A draw takes the held-out things and as many things of the training part as of each
+    set at random, with replacement. What more of the real things would have, the
     distance of the training things, is subtracted: 0 means as good as these.
 
     Args:
@@ -57,13 +57,15 @@ def draws(
     """
     rows = {_FLOOR: train, **{f"set {name}": x for name, x in sets.items()}}
     rows = {name: np.asarray(x) for name, x in rows.items()}
-    count = min(len(heldout), *map(len, rows.values()))
-    if count < 2:
-        raise ValueError(f"every set needs 2 rows or more, found one of {count}")
+    count = min(map(len, rows.values()))
+    if min(count, len(heldout)) < 2:
+        raise ValueError(
+            f"every set needs 2 rows or more, found {count} and {len(heldout)} held out"
+        )
     generator = np.random.default_rng(seed)
     found: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(repeats):
-        reference = heldout[generator.integers(0, len(heldout), count)]
+        reference = heldout[generator.integers(0, len(heldout), len(heldout))]
         for name, x in rows.items():
             drawn = x[generator.integers(0, len(x), count)]
             found[name].append(distance(drawn, reference))
