@@ -45,6 +45,7 @@ _COLUMNS = {
     "audit": "audit_passed",
 }
 _SHOWN = 50  # Most samples on nearest.png.
+_AGAIN = "resample_heldout"  # No trivial generator: it draws what is held out.
 
 
 class Study(NamedTuple):
@@ -114,10 +115,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
     view = data.domain.views(form)
-    trivial, values = _baselines(study, jury, view, seen, metrics)
-    found = verdicts.verdicts(
-        study.judging, jury, {name: made.values, **values}, n=study.n
-    )
+    trivial, weights = _baselines(study, jury, view, seen, metrics)
+    sets = {name: made.values, _AGAIN: weights.pop(_AGAIN)}
+    found = verdicts.verdicts(study.judging, jury, sets, weights, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
     metrics |= verdicts.figures(found[name]) | _others(study, jury, render)
     trivial = {

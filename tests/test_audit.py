@@ -1,14 +1,16 @@
 """What the audit lets through: samplers of small discs, each known for what it is."""
 
+import jax
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from wsjax.metrics import equal_count, features, generation
-from wsjax.metrics.audit import at_novelty, audit
+from wsjax.analysis import trivial
+from wsjax.metrics import features
+from wsjax.metrics.audit import audit, judge
+from wsjax.metrics.copying import Copying
 
-SIDE, N = 10, 150
-SCALES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+SIDE, N = 10, 500
 
 
 def drawn(weights):
@@ -17,7 +19,7 @@ def drawn(weights):
     across, down, width, bright = (w[:, None, None] for w in weights.T)
     squared = np.square(x[None] - across) + np.square(y[None] - down)
     blobs = bright * np.exp(-squared / (0.02 + np.square(width)))
-    return blobs.clip(0, 1)[..., None]
+    return blobs.clip(0, 1)[..., None].astype(np.float32)
 
 
 def real_weights(seed, n=N):
@@ -29,132 +31,149 @@ def real_weights(seed, n=N):
     return np.concatenate([ring, others], axis=1)
 
 
-TRAIN, REFERENCE, MORE = (real_weights(seed) for seed in (0, 1, 2))
+TRAIN, OUT, MORE = (drawn(real_weights(seed)) for seed in (0, 1, 2))
 
 
-def noisy(scale, seed=3):
-    noise = np.random.default_rng(seed).normal(size=TRAIN.shape)
-    return TRAIN + scale * TRAIN.std(axis=0) * noise
+def mixed(share, rest=MORE, seed=3):
+    """Copies of training pictures in part of a set."""
+    rows = np.random.default_rng(seed).permutation(N)[: round(share * N)]
+    made = rest.copy()
+    made[: len(rows)] = TRAIN[rows]
+    return made
 
 
-def average():
-    rows = np.random.default_rng(4).permutation(N)
-    return (TRAIN[rows] + TRAIN[np.roll(rows, 1)]) / 2
+def flat(pictures):
+    return pictures.reshape(len(pictures), -1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads cost more than they bring on sets this small, most of all if shared."""
-    with threadpool_limits(1):
-        yield
+def hidden(scale, seed=4):
+    """Copies plus noise that the first components do not see."""
+    from sklearn.decomposition import PCA
+
+    axes = PCA(16).fit(flat(TRAIN)).components_
+    noise = np.random.default_rng(seed).normal(size=(N, SIDE * SIDE))
+    noise -= noise @ axes.T @ axes
+    usual = np.linalg.norm(flat(OUT)[:, None] - flat(TRAIN), axis=2).min(axis=1)
+    noise *= scale * np.median(usual) / np.linalg.norm(noise, axis=1, keepdims=True)
+    return (flat(TRAIN) + noise).reshape(TRAIN.shape)
 
 
 @pytest.fixture(scope="module")
-def judged():
-    """`judged(weights) -> audit` of a sampler, by its pictures alone."""
-    train, out = drawn(TRAIN), drawn(REFERENCE)
-    space = features.pixel_pca(np.concatenate([train, out]), components=16)
+def verdicts():
+    """All verdicts, of generators and of trivial ones."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    rows = flat(TRAIN)
+    made = {
+        "gaussian": trivial.gaussian_samples(keys[0], rows, n=N),
+        "average": trivial.average_two(keys[1], rows, n=N),
+        "noise": trivial.add_noise(keys[2], rows, n=N, scale=0.1),
+    }
+    sets = {
+        "more": MORE,
+        "half": OUT[N // 2 :],
+        "tenth": mixed(0.1),
+        "twentieth": mixed(0.05),
+        "copies": TRAIN,
+        "hidden": hidden(1.0),
+        "faded": 0.6 * MORE,
+        "mixture": mixed(0.4, made["gaussian"].reshape(TRAIN.shape)),
+    }
+    with threadpool_limits(1):
+        return audit(
+            TRAIN,
+            OUT[: N // 2],
+            sets,
+            spaces={
+                "pca": features.pixel_pca(TRAIN, components=16),
+                "roots": lambda x: np.sqrt(flat(np.abs(x)))[:, ::3],
+            },
+            trivial={name: x.reshape(TRAIN.shape) for name, x in made.items()},
+            repeats=40,
+        )
 
-    def nearest(pictures):
-        flat = [p.reshape(len(p), -1) for p in (pictures, train)]
-        return np.median(generation.nearest(*flat)[0])
 
-    def figures(weights):
-        pictures = drawn(weights)
-        sets = space(out), space(pictures), space(train)
-        found = equal_count.against_heldout(generation.frechet, *sets, repeats=2)
-        return nearest(pictures) / nearest(out), found["value"]
-
-    curve = [figures(noisy(scale)) for scale in SCALES]
-    bar = figures(average())[1]
-
-    def verdict(weights):
-        novelty, fd = figures(weights)
-        return audit(novelty=novelty, fd=fd, add_noise=curve, average_two=bar)
-
-    return verdict
-
-
-def test_more_real_things_pass(judged):
-    found = judged(MORE)
+@pytest.mark.parametrize("name", ["more", "half"])
+def test_more_real_things_pass(verdicts, name):
+    found = verdicts[name]
     assert found.passed and found.reasons == ()
-    assert found.fd < min(found.fd_add_noise, found.fd_average_two)
+    for quality in found.quality.values():
+        assert quality.excess.low < 0 < quality.excess.high
+        assert quality.leads.keys() == {"gaussian", "average"}
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.02])
-def test_copies_fail_by_their_novelty_with_tiny_noise_or_without(judged, scale):
-    found = judged(noisy(scale, seed=5))
-    assert not found.passed
-    assert found.novelty < 0.5 and "novelty" in found.reasons[0]
-    assert found.fd < found.fd_average_two  # Which alone would let copies through.
+@pytest.mark.parametrize("name", ["copies", "tenth", "twentieth", "hidden", "mixture"])
+def test_copies_fail_in_part_under_noise_and_in_bad_company(verdicts, name):
+    found = verdicts[name]
+    assert not found.passed and found.copying.reasons
+    assert found.reasons[: len(found.copying.reasons)] == found.copying.reasons
 
 
-def test_noise_that_is_novel_fails_by_its_distance(judged):
-    found = judged(noisy(0.8))
-    assert found.novelty >= 0.9 and not found.passed
-    assert "noise" in found.reasons[0]
+def test_copies_would_pass_by_their_quality_alone(verdicts):
+    for name in ("copies", "tenth"):
+        assert verdicts[name].reasons == verdicts[name].copying.reasons
 
 
-def test_averages_fail_by_their_distance(judged):
-    found = judged(average())
-    assert not found.passed
-    assert any("averages of two" in reason for reason in found.reasons)
+def test_what_is_no_copy_but_no_better_than_trivial_fails(verdicts):
+    found = verdicts["faded"]
+    assert not found.passed and not found.copying.reasons
+    assert "which is trivial, by" in found.reasons[0]
+    for name in ("gaussian", "average"):
+        assert verdicts[name].reasons[-1] == "trivial by itself"
+        assert not verdicts[name].passed and not verdicts[name].copying.reasons
 
 
-PASSING = {
-    "novelty": 1.0,
-    "fd": 2.0,
-    "add_noise": [(0.5, 1.0), (1.5, 5.0)],
-    "average_two": 4.0,
-}
+def test_a_trivial_generator_that_copies_is_no_bar(verdicts):
+    assert verdicts["noise"].copying.reasons
+    for found in verdicts.values():
+        assert all("noise" not in q.leads for q in found.quality.values())
 
 
-@pytest.mark.parametrize(
-    ("change", "reasons"),
-    [
-        ({}, []),
-        ({"novelty": 0.9, "fd": 1.0}, []),
-        ({"novelty": 0.89}, ["novelty 0.89 is below 0.9"]),
-        ({"fd": 3.0}, ["FD 3 is not below the 3 of noise"]),
-        ({"average_two": 2.0}, ["not below the 2 of averages"]),
-        ({"novelty": np.nan}, ["novelty is not a number", "nan of noise"]),
-        ({"add_noise": [(np.nan, 1.0), (1.5, 5.0)]}, ["nan of noise"]),
-        ({"fd": np.nan}, ["of noise", "of averages"]),
-        ({"novelty": 0.1, "fd": 9.0}, ["novelty", "the 1 of noise", "of averages"]),
-        ({"novelty": 1.2, "least": 1.3}, ["novelty 1.2 is below 1.3"]),
-    ],
-)
-def test_each_reason_is_given_and_nothing_else_fails(change, reasons):
-    found = audit(**(PASSING | change))
-    assert found.passed == (not reasons)
-    assert len(found.reasons) == len(reasons)
-    for reason, words in zip(found.reasons, reasons, strict=True):
-        assert words in reason
+CLEAN = Copying(1.0, 0.0, 0.5, 0.5, 0.01, 0.5, 0.01, 0.5, 0.0, 0.0, ())
 
 
-def test_the_curve_is_straight_between_settings_and_flat_beyond_them():
-    curve = [(2.0, 30.0), (0.0, 10.0), (1.0, 14.0)]
-    asked = [-1.0, 0.0, 0.25, 1.0, 1.5, 2.0, 9.0]
-    expected = [10.0, 10.0, 11.0, 14.0, 22.0, 30.0, 30.0]
-    assert [at_novelty(curve, x) for x in asked] == pytest.approx(expected)
+def verdict(copied=CLEAN, **spaces):
+    """Of ours against the others, each a list of two draws of the excess."""
+    draws = {
+        space: {name: np.array(x, float) for name, x in by_name.items()}
+        for space, by_name in spaces.items()
+    }
+    return judge(
+        "ours", copied, draws, [name for name in spaces["a"] if name != "ours"]
+    )
 
 
-def test_a_setting_more_novel_and_nearer_replaces_those_below_it():
-    curve = [(0.0, 10.0), (1.0, 20.0), (2.0, 6.0), (2.0, 8.0), (3.0, 9.0)]
-    asked = np.linspace(-1, 4, 101)
-    found = [at_novelty(curve, x) for x in asked]
-    assert found[0] == at_novelty(curve, 1.0) == 6.0
-    assert found[-1] == 9.0 and min(np.diff(found)) >= 0
+def test_a_tie_in_one_space_is_made_good_by_another():
+    tie = {"ours": [1, 2], "easy": [2, 1]}
+    won = {"ours": [1, 2], "easy": [3, 4]}
+    found = verdict(a=tie, b=won)
+    assert found.passed and found.quality["b"].leads["easy"] == (2, 2, 2)
+    assert verdict(a=tie, b=tie).reasons == (
+        "no better than easy, which is trivial, by any measure",
+    )
 
 
-@pytest.mark.parametrize("curve", [[], [(1.0, 2.0, 3.0)]])
-def test_what_is_no_curve_is_refused(curve):
-    with pytest.raises(ValueError, match="need pairs"):
-        at_novelty(curve, 1.0)
+def test_no_lead_makes_good_a_loss():
+    lost, won = {"ours": [5, 6], "easy": [3, 4]}, {"ours": [1, 2], "easy": [3, 4]}
+    assert verdict(a=won, b=lost).reasons == (
+        "worse than easy, which is trivial, by b",
+    )
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_curve_with_a_setting_that_failed_says_nothing(bad):
-    for setting in ((bad, 1.0), (1.0, bad)):
-        assert np.isnan(at_novelty([(0.5, 2.0), setting], 1.0))
-    assert np.isnan(at_novelty([(0.5, 2.0)], bad))
+def test_every_rival_counts_and_draws_are_compared_one_by_one():
+    found = verdict(a={"ours": [1, 9], "easy": [2, 10], "hard": [0, 8]})
+    assert found.reasons == ("worse than hard, which is trivial, by a",)
+
+
+def test_without_a_rival_only_copies_fail():
+    assert verdict(a={"ours": [1, 2]}).passed
+    copied = verdict(CLEAN._replace(reasons=("too near",)), a={"ours": [1, 2]})
+    assert not copied.passed and copied.reasons == ("too near",)
+
+
+def test_what_cannot_be_audited_is_refused():
+    few = TRAIN[:20]
+    space = {"flat": flat}
+    with pytest.raises(ValueError, match="'x' is both a generator and a trivial one"):
+        audit(few, few, {"x": few}, spaces=space, trivial={"x": few})
+    with pytest.raises(ValueError, match="one feature space or more"):
+        audit(few, few, {"x": few}, spaces={}, trivial={})

@@ -1,7 +1,7 @@
-"""The audit of generators, beside trivial ones that see the values and no weights.
+"""The audit of generators, beside trivial ones that see weights or values.
 
-These are the same whatever the representation, so that all generators of a data set
-meet one bar.
+Those that see values are the same whatever the representation, so that all generators
+of a data set meet one bar; those that see weights may raise it.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,12 @@ def of_values(train: np.ndarray, n: int, *, seed: int) -> dict[str, np.ndarray]:
 
 
 def verdicts(
-    judging: Judging, judge: Judge, sets: Mapping[str, np.ndarray], *, n: int
+    judging: Judging,
+    judge: Judge,
+    sets: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
+    *,
+    n: int,
 ) -> dict[str, audit.Audit]:
     """Audits sets of samples; see `wsjax.metrics.audit`.
 
@@ -60,22 +65,26 @@ def verdicts(
       judge: the real instances.
       sets: values `[m, *size, C]` of each generator; rows that are not finite are left
         out.
-      n: draws of each trivial generator.
+      weights: the same of trivial generators that saw weights.
+      n: draws of each trivial generator that sees values.
 
     Returns:
       The verdict on each set and on each trivial generator.
     """
     out = judge.heldout
-    finite = {
-        name: x[np.isfinite(x).all(axis=tuple(range(1, x.ndim)))]
-        for name, x in sets.items()
-    }
+    made, weights = (
+        {
+            name: x[np.isfinite(x).all(axis=(*range(1, x.ndim),))]
+            for name, x in y.items()
+        }
+        for y in (sets, weights)
+    )
     return audit.audit(
         judge.real[~out],
         judge.real[out],
-        finite,
+        made,
         spaces=judge.features,
-        trivial=of_values(judge.real[~out], n, seed=judging.seed),
+        trivial={**weights, **of_values(judge.real[~out], n, seed=judging.seed)},
         rebuilt=judge.rebuilt[out],
         taught=np.concatenate(list(judge.taught())),
         seed=judging.seed,
@@ -90,20 +99,22 @@ def figures(found: audit.Audit) -> dict[str, float]:
         if key != "reasons"
     }
     for space, quality in found.quality.items():
-        for name in ("excess", "lead"):
-            mean, low, high = getattr(quality, name)
-            metrics |= {f"{name}_{space}": mean, f"{name}_{space}_low": low}
-            metrics[f"{name}_{space}_high"] = high
+        mean, low, high = quality.excess
+        metrics |= {f"excess_{space}": mean, f"excess_{space}_low": low}
+        metrics[f"excess_{space}_high"] = high
     return metrics | {"audit_passed": float(found.passed)}
 
 
 def described(found: Mapping[str, audit.Audit]) -> dict[str, dict]:
-    """Verdicts in words, for audit.json: reasons, and the rivals that they name."""
+    """Verdicts for audit.json: why, and the leads over trivial generators."""
     return {
         name: {
             "passed": verdict.passed,
             "reasons": list(verdict.reasons),
-            "best_trivial": {space: q.rival for space, q in verdict.quality.items()},
+            "leads": {
+                space: {rival: lead._asdict() for rival, lead in quality.leads.items()}
+                for space, quality in verdict.quality.items()
+            },
         }
         for name, verdict in found.items()
     }

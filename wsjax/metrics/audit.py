@@ -4,9 +4,10 @@ Zeng et al. 2025 ("Generative Modeling of Weights: Generalization or Memorizatio
 found generators of weights that reproduce their training checkpoints, and that are no
 better than noise on them. The audit has two halves. Samples must not lie nearer to the
 training set than held-out things do, in whole or in part (`wsjax.metrics.copying`). And
-in every feature space they must be nearer to held-out things than the samples of every
-trivial generator that does not copy (`wsjax.metrics.excess`). It asks for nothing that
-depends on how things are represented, so that its bar is the same for all.
+held against every trivial generator that does not copy, they must be nearer to held-out
+things in one feature space at least, and farther in none (`wsjax.metrics.excess`). It
+asks for nothing that depends on how things are represented, so that its bar is the same
+for all.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,15 +25,12 @@ class Quality(NamedTuple):
     """Quality in one feature space.
 
     `excess`: Fréchet distance of the samples to held-out things, less that of as many
-    training things; `rival`: the trivial generator of the lowest excess of those that
-    do not copy; `rival_excess`: its excess; `lead`: the rival's excess less that of the
-    samples, above 0 if the samples are better. None and NaN if all of them copy.
+    training things; `leads`: by how much this is lower than the excess of each trivial
+    generator that does not copy, above 0 if the samples are better.
     """
 
     excess: Interval
-    rival: str | None
-    rival_excess: Interval
-    lead: Interval
+    leads: dict[str, Interval]
 
 
 class Audit(NamedTuple):
@@ -73,8 +71,7 @@ def audit(
       seed: of all random choices.
 
     Returns:
-      The verdict on every set and on every trivial generator, which is held against the
-      others.
+      The verdict on every set and on every trivial generator, which never passes.
 
     Raises:
       ValueError: if a name is both in `sets` and `trivial`, if there is no feature
@@ -100,7 +97,11 @@ def audit(
         for name, space in spaces.items()
     }
     rivals = [name for name in trivial if not copied[name].reasons]
-    return {name: judge(name, copied[name], excess, rivals) for name in every}
+    found = {name: judge(name, copied[name], excess, rivals) for name in every}
+    for name in trivial:
+        reasons = (*found[name].reasons, "trivial by itself")
+        found[name] = found[name]._replace(passed=False, reasons=reasons)
+    return found
 
 
 def judge(
@@ -117,22 +118,22 @@ def judge(
       excess: by feature space and by name of the set, the result of `draws`.
       rivals: trivial generators that do not copy.
     """
-    reasons, quality = list(copied.reasons), {}
-    for space, by_name in excess.items():
-        others = {rival: by_name[rival] for rival in rivals if rival != name}
-        best = min(others, key=lambda rival: others[rival].mean(), default=None)
-        theirs = np.full_like(by_name[name], np.nan) if best is None else others[best]
-        found = Quality(
-            interval(by_name[name]),
-            best,
-            interval(theirs),
-            interval(theirs - by_name[name]),
+    rivals = [rival for rival in rivals if rival != name]
+    quality = {
+        space: Quality(
+            interval(found[name]),
+            {rival: interval(found[rival] - found[name]) for rival in rivals},
         )
-        quality[space] = found
-        if best is not None and not found.lead.low > 0:
+        for space, found in excess.items()
+    }
+    reasons = list(copied.reasons)
+    for rival in rivals:
+        leads = {space: found.leads[rival] for space, found in quality.items()}
+        worse = [space for space, lead in leads.items() if lead.high < 0]
+        if worse:
             reasons.append(
-                f"{space}: an excess of {found.excess.mean:.3g} is not below the "
-                f"{found.rival_excess.mean:.3g} of {best}, a trivial generator (lead "
-                f"{found.lead.low:.3g} to {found.lead.high:.3g})"
+                f"worse than {rival}, which is trivial, by {', '.join(worse)}"
             )
+        elif not any(lead.low > 0 for lead in leads.values()):
+            reasons.append(f"no better than {rival}, which is trivial, by any measure")
     return Audit(copied, quality, not reasons, tuple(reasons))

@@ -1,0 +1,60 @@
+"""The excess of a distance over its floor: 0 for more of the same, paired by draws."""
+
+import numpy as np
+import pytest
+
+from wsjax.metrics import excess
+
+
+def rows(n, seed, shift=0.0, scale=1.0):
+    return shift + scale * np.random.default_rng(seed).normal(size=(n, 3))
+
+
+def test_more_of_the_same_has_none_and_what_is_moved_has_its_distance():
+    """Of Gaussians with equal covariances the distance is that of the means squared."""
+    sets = {"same": rows(900, 2), "moved": rows(900, 3, shift=1.0)}
+    found = excess.draws(rows(900, 0), rows(900, 1), sets, repeats=30)
+    assert abs(found["same"].mean()) < 0.05
+    assert found["moved"].mean() == pytest.approx(3, rel=0.1)
+    low, high = excess.interval(found["same"])[1:]
+    assert low < 0 < high
+
+
+def test_small_sets_have_no_bias():
+    """The distance itself would be far above 0 for 20 rows of 3 numbers."""
+    means = [
+        excess.draws(
+            rows(20, 3 * seed),
+            rows(20, 3 * seed + 1),
+            {"x": rows(20, 3 * seed + 2)},
+            repeats=10,
+        )["x"].mean()
+        for seed in range(40)
+    ]
+    assert abs(np.mean(means)) < 0.15
+
+
+def test_all_sets_meet_the_same_draws():
+    x = rows(50, 2)
+    found = excess.draws(rows(50, 0), rows(60, 1), {"a": x, "b": x + 5.0}, repeats=4)
+    again = excess.draws(rows(50, 0), rows(60, 1), {"a": x, "b": x + 5.0}, repeats=4)
+    np.testing.assert_array_equal(found["a"], again["a"])
+    # The floor and the reference of a draw are one for both: they vary together.
+    assert np.corrcoef(found["a"], found["b"])[0, 1] > -1
+    assert len(set(found["a"])) == 4
+
+
+def test_the_floor_keeps_its_name_to_itself():
+    x = rows(50, 2)
+    found = excess.draws(rows(50, 0), rows(60, 1), {"floor": x}, repeats=2)
+    assert list(found) == ["floor"] and not np.allclose(found["floor"], 0)
+
+
+def test_one_row_is_too_few():
+    with pytest.raises(ValueError, match="2 rows or more, found 1 and 9"):
+        excess.draws(rows(9, 0), rows(9, 1), {"x": rows(1, 2)})
+
+
+def test_the_interval_holds_nineteen_in_twenty():
+    found = excess.interval(np.arange(1001.0))
+    assert found == (500.0, 25.0, 975.0)
