@@ -11,6 +11,7 @@ from tests.test_layers import ROOT, imports, inside, parse, sources
 LAYERS = ("running", "domain", "fitting", "generator", "judging", "page", "recipe")
 BINARIES = {
     "analyze",
+    "audit",
     "benchmark",
     "evaluate",
     "export",
