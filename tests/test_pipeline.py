@@ -7,7 +7,6 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
 from experiments import fit, pipeline, sample, train_diffusion
@@ -16,6 +15,7 @@ from experiments.fitting import engine, groups
 from experiments.recipe import dataset, representation
 from experiments.recipe.fits import fit_options_of
 from experiments.running import run_folder
+from tests import runs
 from wsjax import adapters, costs, fields, latent, store, tree
 
 NAMES = sorted(adapters.ADAPTERS)
@@ -34,6 +34,9 @@ KEYS = {
 }
 
 
+NO_STRUCTURE = "--config.structure.n=0"
+
+
 def recipe():
     """Without the study of structure, which `test_study` runs."""
     config = digits.get_config("tiny")
@@ -42,11 +45,10 @@ def recipe():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """One finished run of the tiny recipe."""
+def study(tmp_path_factory, environment):
+    """One finished run of the tiny recipe, whose memory another process takes."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    with threadpool_limits(1):
-        pipeline.run(recipe(), str(folder))
+    runs.finish("pipeline", folder, environment, NO_STRUCTURE)
     return folder
 
 
@@ -175,13 +177,13 @@ LOST = (
 )
 
 
-def test_what_a_finished_stage_lost_is_made_again_by_its_binary(copy):
+def test_what_a_finished_stage_lost_is_made_again_by_its_binary(copy, environment):
     """The same, bit for bit, from what is left."""
     before, _ = store.load(copy / "samples" / "mlora_asym")
     for name in LOST:
         path = copy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    pipeline.run(recipe(), str(copy))
+    runs.finish("pipeline", copy, environment, NO_STRUCTURE)
     assert all((copy / name).exists() for name in LOST)
     after, _ = store.load(copy / "samples" / "mlora_asym")
     jax.tree.map(np.testing.assert_array_equal, after, before)
