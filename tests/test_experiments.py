@@ -24,7 +24,9 @@ BINARIES = {
     "sampling_curves",
     "scaling",
     "structure",
+    "study",
     "sweep",
+    "tables",
     "train_base",
     "train_diffusion",
 }

@@ -1,0 +1,134 @@
+"""Metrics of several runs as one table of means, and tables of results pages.
+
+A page says where a table goes and what is in it:
+
+    <!-- table stage=fit rows=mlp,lora columns=psnr_db_test_mean:dB:2 -->
+    <!-- end -->
+
+`rows` are names, in this order, `columns` each `metric:heading:digits`, with
+`metric@row` for the figure of another row and `%` behind the digits for percent. What
+stands between the two lines is written by `filled`.
+"""
+
+import collections
+import pathlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from wsjax import files
+from wsjax.analysis.interval import interval
+
+__all__ = ["filled", "summary"]
+
+_STAGES = ("fit", "evaluate", "analyze", "structure", "sweep")
+_TABLE = re.compile(
+    r"(?P<head><!-- table (?P<options>[^>]*?) *-->\n).*?(?P<end><!-- end -->)",
+    re.DOTALL,
+)
+
+
+def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
+    """Means over runs that differ in their seed alone.
+
+    Args:
+      folders: of the runs, finished.
+      seeds: of the runs, in the same order.
+
+    Returns:
+      `{"seeds": [...], "rows": {stage: {row: {metric: {"mean", "ci95", "values"}}}}}`.
+      A metric that a run lacks, or that is not finite there, is left out of the values,
+      with fewer of these than seeds; the interval of one value is None.
+    """
+    values = collections.defaultdict(list)
+    for folder in folders:
+        for key, value in _metrics(folder).items():
+            values[key].append(value)
+    rows: dict = {}
+    for (stage, row, metric), found in values.items():
+        mean, half = interval(np.array(found)) if len(found) > 1 else (found[0], None)
+        entry = {"mean": mean, "ci95": half, "values": found}
+        rows.setdefault(stage, {}).setdefault(row, {})[metric] = entry
+    return {"seeds": list(seeds), "rows": rows}
+
+
+def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
+    """All numbers of a run, by stage, row and name."""
+    found = {}
+    for stage in _STAGES:
+        for path in sorted(folder.glob(f"{stage}/*/metrics.json")):
+            found[stage, path.parent.name] = files.read_json(path)
+    # Trivial generators have no folder of their own.
+    for path in sorted(folder.glob("evaluate/*/baselines.json")):
+        for row, metrics in files.read_json(path).items():
+            found.setdefault(("evaluate", row), metrics)
+    spent = folder / "generation.json"
+    if spent.exists():
+        for row, metrics in files.read_json(spent).items():
+            key = "cpu_seconds_training"
+            found.get(("evaluate", row), {})[key] = metrics[key]
+    return {
+        (stage, row, name): float(value)
+        for (stage, row), metrics in found.items()
+        for name, value in metrics.items()
+        if isinstance(value, int | float)
+    }
+
+
+def filled(page: str, study: dict) -> str:
+    """A results page with its tables written from the summary of a study.
+
+    Args:
+      page: Markdown; see the top of this file.
+      study: result of `summary`, or study.json.
+
+    Raises:
+      ValueError: if a table names a stage, row or metric that the study lacks, or an
+        option that no table has.
+    """
+    return _TABLE.sub(
+        lambda m: m["head"] + _table(m["options"], study["rows"]) + m["end"], page
+    )
+
+
+def _table(options: str, rows: dict) -> str:
+    given = dict(option.split("=", 1) for option in options.split(" ") if option)
+    if given.keys() != {"stage", "rows", "columns"}:
+        raise ValueError(
+            f"table {options!r}: expected stage=, rows= and columns=, found "
+            f"{', '.join(given)}"
+        )
+    columns = [column.split(":") for column in given["columns"].split(",")]
+    heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
+    lines = [heads, ["---"] * len(heads)]
+    for row in given["rows"].split(","):
+        cells = [
+            _cell(_entry(rows, given["stage"], row, metric), digits)
+            for metric, _, digits in columns
+        ]
+        lines.append([f"`{row}`", *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _entry(rows: dict, stage: str, row: str, metric: str) -> dict | None:
+    """An entry of the summary; None if the row has no such metric, but others do."""
+    if row not in rows.get(stage, {}):
+        known = ", ".join(sorted(rows.get(stage, {}))) or "none"
+        raise ValueError(
+            f"no row {row!r} of stage {stage!r} in the study; it has {known}"
+        )
+    if not any(metric in other for other in rows[stage].values()):
+        raise ValueError(f"no metric {metric!r} of stage {stage!r} in the study")
+    return rows[stage][row].get(metric)
+
+
+def _cell(entry: dict | None, digits: str) -> str:
+    """A mean with its interval, such as `31.96 ± 0.08`."""
+    if entry is None or entry["mean"] is None:
+        return "–"
+    scale, count = (100, digits[:-1]) if digits.endswith("%") else (1, digits)
+    mean = f"{scale * entry['mean']:.{int(count)}f}"
+    if entry["ci95"] is None:
+        return mean
+    return f"{mean} ± {scale * entry['ci95']:.{int(count)}f}"

@@ -1,0 +1,74 @@
+r"""Repeats a recipe for several seeds; writes means with intervals.
+
+  python -m experiments.study --config=configs/digits.py --workdir=runs/digits_seeds \
+      --seeds=0,1,2,3,4 --generators
+
+Each seed splits, trains and draws anew. Runs the pipeline for every seed in a folder of
+its own, such as seed-3/; with `--generators`, all generators of the recipe as well.
+Finished stages are kept: a second run resumes, a longer list of seeds adds to it.
+Writes study.json: by stage and row (such as `fit`, `lora`) each metric's mean, half the width
+of its 95 % Student interval over seeds, and the values. `experiments.tables` writes
+tables of results pages from it.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import generation, pipeline
+from experiments.page import results
+from experiments.running import launch, run_folder
+from wsjax import files
+
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds, whole numbers.")
+_GENERATORS = flags.DEFINE_bool("generators", False, "Also train every generator.")
+
+
+def run(
+    config: ConfigDict, workdir: str, *, seeds: list[int], generators: bool = False
+) -> dict[str, dict]:
+    """Runs all seeds; returns what study.json holds.
+
+    Args:
+      config: the recipe; its own seed does not matter.
+      workdir: the folder of the study.
+      seeds: one run each.
+      generators: whether to run `experiments.generation`, too.
+
+    Raises:
+      ValueError: if a seed is given twice, or there is none.
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"--seeds={seeds}: expected different whole numbers")
+    root, folders = pathlib.Path(workdir), []
+    for seed in seeds:
+        one = config.copy_and_resolve_references()
+        one.seed, folder = seed, root / f"seed-{seed}"
+        print(f"seed {seed}", flush=True)
+        with run_folder.held(str(folder)):
+            pipeline.run(one, str(folder))
+            if generators:
+                generation.run(one, str(folder))
+        folders.append(folder)
+    found = results.summary(folders, seeds)
+    files.write_json(root / "study.json", files.finite(found))
+    print(root / "study.json", flush=True)
+    return found
+
+
+def _whole(text: str) -> int:
+    if not text.strip().isdigit():
+        raise ValueError(f"--seeds={text}: expected whole numbers, such as 0,1,2")
+    return int(text)
+
+
+if __name__ == "__main__":
+    launch.main(
+        lambda config, workdir: run(
+            config,
+            workdir,
+            seeds=[_whole(text) for text in _SEEDS.value],
+            generators=_GENERATORS.value,
+        )
+    )

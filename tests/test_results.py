@@ -1,0 +1,101 @@
+"""Tables of results pages are what a study measured, with intervals over its seeds."""
+
+import pytest
+
+from experiments import tables
+from experiments.page import results
+from wsjax import files
+
+PAGE = """# Title
+
+<!-- table stage=fit rows=mlp,lora columns=psnr:PSNR,_dB:1,share:done:0% -->
+| an | old | table |
+<!-- end -->
+
+Text that mentions psnr 1 stays.
+"""
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Three runs, of which the last lacks one metric."""
+    for seed, psnr in enumerate((30.0, 31.0, 32.0)):
+        place = tmp_path / f"seed-{seed}"
+        metrics = {"psnr": psnr, "share": 0.5, "name": "x", "lost": None}
+        files.write_json(place / "fit" / "mlp" / "metrics.json", metrics)
+        if seed == 2:
+            del metrics["share"]
+        files.write_json(place / "fit" / "lora" / "metrics.json", metrics)
+        own = {"fd": 1.0 + seed, "audit_passed": 1.0}
+        files.write_json(place / "evaluate" / "ours" / "metrics.json", own)
+        judged = {"ours": {"fd": 99.0}, "trivial": {"fd": 5.0}}
+        files.write_json(place / "evaluate" / "rival" / "baselines.json", judged)
+        spent = {"ours": {"cpu_seconds_training": 10.0 * seed}}
+        files.write_json(place / "generation.json", spent)
+    return [tmp_path / f"seed-{seed}" for seed in range(3)]
+
+
+def test_means_have_intervals_over_runs(runs):
+    found = results.summary(runs, [0, 1, 2])
+    assert found["seeds"] == [0, 1, 2]
+    psnr = found["rows"]["fit"]["mlp"]["psnr"]
+    assert psnr["mean"] == 31.0 and psnr["values"] == [30.0, 31.0, 32.0]
+    assert psnr["ci95"] == pytest.approx(4.302653 / 3**0.5)  # Student, 2 degrees.
+    assert set(found["rows"]["fit"]["mlp"]) == {"psnr", "share"}
+    assert found["rows"]["fit"]["lora"]["share"]["values"] == [0.5, 0.5]
+
+
+def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
+    rows = results.summary(runs, [0, 1, 2])["rows"]["evaluate"]
+    assert rows["ours"]["fd"]["values"] == [1.0, 2.0, 3.0]
+    assert rows["trivial"]["fd"]["mean"] == 5.0
+    assert rows["ours"]["cpu_seconds_training"]["values"] == [0.0, 10.0, 20.0]
+
+
+def test_one_run_has_no_interval(runs):
+    entry = results.summary(runs[:1], [0])["rows"]["fit"]["mlp"]["psnr"]
+    assert entry == {"mean": 30.0, "ci95": None, "values": [30.0]}
+
+
+def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
+    page, study = tmp_path / "page.md", tmp_path / "study.json"
+    text = PAGE.replace("PSNR,_dB", "PSNR_dB")
+    page.write_text(text)
+    files.write_json(study, results.summary(runs, [0, 1, 2]))
+    tables.run(str(page), str(study))
+    lines = page.read_text().splitlines()
+    assert lines[3:7] == [
+        "|  | PSNR dB | done |",
+        "| --- | --- | --- |",
+        "| `mlp` | 31.0 ± 2.5 | 50 ± 0 |",
+        "| `lora` | 31.0 ± 2.5 | 50 ± 0 |",
+    ]
+    before = text.splitlines()
+    assert lines[:3] == before[:3] and lines[7:] == before[4:]
+    tables.run(str(page), str(study))
+    assert page.read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ("stage=fit rows=x columns=psnr:a:1", "no row 'x' of stage 'fit'.* lora, mlp"),
+        ("stage=base rows=x columns=psnr:a:1", "no row 'x' of stage 'base'.* none"),
+        ("stage=fit rows=mlp columns=ssim:a:1", "no metric 'ssim' of stage 'fit'"),
+        (
+            "stage=fit rows=mlp",
+            "expected stage=, rows= and columns=, found stage, rows",
+        ),
+    ],
+)
+def test_a_table_of_what_was_not_measured_is_refused(runs, table, line):
+    page = f"<!-- table {table} -->\n<!-- end -->\n"
+    with pytest.raises(ValueError, match=line):
+        results.filled(page, results.summary(runs, [0, 1, 2]))
+
+
+def test_a_metric_that_one_row_lacks_is_a_dash(runs):
+    found = results.summary(runs, [0, 1, 2])
+    del found["rows"]["fit"]["lora"]["share"]
+    page = "<!-- table stage=fit rows=lora columns=share:a:1 -->\n<!-- end -->\n"
+    assert "| `lora` | – |" in results.filled(page, found)
