@@ -6,9 +6,9 @@ r"""Repeats a recipe for several seeds; writes means with intervals.
 Each seed splits, trains and draws anew. Runs the pipeline for every seed in a folder of
 its own, such as seed-3/; with `--generators`, all generators of the recipe as well.
 Finished stages are kept: a second run resumes, a longer list of seeds adds to it.
-Writes study.json: by stage and row (such as `fit`, `lora`) each metric's mean, half the width
-of its 95 % Student interval over seeds, and the values. `experiments.tables` writes
-tables of results pages from it.
+Writes study.json: by stage and row (such as `fit`, `lora`) each metric's mean, half the
+width of its 95 % Student interval over seeds, and the values. `experiments.tables`
+writes tables of results pages from it.
 """
 
 import pathlib
