@@ -60,18 +60,23 @@ def get_config(variant: str = "full") -> ConfigDict:
             config.fit, n=256, rates=(0.04, 0.08, 0.16), target=31.5
         )
     if variant == "large":
-        config.data = config_dict.create(
-            name="discs",
-            size=28,
-            n=20000,
-            channels=1,
-            classes=4,
-            validation=0.1,
-            test=0.2,
-        )
+        config.data = _discs()
         config.base.n = 1000
         config.fit.compare = 0
     return config
+
+
+def _discs() -> ConfigDict:
+    """Many drawn discs of the size of the digits."""
+    return config_dict.create(
+        name="discs",
+        size=28,
+        n=20000,
+        channels=1,
+        classes=4,
+        validation=0.1,
+        test=0.2,
+    )
 
 
 def _digits(*, size: int, n: int | None = None) -> ConfigDict:

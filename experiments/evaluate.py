@@ -116,15 +116,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = scores.figures(study.judging, jury, made)
     view = data.domain.views(form)
     trivial, weights = _baselines(study, jury, view, seen, metrics)
-    sets = {name: made.values, _AGAIN: weights.pop(_AGAIN)}
-    found = verdicts.verdicts(study.judging, jury, sets, weights, n=study.n)
-    files.write_json(study.folder / "audit.json", verdicts.described(found))
-    metrics |= verdicts.figures(found[name]) | _others(study, jury, render)
-    trivial = {
-        key: trivial.get(key, {}) | verdicts.figures(verdict)
-        for key, verdict in found.items()
-        if key != name
-    }
+    audited = _audited(study, jury, made, weights)
+    metrics |= audited.pop(name) | _others(study, jury, render)
+    trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
     _draw(study, view, jury, made)
     _keep_baselines(study, home, metrics, trivial)
@@ -162,6 +156,17 @@ def _baselines(
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
     }
     return figures, {name: x.values for name, x in made.items()}
+
+
+def _audited(
+    study: Study, jury: judge.Judge, made: judge.Made, weights: dict[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """Figures of the audit by generator, trivial ones too; writes audit.json."""
+    sets = {study.name: made.values, _AGAIN: weights[_AGAIN]}
+    trivial = {name: x for name, x in weights.items() if name != _AGAIN}
+    found = verdicts.verdicts(study.judging, jury, sets, trivial, n=study.n)
+    files.write_json(study.folder / "audit.json", verdicts.described(found))
+    return {name: verdicts.figures(verdict) for name, verdict in found.items()}
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:

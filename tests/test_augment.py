@@ -154,15 +154,21 @@ def test_generators_learn_from_copies_and_are_judged_without(tmp_path):
     root = trained_runs.folder(tmp_path / "run", config)
     found = dataset.load(config)
     form = representation.representation_of(config, root, found.channels)
-    judged = encoding.fitted(root, form, found)
-    learnt = encoding.fitted(root, form, found, copies=True)
+    learnt = encoding.fitted(root, form, found, beside="validation", copies=True)
+    chosen = encoding.fitted(root, form, found, beside="validation")
+    judged = encoding.fitted(root, form, found, beside="test")
     rows = np.delete(np.arange(len(found.names)), 1)  # Its fit failed.
-    np.testing.assert_array_equal(learnt.rows, rows)
-    np.testing.assert_array_equal(judged.rows, rows[rows < 48])
-    n = len(judged.rows)
-    assert n == 47 and not learnt.heldout[n:].any() and judged.heldout.any()
-    np.testing.assert_array_equal(learnt.heldout[:n], judged.heldout)
-    np.testing.assert_array_equal(learnt.vectors[:n], judged.vectors)
+    for fits, last, other in (
+        (learnt, len(rows) + 1, "test"),
+        (chosen, 48, "test"),
+        (judged, 48, "validation"),
+    ):
+        kept = rows[(rows < last) & ~np.isin(rows, found.rows(other))]
+        np.testing.assert_array_equal(fits.rows, kept)
+        np.testing.assert_array_equal(fits.heldout, ~np.isin(kept, found.rows("train")))
+    n = len(chosen.rows)
+    assert chosen.heldout.any() and not learnt.heldout[n:].any()
+    np.testing.assert_array_equal(learnt.vectors[:n], chosen.vectors)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,7 @@ def test_a_recipe_of_bad_copies_is_refused_in_one_line(changes, line):
 
 def test_shapes_have_no_changed_copies(tmp_path):
     config = shapes.get_config("tiny")
-    config.data.update(n=2, test=0.5, cache=str(tmp_path))
+    config.data.update(n=3, test=0.3, validation=0.3, cache=str(tmp_path))
     config.data.augment = {"copies": 1, "flip": True}
     with pytest.raises(ValueError, match="changes pictures; leave it out for shapes"):
         dataset.load(config)

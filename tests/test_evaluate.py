@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from configs import digits
 from experiments import evaluate, fit, sample, train_diffusion
 from experiments.generator import encoding
-from experiments.judging import baselines
+from experiments.judging import baselines, verdicts
 from experiments.recipe import dataset
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.representation import representation_of
@@ -22,10 +22,15 @@ from wsjax import costs
 from wsjax.metrics import generation
 
 NAME, RIVAL = "mlora_asym", "twin"
+AUDITED = ("audit_", "authentic", "copying_", "excess_", "novelty")
 SPACES = ("pixel_pca4", "classifier", "random_conv")
-TRIVIAL = (
-    "gaussian_pca gaussian_mixture add_noise_0 add_noise add_noise_1 average_two "
+WEIGHTS = (
+    "gaussian_pca gaussian_mixture gaussian_neighbours add_noise average_two "
     "resample_heldout"
+).split()
+VALUES = (
+    "gaussian_values mixture_values neighbours_values average_values noise_values_0.25 "
+    "noise_values_0.5 noise_values_0.75 noise_values_1"
 ).split()
 
 
@@ -65,52 +70,46 @@ def read(path):
 def test_every_generator_gets_the_same_finite_figures(study):
     own = read(study / "evaluate" / NAME / "metrics.json")
     baselines = read(study / "evaluate" / NAME / "baselines.json")
-    assert list(baselines) == TRIVIAL
+    assert set(baselines) == {*WEIGHTS, *VALUES}
     assert np.isfinite(list(own.values())).all()
     lone = {"ssim_heldout_mean", "seconds", "cpu_seconds"}
-    others = {
-        key
-        for key in own
-        if any(space in key for space in SPACES[1:])
-        and not key.endswith(("_floor", "_ceiling"))
-    }
-    for name, found in baselines.items():
-        # The other strengths of noise are judged by the space of the audit alone.
-        brief = name.startswith("add_noise_")
-        assert set(own) - set(found) == (lone | others if brief else lone)
-        assert set(found) <= set(own)
+    for name in WEIGHTS:
+        assert set(own) - set(baselines[name]) == lone
+        assert set(baselines[name]) <= set(own)
         for key in own:
             if key.endswith(("_floor", "_ceiling", "heldout_median")):
-                assert found[key] == own[key]
+                assert baselines[name][key] == own[key]
+    for name in VALUES:  # They have no weights, and are drawn for the audit alone.
+        assert set(baselines[name]) == {
+            key for key in own if key.startswith(AUDITED[:-1])
+        } | {"novelty"}
     for space in SPACES:
         for measure in ("fd", "mmd_gaussian", "mmd_polynomial"):
             for end in ("", "_floor", "_ceiling"):
                 assert f"{measure}_{space}{end}" in own
                 assert f"{measure}_{space}_heldout{end}" in own
         assert {f"precision_{space}", f"recall_{space}_floor"} <= set(own)
+        low, mean, high = (own[f"excess_{space}{end}"] for end in ("_low", "", "_high"))
+        assert low < mean < high
     for picture in ("nearest", "baselines", "reconstructions"):
         header = (study / "evaluate" / NAME / f"{picture}.png").read_bytes()[:4]
         assert header == b"\x89PNG"
 
 
-def test_the_audit_is_that_of_the_figures_beside_it(study):
+def test_verdicts_are_those_of_the_figures_beside_them_and_say_why(study):
     own = read(study / "evaluate" / NAME / "metrics.json")
-    baselines = read(study / "evaluate" / NAME / "baselines.json")
-    key = "fd_pixel_pca4_heldout"
-    for found in (own, *baselines.values()):
-        ratio = found["nn_function_median"] / found["nn_function_heldout_median"]
-        assert found["novelty_function"] == pytest.approx(ratio)
-        assert found["fd_average_two"] == baselines["average_two"][key]
-        beaten = found[key] < min(
-            found["fd_add_noise_at_novelty"], found["fd_average_two"]
-        )
-        assert found["audit_passed"] == (beaten and found["novelty_function"] >= 0.9)
-    noisy = [m for name, m in baselines.items() if name.startswith("add_noise")]
-    assert not any(m["audit_passed"] for m in [*noisy, baselines["average_two"]])
-    assert baselines["add_noise_0"]["novelty_weights"] == pytest.approx(0, abs=1e-4)
-    curve = [m[key] for m in noisy]
-    for found in (own, *noisy):
-        assert min(curve) <= found["fd_add_noise_at_novelty"] <= max(curve)
+    rows = read(study / "evaluate" / NAME / "baselines.json") | {NAME: own}
+    found = read(study / "evaluate" / NAME / "audit.json")
+    assert found.keys() == rows.keys()
+    for name, row in rows.items():
+        assert row["audit_passed"] == found[name]["passed"]
+        assert found[name]["passed"] == (not found[name]["reasons"])
+    for name in (*WEIGHTS[:-1], *VALUES):
+        assert found[name]["reasons"][-1] == "trivial by itself"
+    # Real things are no trivial generator, and no bar to be met.
+    assert "trivial by itself" not in found["resample_heldout"]["reasons"]
+    rivals = set(found[NAME]["leads"]["pixel_pca4"])
+    assert "resample_heldout" not in rivals and rivals <= {*WEIGHTS, *VALUES}
 
 
 def test_a_rival_is_judged_in_folders_of_its_own_by_the_same_baselines(
@@ -128,7 +127,7 @@ def test_a_rival_is_judged_in_folders_of_its_own_by_the_same_baselines(
         == _lasting(read(folder / "evaluate" / RIVAL / "metrics.json"))
     )
     told = capsys.readouterr().out
-    assert all(f"\n{name} " in told for name in (RIVAL, *TRIVIAL, "floor", "ceiling"))
+    assert all(f"\n{name} " in told for name in (RIVAL, *WEIGHTS, "floor", "ceiling"))
     before = read(study / "evaluate" / NAME / "baselines.json")
     assert read(folder / "evaluate" / RIVAL / "baselines.json") == before
     both = read(folder / "evaluate" / NAME / "baselines.json")
@@ -157,7 +156,7 @@ def _lasting(metrics):
 def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     folder = shutil.copytree(study, tmp_path / "copy")
     form = representation_of(recipe(), folder, 1)
-    fits = encoding.fitted(folder, form, data)
+    fits = encoding.fitted(folder, form, data, beside="test")
     path = folder / "samples" / NAME / "weights_00000000.safetensors"
     shard = evaluate.store.read_shard(path)
     instances = [i | {"label": k % 3} for k, i in enumerate(shard.instances)]
@@ -173,24 +172,30 @@ def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     np.testing.assert_array_equal(labels, np.delete(np.arange(20) % 3, 1))
 
 
-def test_trivial_generators_share_rows_and_noise_across_scales(study, data):
-    config = recipe()
-    form = representation_of(config, study, 1)
-    fits = encoding.fitted(study, form, data)
-    drawn = baselines.draws(fits, 20, noise=(0.0, 1.0), seed=config.seed)
-    assert list(drawn) == TRIVIAL
+def test_trivial_generators_draw_every_row_as_often(study, data):
+    form = representation_of(recipe(), study, 1)
+    fits = encoding.fitted(study, form, data, beside="test")
+    drawn = baselines.draws(fits, 20, seed=0)
+    assert list(drawn) == WEIGHTS
     assert {x.shape for x in drawn.values()} == {(20, fits.vectors.shape[1])}
-    copies, half, full = (
-        drawn[f"add_noise{end}"].astype(float) for end in ("_0", "", "_1")
-    )
-    np.testing.assert_allclose(full - copies, 2 * (half - copies), atol=1e-4)
-    for name, kind in (
-        ("add_noise_0", ~fits.heldout),
-        ("resample_heldout", fits.heldout),
-    ):
-        distances, rows = generation.nearest(drawn[name], fits.vectors[kind])
-        assert distances.max() == pytest.approx(0, abs=1e-5)
-        assert np.ptp(np.bincount(rows, minlength=kind.sum())) <= 1
+    out = fits.vectors[fits.heldout]
+    distances, rows = generation.nearest(drawn["resample_heldout"], out)
+    assert distances.max() == pytest.approx(0, abs=1e-5)
+    assert np.ptp(np.bincount(rows, minlength=len(out))) <= 1
+
+
+def test_values_of_trivial_generators_stay_in_the_range_of_the_training_values():
+    train = np.random.default_rng(0).random((30, 5, 5, 1)).astype(np.float32) / 2
+    drawn = verdicts.of_values(train, 40, seed=0)
+    assert list(drawn) == VALUES
+    for name, x in drawn.items():
+        assert x.shape == (40, 5, 5, 1) and x.dtype == np.float32
+        assert train.min() <= x.min() < x.max() <= train.max(), name
+    noise = [
+        np.abs(drawn[f"noise_values_{s}"] - drawn["noise_values_0.25"])
+        for s in ("0.5", "1")
+    ]
+    assert 0 < noise[0].mean() < noise[1].mean()  # One noise, of rising strength.
 
 
 def test_a_finished_verdict_is_kept(study):

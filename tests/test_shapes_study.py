@@ -44,7 +44,7 @@ def study(config, tmp_path_factory):
 def problem(config, study):
     data = dataset.load(config)
     form = representation.representation_of(config, study, data.channels)
-    return data, form, encoding.fitted(study, form, data)
+    return data, form, encoding.fitted(study, form, data, beside="test")
 
 
 def metrics(study, stage):

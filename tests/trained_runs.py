@@ -42,7 +42,7 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     weights = jax.tree.map(np.asarray, weights)
     store.write_shard(fits, store.Shard(0, weights, instances, cost))
     store.finish(fits, {})
-    found = encoding.fitted(path, form, data)
+    found = encoding.fitted(path, form, data, beside="validation")
     generator = generator_of(config)
     code = encoding.make(generator.latent, form, found, data, seed=config.seed)
     home = path / "diffusion" / NAME

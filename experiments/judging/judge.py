@@ -19,6 +19,7 @@ from wsjax.types import Codec
 __all__ = [
     "Judge",
     "Made",
+    "briefly",
     "first_feature",
     "flat",
     "make",
@@ -145,6 +146,12 @@ def of_fits(
 def first_feature(judge: Judge) -> str:
     """Name of the first feature space of the recipe."""
     return next(iter(judge.features))
+
+
+def briefly(judge: Judge) -> Judge:
+    """The same judge with the first feature space alone."""
+    name = first_feature(judge)
+    return judge._replace(features={name: judge.features[name]})
 
 
 def sides(judge: Judge) -> dict[str, tuple]:

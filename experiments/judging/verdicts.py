@@ -94,8 +94,8 @@ def verdicts(
 def figures(found: audit.Audit) -> dict[str, float]:
     """Numbers of a verdict, as metrics."""
     metrics = {
-        key if key.startswith(("novelty", "authentic")) else f"copying_{key}": value
-        for key, value in found.copying._asdict().items()
+        key if key.startswith(("novelty", "authentic")) else f"copying_{key}": float(x)
+        for key, x in found.copying._asdict().items()
         if key != "reasons"
     }
     for space, quality in found.quality.items():

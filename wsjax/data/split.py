@@ -6,7 +6,9 @@ __all__ = ["PARTS", "TEST", "TRAIN", "VALIDATION", "limited", "parts", "subset"]
 
 PARTS = ("train", "validation", "test")
 """Names of the parts, by their numbers."""
-TRAIN, VALIDATION, TEST = range(3)
+TRAIN = 0
+VALIDATION = 1
+TEST = 2
 
 
 def parts(
