@@ -61,9 +61,7 @@ def test_classes_and_named_functions_are_feature_spaces(tmp_path):
     plain = rows.spaces_of(numbers(0), None, [], seed=0)
     assert list(plain) == ["pca"]
     for name in ("numpy:nothing", "nowhere:x", "numpy"):
-        with pytest.raises(
-            ValueError, match=f"--features={name}: expected module:func"
-        ):
+        with pytest.raises(ValueError, match=f"space {name}: expected module:func"):
             rows.spaces_of(things, None, [name], seed=0)
 
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
-    "metrics": {"machine"},
+    "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
     "analysis": set(),
 }
 ONLY_IN = {

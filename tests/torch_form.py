@@ -87,16 +87,17 @@ def _modules():
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file, storages):
+    def __init__(self, file, storages, behind=()):
         super().__init__(file, protocol=2)
-        self.storages = storages
+        self.storages, self.behind = storages, behind
 
     def persistent_id(self, obj):
         if not isinstance(obj, Storage):
             return None
         self.storages[obj.key] = obj.numbers
         kind = getattr(sys.modules["torch"], STORAGES[str(obj.numbers.dtype)])
-        return ("storage", kind, obj.key, "cuda:0", len(obj.numbers))
+        place = "storage", kind, obj.key, "cuda:0", len(obj.numbers)
+        return (*place, *self.behind)
 
 
 def to_bytes(content):
@@ -105,6 +106,20 @@ def to_bytes(content):
     with unittest.mock.patch.dict(sys.modules, _modules()):
         _Pickler(file, storages).dump(content)
     return archive(file.getvalue(), storages)
+
+
+def to_legacy(content):
+    """The same in the form before torch 1.6: pickles, then the storages."""
+    file, storages = io.BytesIO(), {}
+    with unittest.mock.patch.dict(sys.modules, _modules()):
+        _Pickler(file, storages, (None,)).dump(content)
+    machine = {"protocol_version": 1001, "little_endian": True}
+    keys = list(storages)
+    head = [pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, machine)]
+    stored = [
+        np.int64(len(storages[key])).tobytes() + storages[key].tobytes() for key in keys
+    ]
+    return b"".join([*head, file.getvalue(), pickle.dumps(keys, 2), *stored])
 
 
 def archive(pickled, storages, compression=zipfile.ZIP_STORED):

@@ -8,7 +8,8 @@ __all__ = ["evaluate", "evaluate_shapes"]
 def evaluate() -> ConfigDict:
     """Distances between samples and real instances, and an audit for copying."""
     return config_dict.create(
-        # Feature spaces in which sets are compared; the audit asks for quality in all.
+        # Feature spaces in which sets are compared: these, "imagenet" (pip install
+        # 'wsjax[features]') or any module:function.
         features=("pixel_pca", "classifier", "random_conv"),
         components=32,  # Principal components of the space "pixel_pca".
         unit=False,  # Whether features are scaled to length 1, as the paper's are.

@@ -1,6 +1,5 @@
 """Sets that the audit of files compares: pictures, shapes, weights or rows."""
 
-import importlib
 import os
 import pathlib
 import zipfile
@@ -8,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from experiments.judging.spaces import imported
 from wsjax import data, store, tree
 from wsjax.data import shapes
 from wsjax.meshes import formats
@@ -113,15 +113,4 @@ def spaces_of(
         spaces["random_conv"] = random_conv(train.shape[1:])
     except ValueError:
         pass  # Rows, or too small.
-    return spaces | {name: _imported(name) for name in named}
-
-
-def _imported(name: str) -> _Space:
-    module, _, function = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"--features={name}: expected module:function, such as mine.nets:embed, on "
-            f"the path of Python ({error})"
-        ) from error
+    return spaces | {name: imported(name) for name in named}

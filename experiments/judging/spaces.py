@@ -1,5 +1,6 @@
 """The feature spaces in which a recipe compares samples with real instances."""
 
+import importlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,12 +9,13 @@ import numpy as np
 
 from experiments.domain.data import Data
 from wsjax.metrics import features
+from wsjax.metrics.imagenet_features import imagenet_features
 from wsjax.metrics.onnx_features import onnx_features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["Judging", "by_name", "check"]
+__all__ = ["Judging", "by_name", "check", "imported"]
 
-_NAMES = ("pixel_pca", "classifier", "random_conv")
+_NAMES = ("pixel_pca", "classifier", "random_conv", "imagenet")
 
 
 class Judging(NamedTuple):
@@ -45,13 +47,23 @@ def check(judging: Judging, shape: tuple[int, ...]) -> None:
     Raises:
       ValueError: if a name is unknown, or the pictures are too small for one.
       FileNotFoundError: if the ONNX file is missing.
+      ImportError: if the package of the space "imagenet" is missing.
     """
     for name in judging.features:
-        if name not in _NAMES:
+        if ":" in name:
+            imported(name)
+        elif name not in _NAMES:
             raise ValueError(
                 f"evaluate.features has {name!r}; choose from {', '.join(_NAMES)}, "
-                "and name an ONNX file in evaluate.onnx"
+                "write module:function, or name an ONNX file in evaluate.onnx"
             )
+    if "imagenet" in judging.features:
+        if len(shape) != 3:
+            raise ValueError(
+                f"evaluate.features has 'imagenet', which needs pictures, got {shape}; "
+                "leave it out"
+            )
+        imagenet_features(np.zeros((0, *shape)))  # Are the weights installed?
     if "random_conv" in judging.features:
         random_conv(shape)
     if judging.onnx and not pathlib.Path(judging.onnx).is_file():
@@ -89,6 +101,10 @@ def by_name(
             spaces[view] = features.pixel_pca(real, components=k)
         elif name == "random_conv":
             spaces[name] = random_conv(real.shape[1:])
+        elif name == "imagenet":
+            spaces[name] = imagenet_features
+        elif ":" in name:
+            spaces[name.replace(":", ".")] = imported(name)
         elif reader is not None:
             spaces[name] = reader.features
     if judging.onnx:
@@ -100,3 +116,19 @@ def by_name(
     if judging.unit:
         spaces = {f"{name}_unit": features.unit(s) for name, s in spaces.items()}
     return spaces
+
+
+def imported(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Imports a feature function `([n, *S]) -> [n, F]` by `module:function`.
+
+    Raises:
+      ValueError: if there is no such function.
+    """
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"feature space {name}: expected module:function, such as mine.nets:embed, "
+            f"on the path of Python ({error})"
+        ) from error

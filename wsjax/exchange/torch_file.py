@@ -1,7 +1,7 @@
 """Reads what `torch.save` writes, without torch and without running what is in it.
 
 The file is a zip: `data.pkl` describes the object, `data/<key>` hold the storages of
-its tensors. `torch_pickle` reads the description.
+its tensors. `torch_pickle` reads the description, `torch_legacy` the older form.
 """
 
 import pathlib
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wsjax.exchange.part import Refused, check_size
+from wsjax.exchange.torch_legacy import is_legacy, read_legacy
 from wsjax.exchange.torch_pickle import STORAGES, Storage, unpickle
 
 __all__ = ["read_torch"]
@@ -22,12 +23,15 @@ def read_torch(path: pathlib.Path) -> object:
     bfloat16, which NumPy does not have, is widened to float32.
 
     Raises:
-      ValueError: if the file is cut short, damaged, of the form before torch 1.6, would
-        fill the memory, or names anything but tensors, numbers and containers; nothing
-        of it is run.
+      ValueError: if the file is cut short, damaged, would fill the memory, or names
+        anything but tensors, numbers and containers; nothing of it is run.
       OSError: if the file cannot be opened.
     """
+    with path.open("rb") as file:
+        old = is_legacy(file.read(64))
     try:
+        if old:
+            return read_legacy(path.read_bytes())
         with zipfile.ZipFile(path) as archive:
             # Members may overlap, and so hold more than the file.
             check_size(path, sum(info.file_size for info in archive.infolist()))
@@ -44,8 +48,8 @@ def read_torch(path: pathlib.Path) -> object:
         raise
     except Exception as error:  # A damaged pickle can raise anything.
         raise ValueError(
-            "expected a whole file in the zip form that torch.save writes since 1.6,"
-            f" found something else or part of one ({error}); save it again"
+            "expected a whole file of torch.save, found something else or part of one"
+            f" ({error}); save it again"
         ) from error
 
 

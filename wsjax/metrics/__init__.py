@@ -14,6 +14,7 @@ __all__ = [
     "excess",
     "features",
     "generation",
+    "imagenet_features",
     "onnx_features",
     "random_conv",
     "reconstruction",
