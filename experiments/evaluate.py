@@ -166,7 +166,11 @@ def _audited(
     trivial = {name: x for name, x in weights.items() if name != _AGAIN}
     found = verdicts.verdicts(study.judging, jury, sets, trivial, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
-    return {name: verdicts.figures(verdict) for name, verdict in found.items()}
+    figures = {name: verdicts.figures(verdict) for name, verdict in found.items()}
+    shares = verdicts.noticed(jury, made.values, seed=study.judging.seed)
+    refused = {f"copies_{share:g}_noticed": float(x) for share, x in shares.items()}
+    figures[study.name] |= refused
+    return figures
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:

@@ -73,6 +73,8 @@ def test_every_generator_gets_the_same_finite_figures(study):
     assert set(baselines) == {*WEIGHTS, *VALUES}
     assert np.isfinite(list(own.values())).all()
     lone = {"ssim_heldout_mean", "seconds", "cpu_seconds"}
+    lone |= {key for key in own if key.startswith("copies_")}
+    assert "copies_0.05_noticed" in lone
     for name in WEIGHTS:
         assert set(own) - set(baselines[name]) == lone
         assert set(baselines[name]) <= set(own)

@@ -14,9 +14,11 @@ from experiments.judging.spaces import Judging
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
 from wsjax.metrics import audit
+from wsjax.metrics.copying import copying
 
-__all__ = ["described", "figures", "of_values", "verdicts"]
+__all__ = ["described", "figures", "noticed", "of_values", "verdicts"]
 
+_SHARES = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)  # Of copies, for `noticed`.
 _SCALES = (0.25, 0.5, 0.75, 1.0)  # Of noise, in standard deviations of each value.
 
 
@@ -89,6 +91,30 @@ def verdicts(
         taught=np.concatenate(list(judge.taught())),
         seed=judging.seed,
     )
+
+
+def noticed(judge: Judge, values: np.ndarray, *, seed: int) -> dict[float, bool]:
+    """Whether the audit would notice if a share of the samples were copies.
+
+    Says how strict the audit is on these data, with so many samples.
+
+    Args:
+      judge: the real instances; copies are training instances as they are rebuilt.
+      values: `[m, *size, C]` of the samples.
+      seed: of the choice of copies.
+
+    Returns:
+      By share, rising, whether the tests of copying refuse the set.
+    """
+    out, generator = judge.heldout, np.random.default_rng(seed)
+    train = np.concatenate(list(judge.taught()))
+    copies = flat(judge.rebuilt[~out])[generator.permutation(int((~out).sum()))]
+    known, rows, found = flat(judge.rebuilt[out]), flat(values), {}
+    for share in _SHARES:
+        count = min(round(share * len(rows)), len(copies))
+        mixed = np.concatenate([copies[:count], rows[count:]])
+        found[share] = bool(copying(train, known, mixed, seed=seed).reasons)
+    return found
 
 
 def figures(found: audit.Audit) -> dict[str, float]:
