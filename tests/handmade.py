@@ -13,6 +13,21 @@ from wsjax import files
 OWN, RIVAL = "mlora_asym", "one_step"
 MMD = [f"mmd_{k}_pixel_pca4" for k in ("gaussian", "polynomial")]
 ENDS = ("", "_floor", "_ceiling")
+REASONS = [
+    "C_T = -4.2 is below -3.1",
+    "worse than <b>average_two</b> & co, which is trivial, by pixel_pca4",
+]
+# What the audit measures, of generators of weights and of values alike.
+AUDITED = {
+    "excess_pixel_pca4": 0.5,
+    "excess_pixel_pca4_low": -0.25,
+    "excess_pixel_pca4_high": 1.25,
+    "novelty": 0.625,
+    "copying_score": -4.25,
+    "copying_near": 0.125,
+    "copying_single": 0.25,
+    "audit_passed": 0.0,
+}
 GENERATED = {
     **{
         f"{measure}_pixel_pca4{kind}{end}": value
@@ -35,12 +50,17 @@ GENERATED = {
     "confident_fraction_heldout": 0.95,
     "class_fraction_min": 0.0625,
     "failed_fraction": 0.0125,
-    "audit_passed": 1.0,
+    **AUDITED,
 }
 # What a rival changes of it.
 OTHER = {
     "fd_pixel_pca4": 7.5,
-    "audit_passed": 0.0,
+    "fd_pixel_pca4_heldout": 10.0,
+    "excess_pixel_pca4": 6.5,
+    "excess_pixel_pca4_low": 5.75,
+    "excess_pixel_pca4_high": 7.25,
+    "copying_near": 0.0,
+    "audit_passed": 1.0,
     "class_accuracy": 0.625,
     "class_accuracy_heldout": 0.984375,
 }
@@ -70,12 +90,12 @@ SWEEP = {
     "numbers_per_field": 392,
     "learning_rate": 0.08,
     "steps": 300,
-    "psnr_db_heldout_mean": 30.25,
-    "psnr_db_heldout_ci95": 0.5,
+    "psnr_db_mean": 30.25,
+    "psnr_db_ci95": 0.5,
     "cpu_seconds_per_field": 0.0625,
     "equal_cpu_steps": 1200,
-    "equal_cpu_psnr_db_heldout_mean": 31.75,
-    "equal_cpu_psnr_db_heldout_ci95": 0.25,
+    "equal_cpu_psnr_db_mean": 31.75,
+    "equal_cpu_psnr_db_ci95": 0.25,
 }
 SPEED = {"fields_per_cpu_second": 1263.2, "bytes_per_field": 411, **COST}
 NOT_RUN = "not run yet: run python -m experiments."
@@ -85,6 +105,16 @@ def write_manifest(place, instances):
     """What a page reads of a weight set: its instances, without their weights."""
     found = {"n": len(instances), "shards": [], "instances": instances}
     files.write_json(place / "manifest.json", found)
+
+
+def write_verdict(folder, name, reasons):
+    """What the audit says of a generator, and of a trivial one beside it."""
+    alone = {"passed": False, "reasons": ["trivial by itself"], "leads": {}}
+    lead = {"mean": -1.0, "low": -2.0, "high": -0.5}
+    own = {"passed": not reasons, "reasons": reasons}
+    own["leads"] = {"pixel_pca4": {"gaussian_values": lead}}
+    found = {name: own, "gaussian_values": alone}
+    files.write_json(folder / "evaluate" / name / "audit.json", found)
 
 
 def _write_fit(folder, name, qualities):
@@ -113,7 +143,7 @@ def _write_studies(folder):
         for measure, value in zip(MEASURES, values, strict=True):
             structure[f"{measure}_lambda_{strength}"] = value
             structure[f"{measure}_std_lambda_{strength}"] = 0.125
-    diverged = {"psnr_db_heldout_mean": None, "psnr_db_heldout_ci95": None}
+    diverged = {"psnr_db_mean": None, "psnr_db_ci95": None}
     for name, sweep in {OWN: SWEEP, "lora": SWEEP | diverged}.items():
         files.write_json(folder / "structure" / name / "metrics.json", structure)
         files.write_json(folder / "sweep" / name / "metrics.json", sweep)
@@ -135,14 +165,17 @@ def _write_pictures(folder):
 
 
 def _write_rival(folder):
-    """Another generator, judged like the first, and what learns nothing."""
+    """Another generator, judged like the first, what learns nothing, and verdicts."""
     judged = METRICS["evaluate"] | OTHER
     files.write_json(folder / "evaluate" / RIVAL / "metrics.json", judged | COST)
     drawn = folder / "samples" / RIVAL
     files.write_json(drawn / "metrics.json", METRICS["samples"] | COST)
     write_manifest(drawn, [])
-    rows = {"gaussian_pca": GENERATED, "add_noise_0.25": GENERATED, RIVAL: judged}
+    rows = {"gaussian_pca": GENERATED, "add_noise_0.25": GENERATED}
+    rows |= {"gaussian_values": AUDITED, "noise_values_0.5": AUDITED, RIVAL: judged}
     files.write_json(folder / "evaluate" / OWN / "baselines.json", rows)
+    for name, reasons in {OWN: REASONS, RIVAL: []}.items():
+        write_verdict(folder, name, reasons)
     files.write_json(folder / "generation.json", {RIVAL: {TRAINING: 1234.4}})
 
 
@@ -164,6 +197,14 @@ def write(folder, config):
     files.write_lines(folder / "diffusion" / OWN / "train.jsonl", lines)
     _write_studies(folder)
     _write_pictures(folder)
+
+
+def generators(page):
+    """What a reader sees of the generators, and of the rows of their first table."""
+    _, _, rest = page.partition('<section aria-labelledby="generators">')
+    words = text(rest.partition("</section>")[0])
+    rows = words.partition(" CPU-seconds of training ")[2]
+    return words, rows.partition(" Distances ")[0]
 
 
 def text(page):

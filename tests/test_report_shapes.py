@@ -115,8 +115,10 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
         "is better 37.5 % 50.0 % training shapes",
         "50 % is ideal 87.5 % 50.0 % ideal: the sets cannot be told apart 62.5 % train",
         "Samples without a surface fewer is better 3 20 samples in all",
-        "on 4 principal components of the values on the grid; lower is better 6.00 "
-        "1.50 floor: real against real shapes 2.00 ceiling: real shapes after fit",
+        "to test shapes, on 4 principal components of the values on the grid; lower is "
+        "better 8.00 2.50 floor: training shapes 5.00 ceiling: real shapes after fit",
+        "nearer to a training shape than the nearest hundredth of test shapes 12.5 %",
+        "which is trivial, by grid_pca4 failed Recognised classifier",
         "distance on the grid to the nearest training shape, samples over held-out",
         "higher is better 62.5 % 75.0 % on the grid",
         "1 is perfect 0.438 0.562 on the grid",
@@ -128,7 +130,7 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
 
 
 def test_representations_compare_by_surfaces_on_what_all_have(page, config):
-    # 0 failed with our own form, 2 is no held-out one, 3 has no surface with lora.
+    # 0 failed with our own form, 2 is no test one, 3 has no surface with lora.
     text = section(page, "representations")
     assert "2 for IoU, and for the squared Chamfer distance the 1 of which" in text
     rate = config.fit.learning_rate
@@ -153,8 +155,9 @@ def test_sets_and_barriers_have_their_tables(page):
     text = section(page, "generators")
     row = "mlora_asym 2 12.300 10.100 37.5 % 50.0 % 87.5 % 62.5 %"
     assert f"1-NNA-CD Floor {row} Distances on 4 principal" in text
-    assert "novelty on the grid must be" in text and "Real shapes floor: more" in text
-    assert text.count("one_step 7.50 5.00×") == 1
+    assert "must not lie nearer to training shapes than test shapes do" in text
+    assert "Real shapes floor: more of them – 2.50 1.00×" in text
+    assert text.count("one_step passed 10.00 4.00×") == 1
     assert "Novelty, on the grid" in text
     text = section(page, "structure")
     assert "PSNR of the fits, dB Barrier, Chamfer 10⁻³ λ = 0.218" in text

@@ -43,7 +43,7 @@ def _line(name, values):
 
 def test_structure_has_a_row_per_representation_and_strength(folder):
     text = _section(_page(folder), "structure")
-    assert "30 held-out instances were fitted for 300 steps" in text
+    assert "30 validation instances were fitted for 300 steps" in text
     shown = {at: handmade.STRUCTURE[at] for at in ("0.218", "0.314", "0.707")}
     shown["0.218"] = (*shown["0.218"][:-1], 0.0)  # Rounds to 0, which has no sign.
     rows = [
@@ -101,9 +101,24 @@ def test_the_strengths_nearest_to_the_usual_one_and_the_largest_are_shown(
     assert comparison.strengths(metrics) == shown.split()
 
 
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_the_test_part_alone_counts_as_such(folder, part):
+    metrics = dict.fromkeys(("lora", OWN), {})
+    for name in metrics:
+        path = folder / "fit" / name / "manifest.json"
+        manifest = files.read_json(path)
+        manifest["instances"][2]["part"] = part
+        files.write_json(path, manifest)
+    lora, own = comparison.fits(folder, metrics, {})
+    assert lora["n_common"] == 3 and lora["n_common_test"] == 2
+    assert lora["psnr_db_common"] == 29 and lora["psnr_db_common_test"] == 27.5
+    assert own["psnr_db_common"] == 30.5 and own["psnr_db_common_test"] is None
+
+
 def test_the_sweep_compares_at_equal_cpu_time(folder):
     text = _section(_page(folder), "representations")
-    assert "sweep tried on 64 training instances, then fitted to held-out" in text
+    assert "sweep tried on 64 validation instances: for the steps of that" in text
+    assert "held-out" not in text and "training instances" not in text
     later = "0.062 1,200 31.75 ± 0.25"
     lora, own = (
         f"lora 392 0.08 300 – {later}",
