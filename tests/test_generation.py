@@ -86,7 +86,7 @@ def test_the_page_shows_all_of_them_with_their_costs(study):
     for name in NAMES:
         cost = f"{rows[name]['cpu_seconds_training']:,.0f}"
         _, found, rest = trained.partition(f"{name} ")
-        assert found and f" {cost} " in rest, name
+        assert found and f" {cost} " in f"{rest} ", name
 
 
 def test_a_second_study_keeps_all(study, tmp_path, capsys):
