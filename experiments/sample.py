@@ -44,8 +44,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     generator = generator_of(config)
     folder = root / "samples" / request.folder_name(generator)
     weight_set.reopen(folder, generator.sampling.n)
-    metrics = run_folder.finished(folder, "sample")
-    if metrics is not None:
+    if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
     run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
     form = representation_of(config, root, data.channels)
