@@ -83,7 +83,7 @@ def _drawing(
 ) -> tuple[Callable, np.ndarray]:
     """Returns `draw(params, key, label) -> (adapter, finite [])`, and labels `[n]`."""
     options, near, begin = generator.sampling, None, 1.0
-    labels = conditions.spread(known.shares, options.n, seed=generator.seed)
+    labels = conditions.drawn(known.shares, options.n, seed=generator.seed)
     if options.near is not None:
         begin = options.strength
         row, adapter = _instance(root / "fit" / form.name, options.near, form)

@@ -94,7 +94,7 @@ def _drawing(
     """
     options = generator.sampling
     own = jax.random.split(keys(generator.seed)["sample"], options.n)
-    labels = conditions.spread(known.shares, options.n, seed=generator.seed)
+    labels = conditions.drawn(known.shares, options.n, seed=generator.seed)
     classes = conditions.classes(generator.conditional, labels)
     encode = jax.jit(jax.vmap(known.codec.encode))
 

@@ -73,12 +73,12 @@ def of_meshes(path, cache, **options):
     return dataset.load(config)
 
 
-def test_copies_of_a_mesh_are_held_out_together(folder, tmp_path):
+def test_copies_of_a_mesh_stay_together(folder, tmp_path):
     places = set()
     for seed in range(6):
         config = meshes.get_config("tiny")
         config.data.update(path=str(folder), cache=str(tmp_path / "cache"), n=None)
-        config.data.test, config.seed = 0.4, seed
+        config.data.validation, config.seed = 0.4, seed
         data = dataset.load(config)
         side = dict(zip(data.names, data.part, strict=True))
         places.add(bool(side["class_0/0.ply"]))

@@ -83,7 +83,7 @@ def test_pairs_are_noise_and_what_sampling_makes_of_it(
     assert good.all() and vectors.shape == noise.shape == (20, teacher.size)
     again = jax.jit(jax.vmap(teacher.codec.encode))(adapters)
     np.testing.assert_allclose(again, vectors, atol=1e-3 * vectors.std())
-    expected = conditions.spread(teacher.shares, 20, seed=config.seed)
+    expected = conditions.drawn(teacher.shares, 20, seed=config.seed)
     np.testing.assert_array_equal(seen, expected)
     assert len(set(seen.tolist())) > 3
 

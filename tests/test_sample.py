@@ -87,7 +87,7 @@ def test_samples_with_labels_say_so_and_stand_in_rows_of_their_class(draw):
     labels = [instance["label"] for instance in instances]
     config = trained_runs.recipe(conditional=True)
     shares = conditions.shares(True, dataset.load(config), {})
-    assert labels == list(conditions.spread(shares, 12, seed=config.seed))
+    assert labels == list(conditions.drawn(shares, 12, seed=config.seed))
     sheet = np.asarray(Image.open(root / "samples" / trained_runs.NAME / "samples.png"))
     classes, counts = np.unique(labels, return_counts=True)
     cell = 2 * (12 + 2)  # Pixels of a picture and the gap, drawn twice as large.

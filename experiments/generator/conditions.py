@@ -2,7 +2,7 @@
 
 Clusters need no labelled data: k-means finds them among the encoded training instances.
 Conditioned on a cluster, the denoiser has a simpler distribution to learn, and sampling
-each cluster as often as the training data do keeps the samples diverse (Bao et al.
+clusters with the frequencies of the training data keeps the samples diverse (Bao et al.
 2022, "Why are conditional generative models better than unconditional ones?",
 arXiv 2212.00362).
 """
@@ -13,7 +13,7 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from experiments.domain.data import Data
 
-__all__ = ["NONE", "classes", "cluster", "clusters", "labels", "shares", "spread"]
+__all__ = ["NONE", "classes", "cluster", "clusters", "drawn", "labels", "shares"]
 
 NONE = -1
 """Label -1: the denoiser predicts unconditionally."""
@@ -99,24 +99,22 @@ def shares(conditional: bool, data: Data, encoding: dict) -> np.ndarray:
     return counts / counts.sum()
 
 
-def spread(shares: np.ndarray, n: int, *, seed: int) -> np.ndarray:
-    """`n` labels in random order, label g about `n * shares[g]` times (rounded).
+def drawn(shares: np.ndarray, n: int, *, seed: int) -> np.ndarray:
+    """`n` independent labels, label g with probability `shares[g]`.
 
-    For example, shares of 0.75 and 0.25 give three 0s and one 1 if n is 4. Independent
-    draws would favour some labels by chance; with 1,000 samples of ten classes, that
-    alone moves the samples away from the data.
+    Independent, so that samples are: distances of sets are corrected for the bias of
+    independent samples only.
 
     Args:
       shares: `[G]` from `shares`; if it is empty, all labels are `NONE`.
       n: number of labels.
-      seed: of the order.
+      seed: of the draws.
     """
     if not len(shares):
         return np.full(n, NONE, np.int32)
-    ends = np.cumsum(shares, dtype=np.float64)
-    places = (np.arange(n) + 0.5) / n * ends[-1]
-    drawn = np.searchsorted(ends, places).astype(np.int32)
-    return np.random.default_rng(seed).permutation(drawn)
+    chances = np.asarray(shares, np.float64)
+    generator = np.random.default_rng(seed)
+    return generator.choice(len(chances), n, p=chances / chances.sum()).astype(np.int32)
 
 
 def classes(conditional: bool, labels: np.ndarray) -> np.ndarray:

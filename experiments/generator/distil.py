@@ -98,6 +98,6 @@ def _pairs(teacher: Generator, known: Trained, n: int) -> Examples:
     many = fit.over_instances(end, chunk=options.chunk, group=8 * options.chunk)
     run_keys = keys(teacher.seed)
     noise = jax.random.normal(run_keys["pairs"], (n, known.size), jax.numpy.float32)
-    labels = conditions.spread(known.shares, n, seed=teacher.seed)
+    labels = conditions.drawn(known.shares, n, seed=teacher.seed)
     noise = np.asarray(noise)
     return Examples(many(known.params, noise, labels), labels, noise)

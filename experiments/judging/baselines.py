@@ -38,6 +38,6 @@ def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:
         "gaussian_neighbours": trivial.gaussian_neighbours(three, train, n=n),
         "add_noise": trivial.add_noise(four, train, n=n, scale=_SCALE),
         "average_two": trivial.average_two(five, train, n=n),
-        "resample_heldout": out[trivial.even_rows(six, len(out), n=n)],
+        "resample_heldout": out[jax.random.randint(six, (n,), 0, len(out))],
     }
     return {name: np.asarray(x, np.float32) for name, x in made.items()}

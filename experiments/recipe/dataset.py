@@ -33,8 +33,6 @@ def load(config: ConfigDict) -> Data:
     fractions = {part: options.pop(part) for part in ("validation", "test")}
     name = options.pop("name")
     changes = options.pop("augment", None)
-    if name == "images":
-        options["seed"] = config.seed  # Draws the `n` instances that are used.
     with _flags_in_messages(options):
         source = _drawn(**options) if name == "shapes" else data.load(name, **options)
         part = split.parts(

@@ -1,7 +1,8 @@
 """Trivial generators: a trained one is worth something only if it beats all of them.
 
 Rows `x` `[N, F]` are flattened weights or any other features; nothing held out may be
-among them. All generators need 2 rows; from equal rows they draw copies.
+among them. All generators need 2 rows; from equal rows they draw copies. Draws are
+independent of each other.
 """
 
 import jax
@@ -15,7 +16,6 @@ from wsjax.analysis.dimension import population, varies
 __all__ = [
     "add_noise",
     "average_two",
-    "even_rows",
     "gaussian_mixture",
     "gaussian_neighbours",
     "gaussian_samples",
@@ -52,7 +52,7 @@ def gaussian_samples(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
 def gaussian_neighbours(
     key: jax.Array, x: np.ndarray, *, n: int, neighbours: int = 20
 ) -> np.ndarray:
-    """Draws from the Gaussian of a row and its nearest rows, for every row as often.
+    """Draws from the Gaussian of a random row and its nearest rows.
 
     It knows no more than which rows are alike, and no audit should praise it.
 
@@ -73,7 +73,7 @@ def gaussian_neighbours(
         raise ValueError(f"neighbours={neighbours}: expected 2 or more")
     k = min(neighbours, len(x))
     rows_key, key = jax.random.split(key)
-    rows = even_rows(rows_key, len(x), n=n)
+    rows = _rows(rows_key, len(x), n)
     near = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(x[rows])[1]
     mean = x[near].mean(axis=1)
     coefficients = np.asarray(jax.random.normal(key, (n, k)), x.dtype)
@@ -81,45 +81,20 @@ def gaussian_neighbours(
     return mean + moved / np.sqrt(k - 1)
 
 
-def even_rows(key: jax.Array, count: int, *, n: int) -> np.ndarray:
-    """Random row indices, every row used equally often, give or take once.
-
-    For example, 12 indices out of 5 rows name each row twice, and two rows a third
-    time. Independent draws would repeat some rows by chance: with 800 shapes of ten
-    categories, that alone moves 1,000 copies away from the others.
-
-    Args:
-      key: consumed.
-      count: number of rows to choose from, at least 1.
-      n: number of indices.
-
-    Returns:
-      `[n]` indices in [0, count).
-
-    Raises:
-      ValueError: if there is no row to choose from.
-    """
-    if count < 1:
-        raise ValueError(f"need a row to choose from, got {count}")
-    keys = jax.random.split(key, -(-n // count))
-    rounds = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
-    return np.asarray(rounds).reshape(-1)[:n]
-
-
 def average_two(key: jax.Array, x: np.ndarray, *, n: int) -> np.ndarray:
-    """Means of two different random rows, the first of each pair by `even_rows`.
+    """Means of two different random rows.
 
     Arguments, result and errors as `gaussian_samples`.
     """
     x = population(x, least=2)
     first_key, step_key = jax.random.split(key)
-    first = even_rows(first_key, len(x), n=n)
+    first = _rows(first_key, len(x), n)
     step = np.asarray(jax.random.randint(step_key, (n,), 1, len(x)))
     return (x[first] + x[(first + step) % len(x)]) / 2
 
 
 def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndarray:
-    """Random rows, chosen by `even_rows`, plus normal noise.
+    """Random rows plus normal noise.
 
     Args:
       key: consumed.
@@ -136,7 +111,7 @@ def add_noise(key: jax.Array, x: np.ndarray, *, n: int, scale: float) -> np.ndar
     """
     x = population(x, least=2)
     row_key, noise_key = jax.random.split(key)
-    rows = even_rows(row_key, len(x), n=n)
+    rows = _rows(row_key, len(x), n)
     noise = np.asarray(jax.random.normal(noise_key, (n, x.shape[1])), x.dtype)
     return x[rows] + scale * x.std(axis=0) * noise
 
@@ -191,6 +166,11 @@ def gaussian_mixture(
     drawn = drawn[np.asarray(jax.random.permutation(order_key, n))]
     left_out = gaussian_samples(rest_key, standard - inside @ axes, n=n)
     return x.mean(axis=0) + (drawn @ axes + left_out) * scale
+
+
+def _rows(key: jax.Array, count: int, n: int) -> np.ndarray:
+    """`n` independent row indices in [0, count)."""
+    return np.asarray(jax.random.randint(key, (n,), 0, count))
 
 
 def _fitted(rows: np.ndarray, count: int, seed: int) -> GaussianMixture:

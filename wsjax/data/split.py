@@ -9,6 +9,7 @@ PARTS = ("train", "validation", "test")
 TRAIN = 0
 VALIDATION = 1
 TEST = 2
+_TEST_SEED = 1000  # Of the choice of the test part, which no run may move.
 
 
 def parts(
@@ -22,14 +23,15 @@ def parts(
     """Splits instances into three parts, at random but always the same ones.
 
     The training part teaches, the validation part chooses between what was taught, the
-    test part judges what was chosen.
+    test part judges what was chosen. The test part does not depend on the seed: what
+    one run chose by its validation part may serve others, and none saw a test instance.
 
     Args:
       n: number of instances.
       validation: fraction of the validation part, between 0 and 1.
-      test: fraction of the test part, between 0 and 1; it does not depend on
-        `validation` which instances these are.
-      seed: of the random choice.
+      test: fraction of the test part, between 0 and 1; which instances these are
+        depends on nothing else but `n` and `groups`.
+      seed: of the random choice of the validation part.
       groups: `[n]` numbers, equal for copies of one thing, which stay in one part;
         None: there are no copies.
 
@@ -42,17 +44,18 @@ def parts(
       ValueError: if a fraction is not between 0 and 1, `groups` has another length, or
         a part is empty.
     """
-    fractions = {"test": test, "validation": validation}
-    for name, fraction in fractions.items():
+    # The test part comes first: the validation part is drawn from what is left.
+    drawn = {"test": (test, _TEST_SEED), "validation": (validation, seed)}
+    for name, (fraction, _) in drawn.items():
         if not 0.0 < fraction < 1.0:
             raise ValueError(f"{name}= needs a number between 0 and 1, got {fraction}")
     if groups is None:
         groups = np.arange(n)
     if len(groups) != n:
         raise ValueError(f"groups= needs {n} numbers, one each, got {len(groups)}")
-    order = np.random.default_rng(seed).permutation(n)
     part = np.full(n, TRAIN, np.int8)
-    for name, fraction in fractions.items():
+    for name, (fraction, own_seed) in drawn.items():
+        order = np.random.default_rng(own_seed).permutation(n)
         count = max(1, round(n * fraction))
         part[_whole_groups(part, order, np.asarray(groups), count)] = PARTS.index(name)
     sizes = np.bincount(part, minlength=len(PARTS))
