@@ -52,9 +52,13 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure()
     config.sweep = sections.sweep()
+    config.reconstruction = sections.reconstruction(episodes=60)
+    config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = sections.generators(paper_steps=1800, hyperdiffusion_steps=5000)
+    config.generators = sections.generators(
+        steps=config.diffusion.steps, paper_steps=1800, hyperdiffusion_steps=5000
+    )
     if variant == "speed":
         config.sweep = sections.levers(
             config.fit, n=256, rates=(0.04, 0.08, 0.16), target=31.5

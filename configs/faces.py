@@ -47,6 +47,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure(points=512, learning_rate=0.05)
     config.sweep = _speed() if variant == "speed" else _sweep()
+    config.reconstruction = sections.reconstruction(episodes=60)
+    config.tune = sections.tune()
     config.benchmark = sections.benchmark(
         target=33.0,
         n=24,
@@ -57,7 +59,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     )
     config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
-        paper_steps=2500, hyperdiffusion_steps=30000
+        steps=config.diffusion.steps,
+        paper_steps=2500,
+        hyperdiffusion_steps=30000,
     )
     return config
 

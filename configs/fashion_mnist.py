@@ -49,10 +49,14 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure()
     config.sweep = sections.sweep(variants=_variants())
+    config.reconstruction = sections.reconstruction(episodes=80)
+    config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
-        paper_steps=12500, hyperdiffusion_steps=23000
+        steps=config.diffusion.steps,
+        paper_steps=12500,
+        hyperdiffusion_steps=23000,
     )
     return config
 

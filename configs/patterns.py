@@ -55,11 +55,15 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure()
     config.sweep = sections.sweep()
+    config.reconstruction = sections.reconstruction(episodes=80)
+    config.tune = sections.tune()
     config.benchmark = sections.benchmark(
         target=33.0, n=96, steps=(32, 40, 52, 64, 80, 120)
     )
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = sections.generators(paper_steps=1800, hyperdiffusion_steps=5000)
+    config.generators = sections.generators(
+        steps=config.diffusion.steps, paper_steps=1800, hyperdiffusion_steps=5000
+    )
     if variant == "speed":
         config.sweep = sections.levers(config.fit, n=96, rates=(0.15, 0.3), target=33.0)
     return config

@@ -58,11 +58,16 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure(n=8, points=512)
     config.sweep = sections.sweep(variants=_variants(), n=24, consensus=16, rounds=1)
+    config.reconstruction = sections.reconstruction(episodes=48)
+    config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
     # No guidance: the classifier recognises every sample without it.
     config.generators = sections.generators(
-        paper_steps=2000, hyperdiffusion_steps=36000, guidance=1.0
+        steps=config.diffusion.steps,
+        paper_steps=2000,
+        hyperdiffusion_steps=36000,
+        guidance=1.0,
     )
     if variant == "hyperdiffusion":
         _rival(config)

@@ -3,12 +3,15 @@ r"""The generation study: trains and judges all generators of a recipe alike.
   python -m experiments.generation --config=configs/digits.py --workdir=runs/digits
 
 Runs train_base, fit, train_diffusion, sample and evaluate for the recipe's own
-generator and for each in `config.generators`; finished stages are kept. Writes
-generation.json (metrics and CPU-seconds of each generator) and the report.
+generator and for each in `config.generators` but those that end in `_long`, or for
+those that `--rows` names; finished stages are kept. Writes generation.json (metrics and
+CPU-seconds of each generator) and the report.
 """
 
 import pathlib
+from collections.abc import Sequence
 
+from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import (
@@ -20,28 +23,53 @@ from experiments import (
     train_diffusion,
 )
 from experiments.recipe import dataset
-from experiments.recipe.generator import OURS, chosen, generator_name, with_generator
+from experiments.recipe.generator import (
+    chosen,
+    generator_name,
+    short,
+    with_generator,
+)
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import launch
 from wsjax import costs, files
+
+_ROWS = flags.DEFINE_list("rows", [], "Generators, such as ours,paper_ddpm_long.")
 
 # Metrics in the closing table, by prefix.
 _SHOWN = ("fd_pixel", "fd_grid", "novelty_function", "audit", "class_acc", "cpu_sec")
 
 
-def run(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
-    """Trains and judges all generators; returns metrics and costs by generator."""
-    rows, unlabelled = {}, dataset.load(config).labels is None
-    for name in (OURS, *config.generators):
+def run(
+    config: ConfigDict, workdir: str, *, names: Sequence[str] = ()
+) -> dict[str, dict[str, float]]:
+    """Trains and judges generators; returns metrics and costs by generator.
+
+    `names`: "ours" and keys of `config.generators`; (): all that are not long.
+
+    Raises:
+      ValueError: if the recipe has no such generator.
+    """
+    path, unlabelled = pathlib.Path(workdir) / "generation.json", _unlabelled(config)
+    rows = files.read_json(path) if path.exists() else {}
+    for name in names or short(config):
         one = with_generator(config, name)
         if unlabelled and chosen(one).diffusion.conditional:
             print(f"{name}: left out, the data have no labels", flush=True)
             continue
         rows[generator_name(one)] = _judged(one, workdir)
-    files.write_json(pathlib.Path(workdir) / "generation.json", rows)
+        files.write_json(path, rows)
     report.run(config, workdir)
     _print_table(rows)
     return rows
+
+
+def rows() -> Sequence[str]:
+    """The generators that the flag `--rows` names."""
+    return _ROWS.value
+
+
+def _unlabelled(config: ConfigDict) -> bool:
+    return dataset.load(config).labels is None
 
 
 def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -66,4 +94,4 @@ def _print_table(rows: dict[str, dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(lambda config, workdir: run(config, workdir, names=rows()))

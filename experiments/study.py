@@ -1,10 +1,11 @@
 r"""Repeats a recipe for several seeds; writes means with intervals.
 
   python -m experiments.study --config=configs/digits.py --workdir=runs/digits_seeds \
-      --seeds=0,1,2,3,4 --generators
+      --seeds=0,1,2,3,4 --generators --rows=ours,mlp,paper_ddpm
 
-Each seed splits, trains and draws anew. Runs the pipeline for every seed in a folder of
-its own, such as seed-3/; with `--generators`, all generators of the recipe as well.
+Each seed chooses its own validation part, trains and draws anew; the test part is the
+same for all. Runs the pipeline for every seed in a folder of its own, such as seed-3/;
+with `--generators`, `experiments.generation` as well, for the generators in `--rows`.
 Finished stages are kept: a second run resumes, a longer list of seeds adds to it.
 Writes study.json: by stage and row (such as `fit`, `lora`) each metric's mean, half the
 width of its 95 % Student interval over seeds, and the values. `experiments.tables`
@@ -49,7 +50,7 @@ def run(
         with run_folder.held(str(folder)):
             pipeline.run(one, str(folder))
             if generators:
-                generation.run(one, str(folder))
+                generation.run(one, str(folder), names=generation.rows())
         folders.append(folder)
     found = results.summary(folders, seeds)
     files.write_json(root / "study.json", files.finite(found))

@@ -38,7 +38,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """Sweeps the representations of the recipe; returns the metrics of each."""
     data, root = opened(config, workdir)
     chosen = {
-        name: best(name, _sweep(config, root, data, name), config.sweep.target)
+        name: best(name, swept(config, root, data, name), config.sweep.target)
         for name in config.sweep.variants
     }
     slowest = max(trial["cpu_seconds_per_field"] for trial in chosen.values())
@@ -80,10 +80,10 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     rows = data.rows("validation")[: config.sweep.n]
     longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
     own = {**trial["trial"], "steps": longer}
-    tried = _try(config, root, data, name, own, rows)
+    found = tried(config, root, data, name, own, rows)
     metrics["equal_cpu_steps"] = longer
     for key in ("psnr_db_mean", "psnr_db_ci95"):
-        metrics[f"equal_cpu_{key}"] = tried[key]
+        metrics[f"equal_cpu_{key}"] = found[key]
     return run_folder.close(folder, stage, metrics)
 
 
@@ -96,7 +96,7 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
     ]
 
 
-def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
+def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
     """Runs the trials that trials.jsonl lacks; returns the lines of all."""
     path = root / config.sweep.folder / name / "trials.jsonl"
     lines = files.read_lines(path)
@@ -104,8 +104,8 @@ def _sweep(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict
     for number, trial in enumerate(trials(config, name)):
         if trial in [line["trial"] for line in lines]:
             continue
-        tried = _try(config, root, data, name, trial, rows)
-        lines.append({"name": name, "trial_number": number, **tried})
+        found = tried(config, root, data, name, trial, rows)
+        lines.append({"name": name, "trial_number": number, **found})
         files.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
     return lines
@@ -138,7 +138,7 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     return own
 
 
-def _try(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
+def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
     """Fits one trial to instances `rows`; returns its line (PSNR None: diverged)."""
     config = with_trial(config, name, trial)
     form = representation_of(config, root, data.channels)

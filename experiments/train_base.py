@@ -3,7 +3,9 @@ r"""Trains the base field on the training instances of a data set.
   python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
-recipe has episodes of rehearsal, trains the result further along rehearsed fits. Writes
+recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
+rehearses whole fields (`base.rehearsal.adapter`), it trains their start in place of a
+base. Writes
 base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
 rehearsal.jsonl, metrics.json. A second run resumes.
 """
@@ -22,14 +24,14 @@ from experiments.domain.data import Data
 from experiments.fitting import rehearse
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import network
+from experiments.recipe.representation import meta_learnt, network, own_field
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, coords, costs, files
 from wsjax.fields import Modulated, render
 from wsjax.fit import autodecoder
 from wsjax.metrics.reconstruction import psnr
-from wsjax.types import Params
+from wsjax.types import Field, Params
 
 _SCORED = 256  # Instances that are read and scored at once.
 
@@ -70,6 +72,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "base"
     if (metrics := run_folder.finished(folder, "base", ("folded",))) is not None:
         return metrics
+    if meta_learnt(config, name := config.base.rehearsal.adapter):
+        field, base = own_field(config, name, data.channels)
+        return _learn_start(config, folder, field, base, data)
     modulated = network(config, data.channels)
     rows = data.rows("train")
     few = rows[: config.base.n]
@@ -91,6 +96,23 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "loss_train": lines[-1]["loss_train"],
         "episodes": len(rehearsed),
         **costs.total([*lines, *rehearsed, costs.since(clock)]),
+    }
+    return run_folder.close(folder, "base", metrics)
+
+
+def _learn_start(
+    config: ConfigDict, folder: pathlib.Path, field: Field, base: Params, data: Data
+) -> dict[str, float]:
+    """Meta-learns the start of whole fields, `base`; returns the metrics."""
+    rows = data.rows("train")
+    base = rehearse.run(rehearsal_of(config), folder, field, base, data, rows)
+    checkpoint.save(folder / "folded", 0, base)
+    rehearsed = files.read_lines(folder / "rehearsal.jsonl")
+    metrics = {
+        "n": len(rows),
+        "loss_train": rehearsed[-1]["loss_train"],
+        "episodes": len(rehearsed),
+        **costs.total(rehearsed),
     }
     return run_folder.close(folder, "base", metrics)
 

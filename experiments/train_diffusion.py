@@ -22,10 +22,15 @@ from tqdm import tqdm
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
-from experiments.generator import conditions, distil, encoding, trained
+from experiments.generator import choice, conditions, distil, encoding, trained
 from experiments.generator.distil import Lesson
 from experiments.generator.trained import Generator
-from experiments.recipe.generator import chosen, generator_of, teacher_of
+from experiments.recipe.generator import (
+    chosen,
+    generator_name,
+    generator_of,
+    teacher_of,
+)
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
 from experiments.running import launch, processes, run_folder
@@ -43,25 +48,49 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     with processes.in_turn():
         data, root = opened(config, workdir)
     recipe, config = config, chosen(config)
-    generator = generator_of(config)
-    folder = root / "diffusion" / generator.name
-    stage = f"diffusion {generator.name}"
+    folder = root / "diffusion" / generator_name(config)
+    stage = f"diffusion {folder.name}"
     metrics = run_folder.finished(folder, stage, ("chosen", "encoding"))
     if metrics is not None:
         return metrics
     form = representation_of(config, root, data.channels)
     clock = costs.now()
-    if config.diffusion.teacher:
-        teacher, pairs = teacher_of(recipe), config.diffusion.pairs
-        lesson = distil.lesson(
-            generator, teacher, root, folder, form, data, pairs=pairs
-        )
-    else:
-        lesson = _lesson(generator, root, folder, form, data)
+    own = lesson(recipe, root, folder, form, data)
     prepared = costs.since(clock)
-    lines = _train(config, generator, folder, lesson)
+    metrics = fitted(config, folder, own)
+    metrics |= costs.total([prepared, metrics])
+    if processes.first():
+        run_folder.close(folder, stage, metrics)
+    return metrics
+
+
+def lesson(
+    recipe: ConfigDict,
+    root: pathlib.Path,
+    folder: pathlib.Path,
+    form: Representation,
+    data: Data,
+) -> Lesson:
+    """What the recipe's generator learns from; its encoding is written to `folder`.
+
+    `recipe`: before `chosen`.
+    """
+    config = chosen(recipe)
+    generator = generator_of(config)
+    if not config.diffusion.teacher:
+        return _of_fits(generator, root, folder, form, data)
+    teacher, pairs = teacher_of(recipe), config.diffusion.pairs
+    return distil.lesson(generator, teacher, root, folder, form, data, pairs=pairs)
+
+
+def fitted(config: ConfigDict, folder: pathlib.Path, lesson: Lesson) -> dict:
+    """Trains a denoiser in `folder`; returns metrics, its own costs among them.
+
+    `config`: from `chosen`.
+    """
+    lines = _train(config, generator_of(config), folder, lesson)
     best = [line for line in lines if line["chosen"]][-1]
-    metrics = {
+    return {
         "steps": lines[-1]["step"],
         "steps_chosen": best["step"],
         "decay_chosen": best["decay"],
@@ -70,14 +99,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "parameters": tree.count(lesson.params),
         "numbers_diffused": lesson.examples.vectors.shape[1],
         "n_train": int((~lesson.heldout).sum()),
-        **costs.total([prepared, *lines]),
+        **costs.total(lines),
     }
-    if processes.first():
-        run_folder.close(folder, stage, metrics)
-    return metrics
 
 
-def _lesson(
+def _of_fits(
     generator: Generator,
     root: pathlib.Path,
     folder: pathlib.Path,
@@ -159,7 +185,9 @@ def _train(
         unit="step",
         disable=not processes.first(),
     )
-    while int(state.step) < settings.steps and not _over(lines, settings.patience):
+    while int(state.step) < settings.steps and not choice.over(
+        lines, settings.patience
+    ):
         clock = costs.now()
         steps = min(settings.every, settings.steps - int(state.step))
         state, losses = advance(advance_key, state, seen, steps=steps)
@@ -167,7 +195,8 @@ def _train(
         scored = _scores(score, score_key, state.averages, tree.row(examples, heldout))
         lowest = int(np.argmin(scored))
         line |= {"loss_validation": scored[lowest], "decay": settings.decays[lowest]}
-        line["chosen"] = _choose([*lines, line], settings)
+        _check_finite(line, settings)
+        line["chosen"] = choice.chosen([*lines, line], settings.tolerance)
         if line["chosen"]:
             best = jax.tree.map(jnp.copy, state.averages[lowest])
         lines.append(line | costs.since(clock))
@@ -204,28 +233,13 @@ def _resume(folder: pathlib.Path, state: train.State, params):
     return whole["state"], whole["chosen"], lines
 
 
-def _choose(lines: list[dict], settings: ConfigDict) -> bool:
-    """Whether the newest parameters become the chosen ones.
-
-    They do if their validation loss is at most `1 + tolerance` times the lowest so far:
-    the loss has a flat minimum, along which samples still get sharper.
-
-    Raises:
-      ValueError: if the newest validation loss is not finite.
-    """
-    lowest = min(line["loss_validation"] for line in lines)
-    if not np.isfinite(lines[-1]["loss_validation"]):
+def _check_finite(line: dict, settings: ConfigDict) -> None:
+    """Raises a ValueError if the validation loss of a line is not finite."""
+    if not np.isfinite(line["loss_validation"]):
         raise ValueError(
-            f"training diverged before step {lines[-1]['step']}; lower "
+            f"training diverged before step {line['step']}; lower "
             f"--config.diffusion.learning_rate={settings.learning_rate}"
         )
-    return lines[-1]["loss_validation"] <= (1.0 + settings.tolerance) * lowest
-
-
-def _over(lines: list[dict], patience: int) -> bool:
-    """Whether none of the newest `patience` evaluations was chosen; 0: never stop."""
-    newest = lines[-patience:] if patience else []
-    return bool(newest) and not any(line["chosen"] for line in newest)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
 from configs.sections.generators import generators
 from configs.sections.mesh import mesh
+from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
 from configs.sections.sweep import levers, scales, sweep
 from configs.sections.tiny import tiny_pictures, tiny_shapes
+from configs.sections.tune import tune
 from configs.sections.variants import check_variant
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "levers",
     "mesh",
     "mesh_data",
+    "reconstruction",
     "rehearsal",
     "sample",
     "scales",
@@ -44,4 +47,5 @@ __all__ = [
     "sweep",
     "tiny_pictures",
     "tiny_shapes",
+    "tune",
 ]

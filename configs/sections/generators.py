@@ -1,65 +1,70 @@
 """The section `generators`: rivals from the literature, and variants of our generator.
 
 `experiments.generation` trains and judges all of them; with
-`--config.generator=paper_ddpm`, any binary uses that one.
+`--config.generator=paper_ddpm`, any binary uses that one. Four representations meet two
+generators: `mlp`, `lora`, `mlora` and the recipe's own go through our latent and flow,
+`paper_mlp`, `paper_lora`, `paper_mlora` and `paper_ddpm` through the paper's model of
+raw weights. A name that ends in `_long` is the same generator, trained until its loss
+on validation instances no longer falls.
 """
+
+from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
 __all__ = ["generators"]
 
-_RAW = {
-    "process": "ddpm",
-    "latent": "none",
-    "clusters": 0,
-    "learning_rate": 5e-4,
-    "batch": 64,
-}
+_RAW = {"process": "ddpm", "latent": "none", "clusters": 0}
 _DDIM = {"sampler": "ddim", "steps": 100, "spacing": "uniform"}
+# Evaluations of a long training, and how many without a choice end it.
+_EVALUATIONS, _PATIENCE = 24, 4
 
 
 def generators(
-    *, paper_steps: int, hyperdiffusion_steps: int, guidance: float = 1.5
+    *,
+    steps: int,
+    paper_steps: int,
+    hyperdiffusion_steps: int,
+    longer: int = 8,
+    guidance: float = 1.5,
+    tuned: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ConfigDict:
     """The values of the recipe that each generator overrides, section by section.
 
     Args:
+      steps: training steps of the recipe's own denoiser.
       paper_steps: training steps of the paper's denoisers, chosen so that they take as
         much CPU time as the recipe's own denoiser.
       hyperdiffusion_steps: training steps of HyperDiffusion, chosen so that it takes as
         much CPU time as the recipe's base, fits and denoiser together.
+      longer: how many times as many steps generators `_long` take at most.
       guidance: weight of classifier-free guidance of the generator "conditional", which
         is conditioned on the class; 1: none.
+      tuned: by generator, keys of the section `diffusion` as `experiments.tune` found
+        them.
     """
-    paper = {**_RAW, **_trained(paper_steps)}
-    hyperdiffusion = {
-        **_RAW,
-        **_trained(hyperdiffusion_steps),
-        "ddpm": {"steps": 500, "predicts": "clean"},
-        "denoiser": "tensor_transformer",
+    rows: dict[str, dict] = {
+        # The recipe's own generator on other representations.
+        **{name: {"adapter": {"name": name}} for name in _OTHERS},
+        **_paper(paper_steps),
+        # Erkoç et al. 2023: whole weights, one token per tensor.
+        "hyperdiffusion": {
+            "adapter": {"name": "mlp"},
+            "diffusion": {
+                **_raw(hyperdiffusion_steps, "tensor_transformer"),
+                "ddpm": {"steps": 500, "predicts": "clean"},
+            },
+            "sample": _DDIM,
+        },
     }
+    for name, settings in (tuned or {}).items():
+        rows[name]["diffusion"] = {**rows[name].get("diffusion", {}), **settings}
+    long = {f"{name}_long": _long(x, steps, longer) for name, x in rows.items()}
     return ConfigDict(
         {
-            # The denoiser of the paper's section 3.5, and the control whose transformer
-            # is not hierarchical.
-            "paper_ddpm": {
-                "diffusion": {**paper, "denoiser": "lora_transformer"},
-                "sample": _DDIM,
-            },
-            "paper_flat": {
-                "diffusion": {**paper, "denoiser": "flat_transformer"},
-                "sample": _DDIM,
-            },
-            # Erkoç et al. 2023: whole weights, one token per tensor.
-            "hyperdiffusion": {
-                "adapter": {"name": "mlp"},
-                "diffusion": hyperdiffusion,
-                "sample": _DDIM,
-            },
-            # The recipe's own generator on other representations.
-            "lora": {"adapter": {"name": "lora"}},
-            "lora_asym": {"adapter": {"name": "lora_asym"}},
-            "mlora": {"adapter": {"name": "mlora"}},
+            **rows,
+            "ours_long": _long({}, steps, longer),
+            **long,
             "one_step": _ONE_STEP,
             # `experiments.generation` skips this one for data without classes.
             "conditional": {
@@ -70,8 +75,44 @@ def generators(
     )
 
 
-def _trained(steps: int) -> dict[str, int]:
-    return {"steps": steps, "every": max(1, steps // 10)}
+_OTHERS = ("mlp", "lora", "lora_asym", "mlora")
+
+
+def _paper(steps: int) -> dict[str, dict]:
+    """The denoiser of the paper's section 3.5 on four representations.
+
+    Whole weights have no factors for its encoder: they are one token per tensor. The
+    control `paper_flat` has a transformer that is not hierarchical.
+    """
+    adapters = {
+        "paper_mlp": ("mlp", "tensor_transformer"),
+        "paper_lora": ("lora", "lora_transformer"),
+        "paper_mlora": ("mlora", "lora_transformer"),
+        "paper_ddpm": (None, "lora_transformer"),
+        "paper_flat": (None, "flat_transformer"),
+    }
+    return {
+        name: {
+            **({} if adapter is None else {"adapter": {"name": adapter}}),
+            "diffusion": _raw(steps, denoiser),
+            "sample": _DDIM,
+        }
+        for name, (adapter, denoiser) in adapters.items()
+    }
+
+
+def _raw(steps: int, denoiser: str) -> dict:
+    trained = {"steps": steps, "every": max(1, steps // 10)}
+    return {**_RAW, **trained, "denoiser": denoiser, "learning_rate": 5e-4, "batch": 64}
+
+
+def _long(row: Mapping[str, dict], steps: int, longer: int) -> dict:
+    """The same generator, trained until its validation loss no longer falls."""
+    own = row.get("diffusion", {})
+    most = longer * own.get("steps", steps)
+    every = max(1, most // _EVALUATIONS)
+    trained = {"steps": most, "every": every, "patience": _PATIENCE}
+    return {**row, "diffusion": {**own, **trained}}
 
 
 # The recipe's own generator, distilled into one step by rectified flow.

@@ -13,9 +13,11 @@ from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
 from configs.sections.generators import generators
 from configs.sections.mesh import mesh
+from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
 from configs.sections.sweep import Variant, sweep
+from configs.sections.tune import tune
 
 __all__ = ["tiny_pictures", "tiny_shapes"]
 
@@ -157,8 +159,12 @@ def _judged(config: ConfigDict, *, n: int) -> None:
         name: [{"learning_rate": (0.01,)}] for name in config.fit.pull
     }
     config.sweep = sweep(variants=variants, n=4, consensus=4, rounds=1)
+    config.reconstruction = reconstruction(episodes=2, n=4, doublings=1)
+    config.tune = tune(learning_rates=(1e-3, 4e-3), batches=(8, 16))
     config.benchmark = benchmark(
         target=10.0, n=8, steps=(4, 8), repeats=1, plain_n=4, plain_steps=(4, 8)
     )
     config.generator = "ours"
-    config.generators = generators(paper_steps=40, hyperdiffusion_steps=40)
+    config.generators = generators(
+        steps=40, paper_steps=40, hyperdiffusion_steps=40, longer=2
+    )

@@ -22,7 +22,9 @@ from wsjax.analysis.interval import interval
 
 __all__ = ["filled", "summary"]
 
-_STAGES = ("fit", "evaluate", "analyze", "structure", "sweep")
+_STAGES = ("fit", "evaluate", "analyze", "structure", "sweep", "tune", "diffusion") + (
+    "reconstruction",
+)
 _TABLE = re.compile(
     r"(?P<head><!-- table (?P<options>[^>]*?) *-->\n).*?(?P<end><!-- end -->)",
     re.DOTALL,

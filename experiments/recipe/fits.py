@@ -25,8 +25,15 @@ def fit_options_of(config: ConfigDict) -> FitOptions:
 
 
 def rehearsal_of(config: ConfigDict) -> Rehearsal:
-    """The section `base.rehearsal`, with the adapter of the representation it names."""
+    """The section `base.rehearsal`, with the adapter of the representation it names.
+
+    That of whole fields is their offset from the base, which is their start.
+    """
     options = config.base.rehearsal.to_dict()
     name = options.pop("adapter")
-    adapter = adapters.by_name(name, **config.adapter[name].to_dict())
+    own = config.adapter[name].to_dict()
+    whole = own.pop("field", None) is not None
+    adapter = adapters.by_name(name, **own)
+    if whole:
+        adapter = adapters.offset(adapter)
     return Rehearsal(seed=config.seed, adapter=adapter, **options)

@@ -19,6 +19,7 @@ __all__ = [
     "chosen",
     "generator_name",
     "generator_of",
+    "short",
     "teacher_of",
     "with_generator",
 ]
@@ -40,6 +41,11 @@ def chosen(config: ConfigDict) -> ConfigDict:
     resolved = config.copy_and_resolve_references()
     resolved.update(config.generators[config.generator].to_dict())
     return resolved
+
+
+def short(config: ConfigDict) -> list[str]:
+    """Names of the recipe's generators, its own first, but for those trained longer."""
+    return [OURS, *(x for x in config.generators if not x.endswith("_long"))]
 
 
 def with_generator(config: ConfigDict, name: str) -> ConfigDict:

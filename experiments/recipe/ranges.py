@@ -54,8 +54,8 @@ RANGES = (
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
         evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
-        mesh.coarse mesh.resolution sample.calls sample.chunk sample.n sample.steps
-        sweep.consensus sweep.n
+        mesh.coarse mesh.resolution reconstruction.n sample.calls sample.chunk
+        sample.n sample.steps sweep.consensus sweep.n tune.batches
         """.split(),
     ),
     Range(
@@ -64,7 +64,8 @@ RANGES = (
         """
         adapter.*.ranks.* base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
-        fit.compare fit.guess fit.points fit.retries fit.rounds seed structure.n
+        fit.compare fit.guess fit.points fit.retries fit.rounds
+        reconstruction.doublings reconstruction.episodes seed structure.n
         structure.points sweep.rounds
         """.split(),
     ),
@@ -74,7 +75,7 @@ RANGES = (
         """
         *learning_rate adapter.*.scale analyze.perplexity base.field.omega
         benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
-        fit.learning_rate.* fit.slower mesh.slope
+        fit.learning_rate.* fit.slower mesh.slope tune.learning_rates
         """.split(),
     ),
     Range(

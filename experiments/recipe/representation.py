@@ -11,10 +11,13 @@ from experiments.running import run_folder
 from experiments.running.keys import keys
 from wsjax import adapters, checkpoint, fields
 from wsjax.fields import Modulated
+from wsjax.types import Field, Params
 
 __all__ = [
+    "meta_learnt",
     "needs_base",
     "network",
+    "own_field",
     "representation_name",
     "representation_of",
     "standalone",
@@ -47,9 +50,30 @@ def standalone(config: ConfigDict) -> bool:
     return "field" in config.adapter[representation_name(config)]
 
 
+def meta_learnt(config: ConfigDict, name: str) -> bool:
+    """Whether `train_base` learns the start of whole fields, and no base.
+
+    It does if the section `base.rehearsal` names such a representation, here `name`.
+    """
+    rehearsal = config.base.rehearsal
+    whole = "field" in config.adapter[name]
+    return bool(rehearsal.episodes and rehearsal.adapter == name and whole)
+
+
+def own_field(config: ConfigDict, name: str, channels: int) -> tuple[Field, Params]:
+    """The field that each instance of a standalone representation owns; its start.
+
+    The start is one random initialisation, which all instances share.
+    """
+    field = fields.mlp(**config.adapter[name].field, channels=channels)
+    return field, field.init(keys(config.seed)["base"])
+
+
 def needs_base(config: ConfigDict) -> bool:
     """Whether the recipe trains a base: to fit, to compare with, or for `structure`."""
-    return bool(config.fit.compare or config.structure.n or not standalone(config))
+    name = representation_name(config)
+    own = not standalone(config) or meta_learnt(config, name)
+    return bool(config.fit.compare or config.structure.n or own)
 
 
 def with_name(config: ConfigDict, name: str) -> ConfigDict:
@@ -65,7 +89,8 @@ def representation_of(
     """Builds the recipe's representation on the base that `train_base` wrote.
 
     A representation whose options hold a `field` is standalone and needs no trained
-    base: its base is one random initialisation of that field, shared by all instances.
+    base: its base is one random initialisation of that field, shared by all instances,
+    unless that was `meta_learnt`.
 
     Args:
       config: the recipe.
@@ -81,14 +106,20 @@ def representation_of(
     own = options.pop("field", None)
     adapter = adapters.by_name(name, **options)
     if own is not None:
-        field = fields.mlp(**own, channels=channels)
-        base = field.init(keys(config.seed)["base"])
+        field, base = own_field(config, name, channels)
+        if meta_learnt(config, name):
+            base = _trained(folder, field)
         wiring = fields.mlp_wiring(base)
         return Representation(name, field, adapter, base, wiring, standalone=True)
-    run_folder.need(folder / "base" / "folded", "train_base")
-    trained = network(config, channels).field
-    like = jax.eval_shape(trained.init, jax.random.key(0))
-    like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
-    base = checkpoint.restore(folder / "base" / "folded", 0, like)
+    field = network(config, channels).field
+    base = _trained(folder, field)
     wiring = fields.residual_wiring(base)
-    return Representation(name, trained, adapter, base, wiring, standalone=False)
+    return Representation(name, field, adapter, base, wiring, standalone=False)
+
+
+def _trained(folder: pathlib.Path, field: Field) -> Params:
+    """The params of a field that `train_base` wrote."""
+    run_folder.need(folder / "base" / "folded", "train_base")
+    like = jax.eval_shape(field.init, jax.random.key(0))
+    like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
+    return checkpoint.restore(folder / "base" / "folded", 0, like)

@@ -32,7 +32,8 @@ __all__ = [
 # skips the trials that it finds on disk; a benchmark measures anew each time; and the
 # number of devices is no part of the result.
 _FREE = (
-    ("adapter.name", "generator", "generators.", "sweep.", "benchmark.")
+    ("adapter.name", "generator", "generators.", "sweep.", "tune.")
+    + ("reconstruction.", "benchmark.")
     + ("sample.label", "sample.near", "sample.strength")
     + ("sample.calls", "sample.weights", "diffusion.devices")
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from wsjax.adapters.lora import lora
 from wsjax.adapters.mask import masked
 from wsjax.adapters.mlora import mlora
-from wsjax.adapters.whole import whole
+from wsjax.adapters.whole import offset, whole
 from wsjax.types import Adapter
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "mlora",
     "mlora_asym",
     "mlp_asym",
+    "offset",
     "whole",
 ]
 

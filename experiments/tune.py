@@ -1,0 +1,117 @@
+r"""Tunes the denoiser of each generator on validation instances.
+
+  python -m experiments.tune --config=configs/digits.py --workdir=runs/digits
+
+For the recipe's own generator and each of its rivals alike: first trains at every
+learning rate of the section `tune`, at the generator's own batch size; then, at the
+rate of the lowest validation loss, with every other batch size. Every trial sees as
+many instances as the recipe asks for, so that all cost about the same. Runs train_base
+and fit first. Writes tune/<generator>/: trials.jsonl and metrics.json, with the best
+trial. A second run resumes. The best settings were copied into the recipes by hand.
+"""
+
+import pathlib
+
+from ml_collections import ConfigDict
+
+from experiments import fit, train_base, train_diffusion
+from experiments.domain.data import Data
+from experiments.generator.distil import Lesson
+from experiments.recipe.generator import (
+    chosen,
+    generator_name,
+    short,
+    with_generator,
+)
+from experiments.recipe.opening import opened
+from experiments.recipe.representation import representation_of, standalone, with_name
+from experiments.running import launch, run_folder
+from wsjax import files
+
+
+def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
+    """Tunes all generators that learn from fits; returns the best trial of each.
+
+    Those that are trained longer are not tuned: they have the settings of the others.
+    """
+    found = {}
+    for name in config.tune.generators or short(config):
+        recipe = with_generator(config, name)
+        if not chosen(recipe).diffusion.teacher:
+            found[generator_name(recipe)] = _tuned(recipe, workdir)
+    return found
+
+
+def _tuned(recipe: ConfigDict, workdir: str) -> dict:
+    """The best trial of one generator, as its metrics.json has it."""
+    config = chosen(recipe)
+    form = with_name(recipe, config.adapter.name)
+    if not standalone(form):
+        train_base.run(form, workdir)
+    fit.run(form, workdir)
+    data, root = opened(recipe, workdir)
+    folder = root / "tune" / generator_name(recipe)
+    stage = f"tune {folder.name}"
+    if (metrics := run_folder.finished(folder, stage)) is not None:
+        return metrics
+    built = representation_of(config, root, data.channels)
+    lines = _swept(recipe, root, folder, built, data)
+    return run_folder.close(folder, stage, best(lines))
+
+
+def _swept(
+    recipe: ConfigDict, root: pathlib.Path, folder: pathlib.Path, form, data: Data
+) -> list[dict]:
+    """Runs the trials that trials.jsonl lacks; returns the lines of all."""
+    config, path = chosen(recipe), folder / "trials.jsonl"
+    lines = files.read_lines(path)
+    lesson = train_diffusion.lesson(recipe, root, folder, form, data)
+
+    def add(rate: float, batch: int) -> None:
+        at = {"learning_rate": rate, "batch": batch}
+        if not any(at.items() <= line.items() for line in lines):
+            place = folder / f"rate_{rate:g}_batch_{batch}"
+            lines.append(at | _tried(config, at, place, lesson))
+            files.write_lines(path, lines)
+            print(f"tune {folder.name}: {lines[-1]}", flush=True)
+
+    for rate in config.tune.learning_rates:
+        add(rate, config.diffusion.batch)
+    rate = best(lines)["learning_rate"]
+    for batch in config.tune.batches:
+        add(rate, batch)
+    return lines
+
+
+def _tried(config: ConfigDict, at: dict, place: pathlib.Path, lesson: Lesson) -> dict:
+    """Trains one trial; its metrics, None in place of the losses if it diverged."""
+    trial = config.copy_and_resolve_references()
+    seen = config.diffusion.steps * config.diffusion.batch
+    steps = max(1, round(seen / at["batch"]))
+    trial.diffusion.update(at, steps=steps, every=max(1, steps // 10), patience=0)
+    try:
+        found = train_diffusion.fitted(trial, place, lesson)
+    except ValueError as error:
+        if "diverged" not in str(error):
+            raise
+        return {"steps": steps, "loss_validation": None, "cpu_seconds": None}
+    return {key: found[key] for key in ("steps", "loss_validation", "cpu_seconds")}
+
+
+def best(lines: list[dict]) -> dict:
+    """The trial of the lowest validation loss, with `n_trials`.
+
+    Raises:
+      ValueError: if all diverged.
+    """
+    finite = [line for line in lines if line["loss_validation"] is not None]
+    if not finite:
+        raise ValueError(
+            f"all {len(lines)} trials diverged; give lower --config.tune.learning_rates"
+        )
+    lowest = min(finite, key=lambda line: line["loss_validation"])
+    return {**lowest, "n_trials": len(lines)}
+
+
+if __name__ == "__main__":
+    launch.main(run)
