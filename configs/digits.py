@@ -56,9 +56,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = sections.generators(
-        steps=config.diffusion.steps, paper_steps=1800, hyperdiffusion_steps=5000
-    )
+    config.generators = _generators(config.diffusion.steps)
     if variant == "speed":
         config.sweep = sections.levers(
             config.fit, n=256, rates=(0.04, 0.08, 0.16), target=31.5
@@ -91,4 +89,12 @@ def _digits(*, size: int, n: int | None = None) -> ConfigDict:
         n=config_dict.FieldReference(n, field_type=int),
         validation=0.1,  # Fraction of the instances by which to choose.
         test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
+    )
+
+
+def _generators(steps: int) -> ConfigDict:
+    return sections.generators(
+        steps=steps,
+        paper_steps=1800,
+        hyperdiffusion_steps=5000,
     )

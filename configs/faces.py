@@ -58,11 +58,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         plain_steps=(100, 150, 200, 300, 450),
     )
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = sections.generators(
-        steps=config.diffusion.steps,
-        paper_steps=2500,
-        hyperdiffusion_steps=30000,
-    )
+    config.generators = _generators(config.diffusion.steps)
     return config
 
 
@@ -176,4 +172,12 @@ def _speed() -> ConfigDict:
         rounds=2,
         folder="speed",
         target=31.5,  # Mean PSNR in dB.
+    )
+
+
+def _generators(steps: int) -> ConfigDict:
+    return sections.generators(
+        steps=steps,
+        paper_steps=2500,
+        hyperdiffusion_steps=30000,
     )

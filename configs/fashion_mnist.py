@@ -53,11 +53,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = sections.generators(
-        steps=config.diffusion.steps,
-        paper_steps=12500,
-        hyperdiffusion_steps=23000,
-    )
+    config.generators = _generators(config.diffusion.steps)
     return config
 
 
@@ -103,3 +99,11 @@ def _variants() -> dict[str, list]:
             {**slow, "adapter": {"start": "normal"}},
         ],
     }
+
+
+def _generators(steps: int) -> ConfigDict:
+    return sections.generators(
+        steps=steps,
+        paper_steps=12500,
+        hyperdiffusion_steps=23000,
+    )

@@ -19,6 +19,7 @@ BINARIES = {
     "fit",
     "generation",
     "pipeline",
+    "reconstruction",
     "report",
     "sample",
     "sampling_curves",
@@ -29,6 +30,7 @@ BINARIES = {
     "tables",
     "train_base",
     "train_diffusion",
+    "tune",
 }
 # Where the domain of shapes may be told from that of pictures.
 KNOW_SHAPES = {
