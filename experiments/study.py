@@ -1,47 +1,50 @@
 r"""Repeats a recipe for several seeds; writes means with intervals.
 
   python -m experiments.study --config=configs/digits.py --workdir=runs/digits_seeds \
-      --seeds=0,1,2,3,4 --generators --rows=ours,mlp,paper_ddpm
+      --seeds=0,1,2,3,4 --also=generation,reconstruction
 
 Each seed chooses its own validation part, trains and draws anew; the test part is the
 same for all. Runs the pipeline for every seed in a folder of its own, such as seed-3/;
-with `--generators`, `experiments.generation` as well, for the generators in `--rows`.
-Finished stages are kept: a second run resumes, a longer list of seeds adds to it.
-Writes study.json: by stage and row (such as `fit`, `lora`) each metric's mean, half the
-width of its 95 % Student interval over seeds, and the values. `experiments.tables`
-writes tables of results pages from it.
+with `--also`, the named studies as well (`--rows` is the flag of
+`experiments.generation`). Finished stages are kept: a second run resumes, a longer list
+of seeds adds to it. Writes study/metrics.json: by stage and row (such as `fit`, `lora`)
+each metric's mean, half the width of its 95 % Student interval over seeds, and the
+values. `experiments.tables` writes tables of results pages from it.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import generation, pipeline
+from experiments import generation, pipeline, reconstruction
 from experiments.page import results
 from experiments.running import launch, run_folder
 from wsjax import files
 
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds, whole numbers.")
-_GENERATORS = flags.DEFINE_bool("generators", False, "Also train every generator.")
+_ALSO = flags.DEFINE_list("also", [], "Of generation and reconstruction, any.")
 
 
 def run(
-    config: ConfigDict, workdir: str, *, seeds: list[int], generators: bool = False
+    config: ConfigDict, workdir: str, *, seeds: list[int], also: Sequence[str] = ()
 ) -> dict[str, dict]:
-    """Runs all seeds; returns what study.json holds.
+    """Runs all seeds; returns what study/metrics.json holds.
 
     Args:
       config: the recipe; its own seed does not matter.
       workdir: the folder of the study.
       seeds: one run each.
-      generators: whether to run `experiments.generation`, too.
+      also: "generation", "reconstruction", or both, to be run after the pipeline.
 
     Raises:
-      ValueError: if a seed is given twice, or there is none.
+      ValueError: if a seed is given twice, or there is none; if `also` names no study.
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"--seeds={seeds}: expected different whole numbers")
+    if unknown := set(also) - {"generation", "reconstruction"}:
+        raise ValueError(f"--also={min(unknown)}: expected generation, reconstruction")
     root, folders = pathlib.Path(workdir), []
     for seed in seeds:
         one = config.copy_and_resolve_references()
@@ -49,12 +52,15 @@ def run(
         print(f"seed {seed}", flush=True)
         with run_folder.held(str(folder)):
             pipeline.run(one, str(folder))
-            if generators:
+            if "reconstruction" in also:
+                reconstruction.run(one, str(folder))
+            if "generation" in also:
                 generation.run(one, str(folder), names=generation.rows())
         folders.append(folder)
     found = results.summary(folders, seeds)
-    files.write_json(root / "study.json", files.finite(found))
-    print(root / "study.json", flush=True)
+    path = root / "study" / "metrics.json"
+    files.write_json(path, files.finite(found))
+    print(path, flush=True)
     return found
 
 
@@ -70,6 +76,6 @@ if __name__ == "__main__":
             config,
             workdir,
             seeds=[_whole(text) for text in _SEEDS.value],
-            generators=_GENERATORS.value,
+            also=_ALSO.value,
         )
     )

@@ -3,8 +3,8 @@ r"""Writes the tables of a results page from the figures of a study.
   python -m experiments.tables --page=configs/digits.md \
       --study=configs/results/digits.json
 
-`--study` is the study.json of `experiments.study`. The page says by comments which
-tables it has (`experiments.page.results`); everything else stays as it is.
+`--study` is the study/metrics.json of `experiments.study`. The page says by comments
+which tables it has (`experiments.page.results`); everything else stays as it is.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ from experiments.running import launch
 from wsjax import files
 
 _PAGE = flags.DEFINE_string("page", None, "Markdown file; it is rewritten.")
-_STUDY = flags.DEFINE_string("study", None, "A study.json.")
+_STUDY = flags.DEFINE_string("study", None, "A study/metrics.json.")
 
 
 def run(page: str, study: str) -> str:

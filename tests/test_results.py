@@ -1,5 +1,6 @@
 """Tables of results pages are what a study measured, with intervals over its seeds."""
 
+import numpy as np
 import pytest
 
 from experiments import tables
@@ -42,7 +43,8 @@ def test_means_have_intervals_over_runs(runs):
     assert psnr["mean"] == 31.0 and psnr["values"] == [30.0, 31.0, 32.0]
     assert psnr["ci95"] == pytest.approx(4.302653 / 3**0.5)  # Student, 2 degrees.
     assert set(found["rows"]["fit"]["mlp"]) == {"psnr", "share"}
-    assert found["rows"]["fit"]["lora"]["share"]["values"] == [0.5, 0.5]
+    share = found["rows"]["fit"]["lora"]["share"]
+    assert share["values"] == [0.5, 0.5] and share["seeds"] == [0, 1]
 
 
 def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
@@ -54,7 +56,18 @@ def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
 
 def test_one_run_has_no_interval(runs):
     entry = results.summary(runs[:1], [0])["rows"]["fit"]["mlp"]["psnr"]
-    assert entry == {"mean": 30.0, "ci95": None, "values": [30.0]}
+    assert entry == {"mean": 30.0, "ci95": None, "seeds": [0], "values": [30.0]}
+
+
+def test_a_difference_of_rows_is_taken_seed_by_seed(runs):
+    for seed, psnr in enumerate((20.0, 20.5, 22.0)):
+        place = runs[seed] / "fit" / "lora" / "metrics.json"
+        files.write_json(place, {"psnr": psnr} | ({"rare": 1.0} if seed else {}))
+    study = results.summary(runs, [0, 1, 2])
+    head = "<!-- table stage=fit rows=mlp-lora columns=psnr:dB:2,rare:x:1 -->\n"
+    line = results.filled(f"{head}<!-- end -->\n", study).splitlines()[3]
+    half = 4.302653 * np.std([10.0, 10.5, 10.0], ddof=1) / 3**0.5
+    assert line == f"| `mlp-lora` | {30.5 / 3:.2f} ± {half:.2f} | – |"
 
 
 def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):

@@ -5,9 +5,9 @@ A page says where a table goes and what is in it:
     <!-- table stage=fit rows=mlp,lora columns=psnr_db_test_mean:dB:2 -->
     <!-- end -->
 
-`rows` are names, in this order, `columns` each `metric:heading:digits`, with
-`metric@row` for the figure of another row and `%` behind the digits for percent. What
-stands between the two lines is written by `filled`.
+`rows` are names, in this order; `lora-mlp` is the mean difference of two rows within a
+seed. `columns` are each `metric:heading:digits`, with `%` behind the digits for
+percent. What stands between the two lines is written by `filled`.
 """
 
 import collections
@@ -39,20 +39,26 @@ def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
       seeds: of the runs, in the same order.
 
     Returns:
-      `{"seeds": [...], "rows": {stage: {row: {metric: {"mean", "ci95", "values"}}}}}`.
-      A metric that a run lacks, or that is not finite there, is left out of the values,
-      with fewer of these than seeds; the interval of one value is None.
+      `{"seeds": [...], "rows": {stage: {row: {metric: entry}}}}`. An entry has `mean`,
+      `ci95`, half the width of its 95 % Student interval (None for one value), `seeds`,
+      those of the runs that have the metric as a finite number, and their `values`.
     """
-    values = collections.defaultdict(list)
-    for folder in folders:
+    found = collections.defaultdict(dict)
+    for seed, folder in zip(seeds, folders, strict=True):
         for key, value in _metrics(folder).items():
-            values[key].append(value)
+            found[key][seed] = value
     rows: dict = {}
-    for (stage, row, metric), found in values.items():
-        mean, half = interval(np.array(found)) if len(found) > 1 else (found[0], None)
-        entry = {"mean": mean, "ci95": half, "values": found}
-        rows.setdefault(stage, {}).setdefault(row, {})[metric] = entry
+    for (stage, row, metric), values in found.items():
+        rows.setdefault(stage, {}).setdefault(row, {})[metric] = _described(values)
     return {"seeds": list(seeds), "rows": rows}
+
+
+def _described(values: dict[int, float]) -> dict:
+    """The entry of values by seed."""
+    known = {seed: float(f"{x:.6g}") for seed, x in values.items() if np.isfinite(x)}
+    kept = list(known.values())
+    mean, half = interval(np.array(kept)) if len(kept) > 1 else ([*kept, None][0], None)
+    return {"mean": mean, "ci95": half, "seeds": list(known), "values": kept}
 
 
 def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
@@ -115,14 +121,27 @@ def _table(options: str, rows: dict) -> str:
 
 def _entry(rows: dict, stage: str, row: str, metric: str) -> dict | None:
     """An entry of the summary; None if the row has no such metric, but others do."""
-    if row not in rows.get(stage, {}):
-        known = ", ".join(sorted(rows.get(stage, {}))) or "none"
+    known = rows.get(stage, {})
+    if row not in known and "-" in row:
+        pair = [_entry(rows, stage, name, metric) for name in row.split("-", 1)]
+        return None if None in pair else _difference(*pair)
+    if row not in known:
+        names = ", ".join(sorted(known)) or "none"
         raise ValueError(
-            f"no row {row!r} of stage {stage!r} in the study; it has {known}"
+            f"no row {row!r} of stage {stage!r} in the study; it has {names}"
         )
-    if not any(metric in other for other in rows[stage].values()):
+    if not any(metric in other for other in known.values()):
         raise ValueError(f"no metric {metric!r} of stage {stage!r} in the study")
-    return rows[stage][row].get(metric)
+    return known[row].get(metric)
+
+
+def _difference(first: dict, second: dict) -> dict:
+    """The entry of the differences of two entries, seed by seed."""
+    values, taken = (
+        dict(zip(x["seeds"], x["values"], strict=True)) for x in (first, second)
+    )
+    shared = [seed for seed in values if seed in taken]
+    return _described({seed: values[seed] - taken[seed] for seed in shared})
 
 
 def _cell(entry: dict | None, digits: str) -> str:
