@@ -49,7 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
-    config.analyze = sections.analyze()
+    config.analyze = sections.analyze(refits=2000)  # All.
     config.structure = sections.structure()
     config.sweep = sections.sweep()
     config.reconstruction = sections.reconstruction(episodes=60)

@@ -59,7 +59,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     )
     config.sample = sections.sample(n=450)
     config.evaluate = sections.evaluate_shapes(points=2048, references=405)
-    config.analyze = sections.analyze()
+    config.analyze = sections.analyze(refits=0)
     config.structure = sections.structure(n=8, points=512)
     config.sweep = sections.sweep(variants=_variants(), n=24, consensus=16, rounds=1)
     config.reconstruction = sections.reconstruction(episodes=80)

@@ -5,7 +5,9 @@ r"""Probes fitted weights: classes, clusters, intrinsic dimension, and paths.
 Reads fit/<representation>/, writes analyze/<representation>/: metrics.json, tsne.png (a
 t-SNE map of the weights), dimension.png (their intrinsic dimension) and paths.png
 (interpolation between instances, in every representation that was fitted). As a
-baseline, the class probes also run on the values (pixels, or the grid of a shape).
+baseline, the class probes also run on the values (pixels, or the grid of a shape). As a
+fit begins at what a regression predicts from the values, they run, too, on these starts
+alone, on fit minus start, and on `analyze.refits` fits that all begin at one start.
 Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0.
 """
 
@@ -19,17 +21,19 @@ from ml_collections import ConfigDict
 from experiments import structure
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
+from experiments.fitting import layout, refit, start
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
 from experiments.judging import dimension, parts
 from experiments.page import figures, mixing
+from experiments.recipe.fits import fit_options_of
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
 from experiments.running import launch, run_folder
-from wsjax import adapters, costs, files, latent
+from wsjax import adapters, costs, files, latent, tree
 from wsjax.analysis import probes
-from wsjax.analysis.dimension import components_for
+from wsjax.analysis.dimension import components_for, varies
 
 
 class Study(NamedTuple):
@@ -64,24 +68,78 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "n_heldout": int(fits.heldout.sum()),
         f"{data.domain.view}_components_90": components_for(pixels),
     }
-    labels = data.labels
-    if labels is not None:
-        labels = labels[fits.rows]
+    study = Study(root, folder, data, form, fits)
+    labels = None if data.labels is None else data.labels[fits.rows]
     if labels is not None and probes.can_probe(labels, fits.heldout):
-        metrics |= probes.probe(weights, labels, fits.heldout, seed=config.seed)
-        # Not standardised: that would blow up the noise of corners that hardly vary.
-        on_pixels = probes.probe(
-            pixels, labels, fits.heldout, seed=config.seed, standardise=False
-        )
-        metrics |= {
-            f"{data.domain.view}_{name}": score for name, score in on_pixels.items()
-        }
-    metrics |= _draw(config, Study(root, folder, data, form, fits), weights, labels)
+        metrics |= _probe(config, study, weights, pixels, labels)
+    metrics |= _draw(config, study, weights, labels)
     studied = structure.run(config, workdir).get(form.name, {})
     metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
     return run_folder.close(
         folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
     )
+
+
+def _probe(
+    config: ConfigDict,
+    study: Study,
+    weights: np.ndarray,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+) -> dict[str, float]:
+    """How well classes are read off the weights, and what of that is in the start.
+
+    Args:
+      config: the recipe.
+      study: the fits.
+      weights: `[N, K]` standardised free entries.
+      pixels: `[N, P]` values of the instances.
+      labels: `[N]`.
+
+    Returns:
+      What `probes.probe` finds: without a prefix in the weights, with that of the
+      domain's `view` in the values. Where a guess predicted the starts, also in these
+      alone (`start_`), in fit minus start (`moved_`), and in fits of some instances
+      from the common start (`common_`): `common_n` of them, `common_n_heldout` of the
+      test part, at `common_psnr_db_test_mean`. If these are fewer than N, `paired_` is
+      what is found in the weights of the same instances.
+    """
+    root, _, data, form, fits = study
+
+    def probed(prefix: str, x, *, rows=slice(None), standardise=True) -> dict:
+        known = labels[rows], fits.heldout[rows]
+        if not probes.can_probe(*known):
+            return {}
+        found = probes.probe(x, *known, seed=config.seed, standardise=standardise)
+        return {prefix + name: score for name, score in found.items()}
+
+    metrics = probed("", weights)
+    # Not standardised: that would blow up the noise of corners that hardly vary.
+    metrics |= probed(f"{data.domain.view}_", pixels, standardise=False)
+    options, place = fit_options_of(config), root / "fit" / form.name
+    shared = start.read(place, form)
+    starts = refit.starts(options, form, data, shared, fits.rows)
+    if not varies(starts):
+        return metrics
+    metrics |= probed("start_", starts) | probed("moved_", fits.vectors - starts)
+    if not config.analyze.refits:
+        return metrics
+    rows = refit.some(labels, fits.heldout, config.analyze.refits)
+    spread = layout.choose(options, place, form, data)
+    again = refit.from_common(options, form, data, shared, spread, fits.rows[rows])
+    rows, (vectors, quality, _) = rows[again.good], tree.row(again, again.good)
+    tested = fits.heldout[rows]
+    if not probes.can_probe(labels[rows], tested):
+        return metrics
+    metrics |= {
+        "common_n": len(rows),
+        "common_n_heldout": int(tested.sum()),
+        "common_psnr_db_test_mean": float(quality[tested].mean()),
+        **probed("common_", vectors, rows=rows),
+    }
+    if len(rows) < len(weights):
+        metrics |= probed("paired_", weights[rows], rows=rows)
+    return metrics
 
 
 def _draw(

@@ -26,10 +26,9 @@ from ml_collections import ConfigDict
 
 from experiments.domain import surfaces
 from experiments.domain.data import Data
-from experiments.domain.representation import Representation, entries, start
-from experiments.fitting import engine, groups, layout
+from experiments.domain.representation import Representation, entries
+from experiments.fitting import engine, groups, layout, linear, start
 from experiments.fitting.engine import FitOptions
-from experiments.fitting.start import common_start
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
@@ -104,11 +103,10 @@ def _begin(
     if not all(path.exists() for path in paths):
         clock = costs.now()
         rows = data.rows("train")
-        _, first, guess = common_start(options, form, data, many, rows)
+        _, first, guess = start.common_start(options, form, data, many, rows)
         _write_one(folder / "guess", guess, {})
         _write_one(folder / "start", first, costs.since(clock))
-    guess = store.read_shard(paths[0]).weights
-    return many, (form.base, start(folder, form), tree.row(guess, 0))
+    return many, start.read(folder, form)
 
 
 def _write_one(folder: pathlib.Path, leaves: ArrayTree, cost: dict) -> None:
@@ -147,7 +145,12 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
             f"{instances[0]['status']}; lower --config.fit.learning_rate."
             f"{form.name}={config.fit.learning_rate[form.name]}, or fit.floor"
         )
-    test = [i["psnr_db"] for i in fitted if i["part"] == "test"]
+    test = [
+        row
+        for row, i in enumerate(instances)
+        if i["psnr_db"] is not None and i["part"] == "test"
+    ]
+    numbers = len(latent.groups(form.adapter.free(form.base)))
     start_cost = store.read_shard(store.path_of(folder / "start", 0)).cost
     cost = costs.total([start_cost, manifest["cost"]])
     files = sum((folder / shard["file"]).stat().st_size for shard in manifest["shards"])
@@ -158,18 +161,19 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "n_done": done,
         "n_failed": len(instances) - done + skipped,
         "n_retried": sum(i["rate"] < 1 for i in instances),
-        "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
+        "numbers_per_field": numbers,
         "steps": config.fit.steps,
         "steps_mean": float(np.mean([i["steps"] for i in instances])),
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
-        **_test(test),
+        **_test([instances[row]["psnr_db"] for row in test]),
         **surfaces.means(instances),
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
         "fields_per_cpu_second": len(instances) / manifest["cost"]["cpu_seconds"],
         "peak_memory_mib": costs.peak_memory_mib(),
         "bytes_per_field": round(files / len(instances)),
+        **linear.measure(data, np.array(test, int), numbers=numbers, part="test"),
     }
 
 

@@ -26,7 +26,7 @@ from wsjax import adapters
 
 # Metrics in the closing table: prefixes by stage.
 _SHOWN = {
-    "fit": ("psnr", "iou", "chamfer_squared", "numbers", "n_failed", "seconds"),
+    "fit": ("psnr", "pca", "iou", "chamfer_squared", "numbers", "n_failed", "seconds"),
     "evaluate": (
         ("fd_pixel", "fd_grid", "nn_function", "confident", "class")
         + ("mmd_cd", "cov_cd", "one_nna_cd")
@@ -34,6 +34,7 @@ _SHOWN = {
     "analyze": (
         ("one_nn", "logistic", "kmeans")
         + ("pixels_one_nn", "pixels_logistic", "grid_one_nn", "grid_logistic")
+        + ("start_", "moved_", "common_", "paired_")
     ),
 }
 

@@ -144,6 +144,7 @@ def _content(study: Study, workdir: str) -> dict:
         "representations": comparison.fits(
             study.root, study.metrics["fit"], study.config.fit.learning_rate
         ),
+        "probed": comparison.probed(own["analyze"] or {}, data.domain.view),
         "structure": comparison.ordered(study.metrics["structure"]),
         "strengths": comparison.strengths(study.metrics["structure"]),
         "sweep": comparison.ordered(study.metrics["sweep"]),

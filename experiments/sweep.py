@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
-from experiments.fitting import engine, layout
+from experiments.fitting import engine, layout, linear
 from experiments.fitting.engine import FitOptions, Layout
 from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
@@ -78,6 +78,7 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
         return metrics
     metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
     rows = data.rows("validation")[: config.sweep.n]
+    metrics |= linear.measure(data, rows, numbers=trial["numbers_per_field"])
     longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
     own = {**trial["trial"], "steps": longer}
     found = tried(config, root, data, name, own, rows)

@@ -67,15 +67,25 @@ OTHER = {
 TRAINING = "cpu_seconds_training"
 COST = {"seconds": 61.25, "cpu_seconds": 100.5}
 PROBES = {"one_nn_accuracy": 0.625, "logistic_accuracy": 0.75, "kmeans_ari": 0.4375}
+PROBES |= {"one_nn_accuracy_ci95": 0.25, "logistic_accuracy_ci95": 0.125}
+# In other features; scores differ by as much.
+FEATURES = {"pixels": 0.125, "start": 0.0625, "moved": -0.25, "common": -0.125}
 METRICS = {
     "base": {"n": 38, "steps": 40, "psnr_db_mean": 21.0, "psnr_db_folded_mean": 11.5},
     "diffusion": {"n_train": 38, "numbers_diffused": 6, "steps": 40, "parameters": 3},
     "samples": {"n": 20, "n_failed": 0, "denoiser_calls": 7},
     "evaluate": {"n_real": 48, "n_sampled": 20, **GENERATED},
     "analyze": {"n": 48, "n_heldout": 10, **PROBES}
-    | {f"pixels_{name}": score + 0.125 for name, score in PROBES.items()},
+    | {
+        f"{features}_{name}": score if name.endswith("ci95") else score + more
+        for features, more in FEATURES.items()
+        for name, score in PROBES.items()
+    }
+    | {"common_n": 48, "common_n_heldout": 10, "common_psnr_db_test_mean": 29.75},
 }
 FIT = {"steps": 8, "numbers_per_field": 49, "psnr_db_p05": 28.5, "components_90": 10}
+FIT |= {"psnr_db_test_mean": 30.5, "psnr_db_test_ci95": 0.25, "pca_components": 33}
+FIT |= {"pca_psnr_db_test_mean": 26.5, "pca_psnr_db_test_ci95": 0.75}
 # By strength: cosine, start subtracted, canonical form, other instances, barrier.
 STRUCTURE = {
     "0": (1.0, 1.0, 1.0, 0.5, 0.0),
@@ -96,6 +106,8 @@ SWEEP = {
     "equal_cpu_steps": 1200,
     "equal_cpu_psnr_db_mean": 31.75,
     "equal_cpu_psnr_db_ci95": 0.25,
+    "pca_psnr_db_mean": 28.5,
+    "pca_psnr_db_ci95": 1.5,
 }
 SPEED = {"fields_per_cpu_second": 1263.2, "bytes_per_field": 411, **COST}
 NOT_RUN = "not run yet: run python -m experiments."

@@ -22,6 +22,7 @@ NAMES = sorted(adapters.ADAPTERS)
 KEYS = {
     "base": "n steps psnr_db_mean psnr_db_folded_mean seconds cpu_seconds",
     "fit": "n n_done n_failed numbers_per_field steps psnr_db_mean psnr_db_p05 "
+    "pca_components pca_psnr_db_test_mean pca_psnr_db_test_ci95 "
     "components_90 seconds cpu_seconds compile_seconds fields_per_cpu_second "
     "peak_memory_mib bytes_per_field",
     "diffusion": "steps loss_train loss_validation parameters seconds cpu_seconds",
@@ -30,7 +31,9 @@ KEYS = {
     "fd_classifier nn_function_median nn_function_heldout_median nn_weights_median "
     "nn_weights_heldout_median confident_fraction confident_fraction_heldout "
     "class_fraction_min",
-    "analyze": "one_nn_accuracy logistic_accuracy kmeans_ari pixels_one_nn_accuracy",
+    "analyze": "one_nn_accuracy logistic_accuracy kmeans_ari pixels_one_nn_accuracy "
+    "logistic_accuracy_ci95 start_kmeans_ari moved_logistic_accuracy common_n "
+    "common_one_nn_accuracy_ci95 common_psnr_db_test_mean paired_kmeans_ari",
 }
 
 

@@ -5,9 +5,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from wsjax.analysis import probes
+from wsjax.analysis.interval import share_interval
 
 N, CLASSES = 240, 3
-KEYS = {"one_nn_accuracy", "logistic_accuracy", "kmeans_ari"}
+ACCURACIES = ("one_nn_accuracy", "logistic_accuracy")
+ENDS = {f"{name}_ci95" for name in ACCURACIES}
+KEYS = {*ACCURACIES, *ENDS, "kmeans_ari"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +33,10 @@ def planted():
 def test_probes_find_planted_classes(planted, standardise):
     found = probes.probe(*planted, standardise=standardise)
     assert set(found) == KEYS
-    assert all(value > 0.95 for value in found.values())
+    assert all(found[name] > 0.95 for name in KEYS - ENDS)
+    for name in ACCURACIES:
+        half = share_interval(found[name], int(planted[2].sum()))
+        assert found[f"{name}_ci95"] == half > 0
 
 
 def test_probes_find_nothing_in_shuffled_labels(planted):
@@ -107,11 +113,8 @@ def test_rows_without_variance_are_probed_and_not_mapped():
     black, labels, heldout = np.zeros((12, 5)), np.arange(12) % 2, np.arange(12) < 4
     for standardise in (True, False):
         found = probes.probe(black, labels, heldout, standardise=standardise)
-        assert found == {
-            "one_nn_accuracy": 0.5,
-            "logistic_accuracy": 0.5,
-            "kmeans_ari": 0,
-        }
+        assert {found[name] for name in ACCURACIES} == {0.5}
+        assert found["kmeans_ari"] == 0
     assert not probes.can_map(black)
     with pytest.raises(ValueError, match="all 12 are equal"):
         probes.tsne(black)

@@ -119,12 +119,12 @@ def test_the_sweep_compares_at_equal_cpu_time(folder):
     text = _section(_page(folder), "representations")
     assert "sweep tried on 64 validation instances: for the steps of that" in text
     assert "held-out" not in text and "training instances" not in text
-    later = "0.062 1,200 31.75 ± 0.25"
+    later = "0.062 1,200 31.75 ± 0.25 28.50 ± 1.50"
     lora, own = (
         f"lora 392 0.08 300 – {later}",
         f"{OWN} 392 0.08 300 30.25 ± 0.50 {later}",
     )
-    assert text.endswith(f"PSNR there, dB {lora} {own}")
+    assert text.endswith(f"PSNR there, dB PCA, dB {lora} {own}")
 
 
 def test_a_sweep_that_was_not_run_is_left_out(folder):
@@ -140,3 +140,42 @@ def test_pictures_of_the_map_are_left_out_where_they_are_missing(folder, name, a
     page = _page(folder)
     assert f'alt="{alt}' not in page
     assert page.count("<img") == 11 and NOT_RUN not in handmade.text(page)
+
+
+def test_what_classes_are_read_off_stands_in_one_table(folder):
+    text = _section(_page(folder), "map")
+    ends = "± 25.0 {} ± 12.5 {}"
+    rows = {
+        "pixels": ("75.0", "87.5", "0.562"),
+        "weights": ("62.5", "75.0", "0.438"),
+        "start alone": ("68.8", "81.2", "0.500"),
+        "fit minus start": ("37.5", "50.0", "0.188"),
+        "fits from one common start": ("50.0", "62.5", "0.312"),
+    }
+    table = " ".join(
+        f"{name} 38 10 {nearest} {ends.format(*others)}"
+        for name, (nearest, *others) in rows.items()
+    )
+    assert f"k-means, ARI {table}" in text
+    assert "without any prediction, reaching 29.75 dB on test pictures" in text
+
+
+def test_fewer_refits_stand_beside_the_weights_of_the_same_instances(folder):
+    path = folder / "analyze" / OWN / "metrics.json"
+    again = {f"paired_{k}": x for k, x in handmade.PROBES.items()}
+    metrics = files.read_json(path) | again | {"common_n": 28}
+    files.write_json(path, metrics)
+    text = _section(_page(folder), "map")
+    scores = "18 10 62.5 ± 25.0 75.0 ± 12.5 0.438"
+    assert f"weights, of the instances below {scores} fits from one common" in text
+
+
+def test_where_nothing_was_predicted_no_start_is_probed(folder):
+    path = folder / "analyze" / OWN / "metrics.json"
+    prefixes = ("start_", "moved_", "common_")
+    metrics = files.read_json(path)
+    kept = {k: x for k, x in metrics.items() if not k.startswith(prefixes)}
+    files.write_json(path, kept)
+    text = _section(_page(folder), "map")
+    assert "weights 38 10 62.5" in text
+    assert "start alone" not in text and "ridge" not in text

@@ -5,9 +5,15 @@ from ml_collections import ConfigDict, config_dict
 __all__ = ["analyze", "structure"]
 
 
-def analyze() -> ConfigDict:
-    """Probes, clusters and a t-SNE map of the fitted weights."""
-    return config_dict.create(perplexity=30.0)  # Perplexity of t-SNE.
+def analyze(*, refits: int = 1000) -> ConfigDict:
+    """Probes, clusters and a t-SNE map of the fitted weights.
+
+    Args:
+      refits: instances that are fitted again, all from the common start, so that probes
+        of these fits read nothing that was predicted from the values; half of them are
+        of the test part, if it has as many. 0: none.
+    """
+    return config_dict.create(perplexity=30.0, refits=refits)  # Perplexity of t-SNE.
 
 
 def structure(

@@ -153,7 +153,7 @@ def _judged(config: ConfigDict, *, n: int) -> None:
     """Adds the sections that follow `diffusion`, except `evaluate`, for `n` samples."""
     config.sample = sample(n=n, steps=4, chunk=5)
     config.sample.update(calls=(1, 3), weights=(1.0, 2.0))
-    config.analyze = analyze()
+    config.analyze = analyze(refits=20)
     config.structure = structure(n=2)
     variants: dict[str, list[Variant]] = {
         name: [{"learning_rate": (0.01,)}] for name in config.fit.pull

@@ -9,16 +9,14 @@ import numpy as np
 from chex import ArrayTree
 
 from experiments.domain.data import Data, signal
-from experiments.domain.representation import Representation, entries, quality
+from experiments.domain.representation import Representation, quality
+from experiments.fitting import own_start
 from experiments.running.keys import keys
 from wsjax import fit, store, tree
 from wsjax.adapters.form import cheapest, rounded
-from wsjax.fit.guess import guessed
 from wsjax.fit.instance import finite
-from wsjax.metrics.reconstruction import mean_squared_error
+from wsjax.metrics.reconstruction import BEST_PSNR, mean_squared_error
 
-_BEST = 150.0  # dB, the limit of float32; a cap, so that means stay finite.
-_EVERY = 7  # One in this many points is used to choose between two starts.
 _SLACK = 1.0  # dB that a good fit may lose against its start, by noise of last steps.
 
 
@@ -139,18 +137,14 @@ def make_fit_and_score(
 ) -> Callable[..., tuple]:
     """Returns `(shared, instance, rate []) -> fields`, which `lifted` vectorises."""
     fit_one = make_fit_one(options, form, data, precision=precision)
+    choose = own_start.chooser(form, data, seed=options.seed)
     run_keys, grid = keys(options.seed), jnp.asarray(data.grid)
-    # Any adapter will do: the frozen entries are the same in all.
-    codec = entries(form, form.adapter.init(run_keys["start"], form.base))
 
     def fit_and_score(shared, instance, rate):
-        base, start, own = shared
+        base = shared[0]
         whole = signal(grid, instance)
         score = quality(form, base)
-        few = tree.row(whole, spread_places(whole[1].shape[0]))
-        own = codec.decode(guessed(own, instance["values"]))
-        better = score(own, few) > score(start, few)
-        start = jax.tree.map(lambda x, y: jnp.where(better, x, y), own, start)
+        start = choose(shared, instance)
         key = jax.random.clone(run_keys["fit"])  # One for all, on purpose.
         weights, trace = fit_one((base, start), key, whole, rate)
         before, reached = score(start, whole), score(weights, whole)
@@ -158,16 +152,6 @@ def make_fit_and_score(
         return weights, reached, good, jnp.sum(~jnp.isnan(trace))
 
     return fit_and_score
-
-
-def spread_places(points: int) -> np.ndarray:
-    """Sorted random indices `[ceil(P / 7)]` of P points; the same in every run.
-
-    Not every seventh point: in a picture whose width is a multiple of 7, such as 28,
-    these lie in a few columns.
-    """
-    n = -(-points // _EVERY)
-    return np.sort(np.random.default_rng(0).choice(points, n, replace=False))
 
 
 def fit_rows(many: Callable, shared, stacked: dict, options: FitOptions) -> Fits:
@@ -232,7 +216,7 @@ def instance(
         "label": None if labels is None else int(labels[row]),
         "part": data.part_of(row),
         "status": _status(fits, i, finite, floor),
-        "psnr_db": round(min(quality, _BEST), 4) if good else None,
+        "psnr_db": round(min(quality, BEST_PSNR), 4) if good else None,
         "steps": int(fits.steps[i]),
         "rate": round(float(fits.rate[i]), 6),
         **data.domain.notes(row),

@@ -1,5 +1,6 @@
 """Computes the common start of all fits from a few fits of training instances."""
 
+import pathlib
 from collections.abc import Callable
 
 import jax
@@ -8,9 +9,10 @@ from chex import ArrayTree
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, entries
+from experiments.domain.representation import start as read_start
 from experiments.fitting.engine import FitOptions, fit_rows
 from experiments.running.keys import keys
-from wsjax import tree
+from wsjax import store, tree
 from wsjax.fit import guess
 from wsjax.fit.consensus import consensus
 from wsjax.types import Params
@@ -65,6 +67,12 @@ def common_start(
             vectors = np.asarray(jax.vmap(encode)(tree.row(fits.weights, fits.good)))
             own = guess.learn(values, vectors, components=_wide(options))
     return form.base, start, own
+
+
+def read(folder: pathlib.Path, form: Representation) -> tuple:
+    """Reads `(base, start, guess)`, what the fits in `folder` share."""
+    learnt = store.read_shard(store.path_of(folder / "guess", 0)).weights
+    return form.base, read_start(folder, form), tree.row(learnt, 0)
 
 
 def _wide(options: FitOptions) -> int:

@@ -8,7 +8,9 @@ import numpy as np
 from wsjax import adapters, files, store
 from wsjax.analysis.interval import interval
 
-__all__ = ["alike", "fits", "generators", "ordered", "strengths"]
+__all__ = ["alike", "fits", "generators", "ordered", "probed", "strengths"]
+
+_ACCURACIES = ("one_nn_accuracy", "logistic_accuracy")
 
 
 def ordered(metrics: dict[str, dict]) -> dict[str, dict]:
@@ -106,6 +108,32 @@ def _manifests(root: pathlib.Path, metrics) -> dict[str, dict[str, dict]]:
         instances = store.manifest(root / "fit" / name)["instances"]
         manifests[name] = {i["name"]: i for i in instances}
     return manifests
+
+
+def probed(metrics: dict, view: str) -> list[dict]:
+    """Compares the features that `analyze` read classes off.
+
+    Args:
+      metrics: of `analyze`.
+      view: name in them of the values on the common grid.
+
+    Returns:
+      A row per kind of features that was probed: its `name`, the prefix of its metrics
+      without the underscore; `n_train` and `n_heldout` instances; and the metrics
+      without the prefix. The weights are named "weights"; "paired" are those of the
+      instances that "common" has.
+    """
+    rows = []
+    for name in (view, "weights", "start", "moved", "paired", "common"):
+        prefix = "" if name == "weights" else f"{name}_"
+        keys = [f"{k}{end}" for k in _ACCURACIES for end in ("", "_ci95")]
+        row = {k: metrics.get(prefix + k) for k in (*keys, "kmeans_ari")}
+        if row["one_nn_accuracy"] is not None:
+            some = "common_" if name in ("paired", "common") else ""
+            judged = metrics[f"{some}n_heldout"]
+            counts = {"n_train": metrics[f"{some}n"] - judged, "n_heldout": judged}
+            rows.append({"name": name, **counts, **row})
+    return rows
 
 
 def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:

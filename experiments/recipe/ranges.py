@@ -62,7 +62,7 @@ RANGES = (
         "0 or more, and whole",
         lambda x: _whole(x, 0),
         """
-        adapter.*.ranks.* base.points base.rehearsal.episodes
+        adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
         fit.compare fit.guess fit.points fit.retries fit.rounds
         reconstruction.doublings reconstruction.episodes seed structure.n

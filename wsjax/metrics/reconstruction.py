@@ -5,7 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["mean_squared_error", "psnr", "ssim"]
+__all__ = ["BEST_PSNR", "mean_squared_error", "psnr", "ssim"]
+
+BEST_PSNR = 150.0
+"""In dB, the limit of float32: a cap by which means over instances stay finite."""
 
 _WINDOW = 11  # Width in pixels of the Gaussian window of Wang et al. 2004.
 
