@@ -53,7 +53,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure()
+    config.structure = sections.structure(learning_rate={"skip": 0.3})
     config.sweep = sections.sweep()
     config.benchmark = sections.benchmark(
         target=33.0, n=96, steps=(32, 40, 52, 64, 80, 120)

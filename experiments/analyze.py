@@ -6,7 +6,8 @@ Reads fit/<representation>/, writes analyze/<representation>/: metrics.json, tsn
 t-SNE map of the weights), dimension.png (their intrinsic dimension) and paths.png
 (interpolation between instances, in every representation that was fitted). As a
 baseline, the class probes also run on the values (pixels, or the grid of a shape).
-Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0.
+Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0, and copies
+the figures of the start that the recipe fits from.
 """
 
 import pathlib
@@ -26,6 +27,7 @@ from experiments.page import figures, mixing
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
+from experiments.recipe.structure import own_row
 from experiments.running import launch, run_folder
 from wsjax import adapters, costs, files, latent
 from wsjax.analysis import probes
@@ -77,8 +79,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
             f"{data.domain.view}_{name}": score for name, score in on_pixels.items()
         }
     metrics |= _draw(config, Study(root, folder, data, form, fits), weights, labels)
-    studied = structure.run(config, workdir).get(form.name, {})
-    metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
+    studied = structure.run(config, workdir).get(own_row(config), {})
+    kinds = ("_displaced_", "_lambda_")
+    metrics |= {k: v for k, v in studied.items() if any(x in k for x in kinds)}
     return run_folder.close(
         folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
     )
