@@ -45,7 +45,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.sample = sections.sample(n=1000, steps=64, spacing="cosine", chunk=50)
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure(points=512, learning_rate=0.05)
+    config.structure = sections.structure(
+        points=512, learning_rate={"ones": 0.05, "normal": 0.08, "skip": 0.08}
+    )
     config.sweep = _speed() if variant == "speed" else _sweep()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()

@@ -47,7 +47,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.sample = sections.sample(n=2000)
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure()
+    config.structure = sections.structure(learning_rate={"normal": 0.08, "skip": 0.1})
     config.sweep = sections.sweep(variants=_variants())
     config.reconstruction = sections.reconstruction(episodes=80)
     config.tune = sections.tune()

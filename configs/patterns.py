@@ -53,7 +53,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure()
+    config.structure = sections.structure(learning_rate={"skip": 0.3})
     config.sweep = sections.sweep()
     config.reconstruction = sections.reconstruction(episodes=80)
     config.tune = sections.tune()

@@ -60,7 +60,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.sample = sections.sample(n=450)
     config.evaluate = sections.evaluate_shapes(points=2048, references=405)
     config.analyze = sections.analyze(refits=0)
-    config.structure = sections.structure(n=8, points=512)
+    config.structure = sections.structure(
+        n=8, points=512, learning_rate={"normal": 0.08, "skip": 0.08}
+    )
     config.sweep = sections.sweep(variants=_variants(), n=24, consensus=16, rounds=1)
     config.reconstruction = sections.reconstruction(episodes=80)
     config.tune = sections.tune()

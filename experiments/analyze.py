@@ -8,7 +8,8 @@ t-SNE map of the weights), dimension.png (their intrinsic dimension) and paths.p
 baseline, the class probes also run on the values (pixels, or the grid of a shape). As a
 fit begins at what a regression predicts from the values, they run, too, on these starts
 alone, on fit minus start, and on `analyze.refits` fits that all begin at one start.
-Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0.
+Then runs `experiments.structure`, unless the recipe sets `structure.n` to 0, and copies
+the figures of the start that the recipe fits from.
 """
 
 import pathlib
@@ -30,6 +31,7 @@ from experiments.recipe.fits import fit_options_of
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
+from experiments.recipe.structure import own_row
 from experiments.running import launch, run_folder
 from wsjax import adapters, costs, files, latent, tree
 from wsjax.analysis import probes
@@ -73,8 +75,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if labels is not None and probes.can_probe(labels, fits.heldout):
         metrics |= _probe(config, study, weights, pixels, labels)
     metrics |= _draw(config, study, weights, labels)
-    studied = structure.run(config, workdir).get(form.name, {})
-    metrics |= {k: v for k, v in studied.items() if "_lambda_" in k}
+    studied = structure.run(config, workdir).get(own_row(config), {})
+    kinds = ("_displaced_", "_lambda_")
+    metrics |= {k: v for k, v in studied.items() if any(x in k for x in kinds)}
     return run_folder.close(
         folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
     )

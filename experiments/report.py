@@ -24,6 +24,7 @@ from experiments.domain.data import Data
 from experiments.page import comparison, embed, showcase
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_name
+from experiments.recipe.structure import own_row, rows_of
 from experiments.running import launch
 from wsjax import adapters, costs, files, store
 
@@ -45,7 +46,8 @@ class Study(NamedTuple):
     """A run folder with the metrics of its finished stages.
 
     `metrics[stage][name]`: metrics by representation or generator, the recipe's own
-    first; those of the base, which all share, are `metrics["base"][""]`.
+    first; those of the base, which all share, are `metrics["base"][""]`. Those of the
+    structure study are by row, such as "mlora_asym_skip".
     """
 
     root: pathlib.Path
@@ -71,7 +73,7 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
     """
     name = representation_name(config)
     data, root = opened(config, workdir)
-    metrics = _metrics(root, name, list(config.generators))
+    metrics = _metrics(root, name, config)
     if not any(metrics.values()):
         first, last = _STAGES["base"], "python -m experiments.pipeline"
         raise ValueError(
@@ -101,13 +103,16 @@ def _render(content: dict) -> str:
     return environment.get_template("report.html").render(content)
 
 
-def _metrics(root: pathlib.Path, own: str, rivals: list) -> dict[str, dict[str, dict]]:
+def _metrics(
+    root: pathlib.Path, own: str, config: ConfigDict
+) -> dict[str, dict[str, dict]]:
     """Reads the metrics of all finished stages, see `Study`."""
-    order = list(dict.fromkeys([own, *rivals, *adapters.ADAPTERS]))
+    names = [own, *config.generators, *adapters.ADAPTERS]
+    order = {"base": [""], "structure": rows_of(config)}
     metrics = {}
     for stage in (*_STAGES, *_STUDIES):
-        names = [""] if stage == "base" else order
-        paths = {name: root / stage / name / "metrics.json" for name in names}
+        listed = dict.fromkeys(order.get(stage, names))
+        paths = {name: root / stage / name / "metrics.json" for name in listed}
         finished = {n: p for n, p in paths.items() if p.exists()}
         metrics[stage] = {n: files.read_json(p) for n, p in finished.items()}
     return metrics
@@ -145,8 +150,9 @@ def _content(study: Study, workdir: str) -> dict:
             study.root, study.metrics["fit"], study.config.fit.learning_rate
         ),
         "probed": comparison.probed(own["analyze"] or {}, data.domain.view),
-        "structure": comparison.ordered(study.metrics["structure"]),
-        "strengths": comparison.strengths(study.metrics["structure"]),
+        "structure": study.metrics["structure"],
+        "own_row": own_row(study.config),
+        "perturbations": comparison.perturbations(study.metrics["structure"]),
         "sweep": comparison.ordered(study.metrics["sweep"]),
         "features": _features(rivals),
         "generators": rivals,

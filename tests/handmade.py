@@ -86,15 +86,21 @@ METRICS = {
 FIT = {"steps": 8, "numbers_per_field": 49, "psnr_db_p05": 28.5, "components_90": 10}
 FIT |= {"psnr_db_test_mean": 30.5, "psnr_db_test_ci95": 0.25, "pca_components": 33}
 FIT |= {"pca_psnr_db_test_mean": 26.5, "pca_psnr_db_test_ci95": 0.75}
-# By strength: cosine, start subtracted, canonical form, other instances, barrier.
+# By perturbation: cosine, start subtracted, canonical form, other instances, barriers.
 STRUCTURE = {
-    "0": (1.0, 1.0, 1.0, 0.5, 0.0),
-    "0.218": (0.875, 0.75, 0.9375, 0.375, -0.0004),
-    "0.314": (0.625, 0.5, 0.6875, 0.25, 1.5),
-    "0.428": (0.5625, 0.4375, 0.5, 0.125, 3.0),
-    "0.707": (0.3125, 0.1875, 0.375, 0.0625, 12.5),
+    "displaced_0.03": (1.0, 1.0, 1.0, 0.5, 0.0, 0.0),
+    "displaced_0.1": (0.875, 0.75, 0.9375, 0.375, -0.0004, 0.00125),
+    "displaced_0.3": (0.75, 0.5, 0.625, 0.25, 2.5, 0.0025),
+    "displaced_1": (0.5, 0.25, 0.375, 0.125, 9.5, 0.25),
+    "lambda_0.0786": (0.9375, 0.9375, 0.875, 0.25, 0.25, 0.0),
+    "lambda_0.314": (0.625, 0.5, 0.6875, 0.25, 1.5, 0.005),
+    "lambda_0.707": (0.3125, 0.1875, 0.375, 0.0625, 12.5, 0.125),
 }
-MEASURES = ("cosine", "cosine_moved", "cosine_canonical", "cosine_between", "barrier")
+MEASURES = (
+    *("cosine", "cosine_moved", "cosine_canonical", "cosine_between"),
+    *("barrier", "barrier_error"),
+)
+OWN_ROW = f"{OWN}_ones"  # Of the structure study.
 SWEEP = {
     "n": 64,
     "numbers_per_field": 392,
@@ -151,13 +157,14 @@ def _write_fit(folder, name, qualities):
 def _write_studies(folder):
     """The studies that compare representations, of two only."""
     structure = {"n": 30, "steps": 300, "psnr_db_mean": 26.25}
-    for strength, values in STRUCTURE.items():
+    for at, values in STRUCTURE.items():
         for measure, value in zip(MEASURES, values, strict=True):
-            structure[f"{measure}_lambda_{strength}"] = value
-            structure[f"{measure}_std_lambda_{strength}"] = 0.125
+            structure[f"{measure}_{at}"] = value
+            structure[f"{measure}_{at}_ci95"] = 0.125
+    for row in (OWN_ROW, "lora"):
+        files.write_json(folder / "structure" / row / "metrics.json", structure)
     diverged = {"psnr_db_mean": None, "psnr_db_ci95": None}
     for name, sweep in {OWN: SWEEP, "lora": SWEEP | diverged}.items():
-        files.write_json(folder / "structure" / name / "metrics.json", structure)
         files.write_json(folder / "sweep" / name / "metrics.json", sweep)
 
 

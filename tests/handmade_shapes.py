@@ -5,7 +5,7 @@ import re
 import handmade
 import numpy as np
 import trimesh
-from handmade import OWN, RIVAL
+from handmade import OWN, OWN_ROW, RIVAL
 
 from configs import shapes
 from wsjax import files
@@ -53,7 +53,8 @@ def as_shapes(metrics):
 
 def with_chamfer(metrics):
     """Metrics of a structure study with a barrier of thousandths."""
-    barriers = [key for key in metrics if key.startswith("barrier_")]
+    kinds = ("barrier_displaced_", "barrier_lambda_")
+    barriers = [key for key in metrics if key.startswith(kinds)]
     return metrics | {
         key.replace("barrier", "barrier_chamfer"): metrics[key] / 1000
         for key in barriers
@@ -88,7 +89,8 @@ def write(folder, config):
         rewrite(place / "metrics.json", lambda m: m | FIT | {"n_fitted": 4})
         instances = [instance(i, measures) for i, measures in enumerate(lines)]
         handmade.write_manifest(place, instances)
-        rewrite(folder / "structure" / name / "metrics.json", with_chamfer)
+    for row in (OWN_ROW, "lora"):
+        rewrite(folder / "structure" / row / "metrics.json", with_chamfer)
     evaluated, sampled = folder / "evaluate" / OWN, folder / "samples" / OWN
     rewrite(evaluated / "metrics.json", lambda m: as_shapes(m) | SETS)
     rewrite(folder / "evaluate" / RIVAL / "metrics.json", as_shapes)

@@ -226,7 +226,7 @@ def test_a_browser_shows_every_picture_and_nothing_sticks_out(page, tmp_path, wi
     assert found["title"] == f"digits as {OWN} weights" and found["broken"] == 0
     assert [alt.split()[0] for alt in found["alts"]] == (
         ["Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
-        + ["Share", "Rows", "Four", "Sheet", "A", "Quality"]
+        + ["Share", "Rows", "Six", "Sheet", "A", "Quality"]
     )
     assert found["overflow"] == 0
     assert '"start": "ones"' in found["text"]

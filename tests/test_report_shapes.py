@@ -160,8 +160,8 @@ def test_sets_and_barriers_have_their_tables(page):
     assert text.count("one_step passed 10.00 4.00×") == 1
     assert "Novelty, on the grid" in text
     text = section(page, "structure")
-    assert "PSNR of the fits, dB Barrier, Chamfer 10⁻³ λ = 0.218" in text
-    assert "0.250 1.50 ± 0.12 26.25 1.500 ± 0.125" in text
+    assert "PSNR of the fits, dB Barrier, Chamfer 10⁻³ d = 0.1" in text
+    assert "0.250 1.50 ± 0.12 5.00 ± 125.00 26.25 1.500 ± 0.125" in text
 
 
 def test_samples_are_offered_in_their_order_and_damaged_ones_named(page, folder):
@@ -213,7 +213,7 @@ def test_a_browser_draws_the_shapes_and_nothing_sticks_out(
     assert found["broken"] == 0 and found["overflow"] == 0 and not found["hacked"]
     assert [alt.split()[0] for alt in found["alts"]] == (
         ["Generated", "Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
-        + ["Share", "Rows", "Five", "Sheet", "A", "Quality"]
+        + ["Share", "Rows", "Eight", "Sheet", "A", "Quality"]
     )
     result = json.loads(found["text"].partition("RESULT")[2].rpartition("END")[0])
     assert result["fetched"] == []

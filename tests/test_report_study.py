@@ -1,10 +1,11 @@
 """The report on studies that compare representations: structure, sweep, pictures."""
 
+import re
 import shutil
 
 import handmade
 import pytest
-from handmade import NOT_RUN, OWN
+from handmade import NOT_RUN, OWN, OWN_ROW
 
 from configs import digits
 from experiments import report
@@ -35,37 +36,48 @@ def _section(page, name):
     return handmade.text(rest.partition("</section>")[0])
 
 
-def _line(name, values):
-    cosine, *others, barrier = values
+def _line(row, values):
+    cosine, *others, barrier, error = values
     others = " ".join(f"{value:.3f}" for value in others)
-    return f"{name} {cosine:.3f} ± 0.125 {others} {barrier:.2f} ± 0.12 26.25"
+    barriers = f"{barrier:.2f} ± 0.12 {1000 * error:.2f} ± 125.00"
+    return f"{row} {cosine:.3f} ± 0.125 {others} {barriers} 26.25"
 
 
-def test_structure_has_a_row_per_representation_and_strength(folder):
+def test_structure_has_a_line_per_row_and_perturbation(folder):
     text = _section(_page(folder), "structure")
     assert "30 validation instances were fitted for 300 steps" in text
-    shown = {at: handmade.STRUCTURE[at] for at in ("0.218", "0.314", "0.707")}
-    shown["0.218"] = (*shown["0.218"][:-1], 0.0)  # Rounds to 0, which has no sign.
+    kept = {"d = 0.1": "displaced_0.1", "d = 0.3": "displaced_0.3"}
+    kept |= {"d = 1": "displaced_1", "λ = 0.314": "lambda_0.314"}
+    shown = {label: handmade.STRUCTURE[at] for label, at in kept.items()}
+    *before, _, error = shown["d = 0.1"]
+    shown["d = 0.1"] = (*before, 0.0, error)  # Rounds to 0, which has no sign.
     rows = [
-        f"λ = {at} {_line('lora', values)} {_line(OWN, values)}"
-        for at, values in shown.items()
+        f"{label} {_line('lora', values)} {_line(OWN_ROW, values)}"
+        for label, values in shown.items()
     ]
     assert text.endswith(f"PSNR of the fits, dB {' '.join(rows)}")
 
 
+def test_structure_marks_the_start_that_the_recipe_fits_from(folder):
+    page = _page(folder)
+    _, _, rest = page.partition('<section aria-labelledby="structure">')
+    marked = re.findall('<tr class="own"><th scope="row">(.*?)</th>', rest)
+    assert marked[:4] == [OWN_ROW] * 4
+
+
 def test_structure_shows_what_is_finished_and_dashes_for_what_is_absent(folder):
-    shutil.rmtree(folder / "structure" / OWN)
+    shutil.rmtree(folder / "structure" / OWN_ROW)
     (folder / "structure" / "structure.png").unlink()
     path = folder / "structure" / "lora" / "metrics.json"
     metrics = files.read_json(path)
-    del metrics["cosine_std_lambda_0.314"], metrics["cosine_moved_lambda_0.314"]
-    metrics["barrier_lambda_0.314"] = None
+    del metrics["cosine_displaced_0.3_ci95"], metrics["cosine_moved_displaced_0.3"]
+    metrics["barrier_displaced_0.3"] = None
     files.write_json(path, metrics)
     page = _page(folder)
     text = _section(page, "structure")
-    assert "λ = 0.314 lora 0.625 – 0.688 0.250 – 26.25 λ" in text
-    assert OWN not in text and NOT_RUN not in text
-    assert 'alt="Four panels' not in page
+    assert "d = 0.3 lora 0.750 – 0.625 0.250 – 2.50 ± 125.00 26.25 d" in text
+    assert OWN_ROW not in text and NOT_RUN not in text
+    assert 'alt="Six panels' not in page
 
 
 def test_structure_that_was_not_run_is_named(folder):
@@ -85,20 +97,24 @@ def test_a_recipe_without_a_structure_study_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "written, shown",
+    "displaced, strengths, shown",
     [
-        ("", ""),
-        ("0.5", "0.5"),
-        ("0.707 0.314 0 0.218 0.0349", "0.218 0.314 0.707"),
-        ("0.3 0.4 0.2 1e-05", "0.2 0.3 0.4"),  # Of two equally near the lower.
+        ("", "", ""),
+        ("0.5", "", "displaced_0.5"),
+        ("1 0.03 0.3 0.1", "0.5", "displaced_0.1 displaced_0.3 displaced_1 lambda_0.5"),
+        ("", "0.707 0.314 0 0.218", "lambda_0.314"),
+        ("", "0.4 0.2 1e-05", "lambda_0.2"),  # Of two equally near the lower.
     ],
 )
-def test_the_strengths_nearest_to_the_usual_one_and_the_largest_are_shown(
-    written, shown
+def test_the_largest_displacements_and_the_usual_strength_are_shown(
+    displaced, strengths, shown
 ):
-    keys = [f"barrier_lambda_{strength}" for strength in written.split()]
+    keys = [f"barrier_displaced_{x}" for x in displaced.split()]
+    keys += [f"barrier_lambda_{x}" for x in strengths.split()]
+    keys += [f"{key}_ci95" for key in keys]
     metrics = {"lora": dict.fromkeys(keys, 0.0), "mlp": {"n": 3}}
-    assert comparison.strengths(metrics) == shown.split()
+    found = comparison.perturbations(metrics)
+    assert list(found.values()) == shown.split()
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])

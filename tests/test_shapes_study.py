@@ -14,6 +14,7 @@ from experiments.domain import representation as forms
 from experiments.generator import encoding
 from experiments.recipe import dataset, representation
 from experiments.recipe.dataset import meshing_of
+from experiments.recipe.structure import rows_of
 from wsjax import files, store, tree
 from wsjax.data.shapes import read, read_mesh
 from wsjax.meshes import formats, sampling
@@ -144,10 +145,11 @@ def test_the_chamfer_barrier_is_that_of_the_surface_at_the_midpoint(
 ):
     data, form, fits = problem
     own = config.copy_and_resolve_references()
-    own.structure.n = 2
-    found = structure._study(structure._with(own, NAME), study, data)
-    assert found["barrier_chamfer_lambda_0"] == pytest.approx(0, abs=1e-6)
-    assert "barrier_chamfer_std_lambda_0.707" in found
+    own.structure.update(n=2, displacements=(0.0, 0.5), strengths=())
+    row = f"{NAME}_skip"
+    found = structure._study(rows_of(own)[row], study, data, row)
+    assert found["barrier_chamfer_displaced_0"] == pytest.approx(0, abs=1e-6)
+    assert {"barrier_chamfer_displaced_0.5_ci95", "n_unmeasured"} <= found.keys()
     near = data.domain.nearness(form)
     fitted = jax.vmap(forms.entries(form, fits.first).decode)(fits.vectors[:2])
     chamfer = surfaces.chamfer(meshing_of(config), form, data.domain.shapes)(

@@ -5,6 +5,7 @@ import pytest
 
 from wsjax.analysis import structure
 
+STRENGTHS = (0.0786, 0.3143, 0.7071)
 # Numbers that arithmetic changes: three tenths, the sign of 0, the tiniest numbers.
 AWKWARD = np.array([0.1, 1 / 3, -0.0, 1e-40, 3e38], np.float32)
 
@@ -21,13 +22,7 @@ def assert_same_bits(found, expected):
     jax.tree.map(leaf, found, expected)
 
 
-def test_lambdas_are_the_grid_of_the_paper():
-    printed = [0, 0.0087, 0.0349, 0.0786, 0.1397, 0.2182, 0.3143, 0.4278, 0.5587]
-    np.testing.assert_allclose(structure.LAMBDAS, [*printed, 0.7071], atol=6e-5)
-    assert structure.LAMBDAS[0] == 0
-
-
-@pytest.mark.parametrize("strength", [0.0, *structure.LAMBDAS[3::3], 0.9, 1.0])
+@pytest.mark.parametrize("strength", [0.0, *STRENGTHS, 0.9, 1.0])
 def test_perturbed_keeps_the_variance_and_loses_correlation(strength):
     first, second = draws(0), draws(1)
     centre = {"w": np.full_like(first["w"], 2)}
@@ -51,7 +46,7 @@ def test_perturbed_keeps_the_bits_of_both_draws_at_the_ends(wrap, lift):
     assert_same_bits(perturbed(centre, first, second, wrap(1)), second)
 
 
-@pytest.mark.parametrize("strength", structure.LAMBDAS)
+@pytest.mark.parametrize("strength", [0.0, *STRENGTHS])
 def test_perturbed_keeps_the_bits_of_frozen_entries(strength):
     frozen = {"w": AWKWARD}
     start = structure.perturbed(frozen, frozen, frozen, strength)
@@ -68,6 +63,73 @@ def test_perturbed_refuses_draws_of_other_shapes():
     three, one = {"w": np.ones(3)}, {"w": np.ones(1)}
     with pytest.raises(AssertionError, match="shape"):
         structure.perturbed(one, three, three, 0.5)
+
+
+def everywhere(tree):
+    return jax.tree.map(lambda x: np.ones(x.shape, bool), tree)
+
+
+@pytest.mark.parametrize("mean, deviation", [(0.0, 0.2), (2.0, 3.0), (1.0, 0.01)])
+@pytest.mark.parametrize("distance", [1e-3, 0.01, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("lift", [lambda f: f, jax.jit])
+def test_displaced_lies_at_the_distance_whatever_the_spread(
+    mean, deviation, distance, lift
+):
+    first, second = (draws(k, 500, mean=mean, deviation=deviation) for k in (0, 1))
+    centre = {"w": np.full_like(first["w"], mean)}
+    displaced = lift(structure.displaced)
+    start = displaced(centre, first, second, distance, free=everywhere(first))["w"]
+    move = np.float64(start) - first["w"]
+    share = np.linalg.norm(move) / np.linalg.norm(np.float64(first["w"]))
+    # A last bit of entries of norm 1 is 1e-7.
+    assert share == pytest.approx(distance, rel=1e-5, abs=1e-7)
+    found = structure.displacement(first, {"w": start})
+    assert found == pytest.approx(share, rel=1e-4)
+
+
+@pytest.mark.parametrize("strength", [*STRENGTHS, 1.0])
+def test_displaced_is_perturbed_where_the_spread_reaches_so_far(strength):
+    centre = {"w": np.ones(2, np.float32)}
+    first, second = ({"w": 1 + 2 * np.eye(2, dtype=np.float32)[k]} for k in (0, 1))
+    apart = 2 * np.sqrt(2 - 2 * np.sqrt(1 - strength**2))
+    distance = apart / np.sqrt(3**2 + 1)
+    start = structure.displaced(centre, first, second, distance, free=everywhere(first))
+    expected = structure.perturbed(centre, first, second, strength)
+    np.testing.assert_allclose(start["w"], expected["w"], atol=1e-5)
+
+
+def test_displaced_goes_on_beyond_a_spread_that_is_too_small():
+    first, second = (draws(k, 500, mean=1.0, deviation=0.01) for k in (0, 1))
+    centre = {"w": np.ones_like(first["w"])}
+    start = structure.displaced(centre, first, second, 0.5, free=everywhere(first))
+    step, whole = start["w"] - first["w"], second["w"] - first["w"]
+    np.testing.assert_allclose(structure.cosine(step, whole), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("wrap", [float, jnp.asarray])
+@pytest.mark.parametrize("lift", [lambda f: f, jax.jit])
+def test_displaced_by_nothing_keeps_the_bits_of_the_start(wrap, lift):
+    first, second = draws(0, 1000), draws(1, 1000)
+    first["w"][:4] = AWKWARD[:4]
+    centre = {"w": np.full_like(first["w"], 1 / 3)}
+    displaced = lift(structure.displaced)
+    free = everywhere(first)
+    assert_same_bits(displaced(centre, first, second, wrap(0), free=free), first)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.1, 2.0])
+def test_frozen_entries_keep_their_bits_and_do_not_count(distance):
+    first, second = draws(0, 1000), draws(1, 1000)
+    centre = {"w": np.full_like(first["w"], 2)}
+    free = everywhere(first)
+    expected = structure.displaced(centre, first, second, distance, free=free)
+    for tree in (centre, first, second):
+        tree["frozen"] = AWKWARD
+    free["frozen"] = np.zeros(len(AWKWARD), bool)
+    start = structure.displaced(centre, first, second, distance, free=free)
+    assert_same_bits(start, expected | {"frozen": AWKWARD})
+    found = structure.displacement(first, start, free=free)
+    assert found == pytest.approx(distance, rel=1e-5)
 
 
 def test_cosine_of_equal_opposite_and_orthogonal_vectors():

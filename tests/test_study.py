@@ -1,46 +1,50 @@
-"""The structure study, the sweep and the dimension of the weights, on tiny recipes."""
+"""The structure study and the dimension of the weights, on tiny recipes."""
 
-import json
 import shutil
 
 import chex
 import jax
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict
 from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
-from experiments import analyze, fit, structure, sweep, train_base
+from experiments import analyze, fit, structure, train_base
+from experiments.fitting import perturbed
+from experiments.fitting.perturbed import Perturbation
 from experiments.recipe import dataset, representation
 from experiments.recipe.fits import fit_options_of
+from experiments.recipe.structure import own_row, perturbations_of, rows_of
 from experiments.running.keys import keys
 from wsjax import adapters, costs, files, tree
-from wsjax.analysis.structure import LAMBDAS
+from wsjax.analysis.structure import displaced
 
 NAMES = list(adapters.ADAPTERS)
-SWEPT = ("mlp", "mlora_asym")
+FACTORS = ("mlora", "mlora_asym")
+ROWS = [*NAMES[:4], *(f"{name}_{x}" for name in FACTORS for x in ("ones", "skip"))]
+STRENGTHS = (0.0, 0.3143, 0.7071)
+DISTANCES = (0.0, 0.1, 1.0)
+KEYS = [f"displaced_{x:.3g}" for x in DISTANCES]
+KEYS += [f"lambda_{x:.3g}" for x in STRENGTHS]
 SIMILAR = ("cosine", "cosine_raw", "cosine_moved", "cosine_canonical")
 
 
 def recipe():
-    """Faces drawn on the spot, one representation whose masks differ in kind each."""
+    """Faces drawn on the spot; mLoRA has a row for two starts."""
     config = faces.get_config("tiny")
     config.fit.compare = 0
-    for name in set(NAMES) - set(SWEPT):
-        del config.sweep.variants[name]
-    config.sweep.variants.mlp = [{"learning_rate": (0.01, 1e-5)}]
+    config.structure.update(strengths=STRENGTHS, displacements=DISTANCES)
+    del config.structure.starts["normal"]
     return config
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A run folder with a base that was rehearsed, and both studies."""
+    """A run folder with a base that was rehearsed, and the structure study."""
     folder = tmp_path_factory.mktemp("runs") / "faces"
     with threadpool_limits(1):
         train_base.run(recipe(), str(folder))
         structure.run(recipe(), str(folder))
-        sweep.run(recipe(), str(folder))
     return folder
 
 
@@ -48,39 +52,92 @@ def measured(folder, name):
     return files.read_json(folder / "structure" / name / "metrics.json")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_without_perturbation_both_fits_are_one(study, name):
-    metrics = measured(study, name)
-    for measure in SIMILAR:
-        assert metrics[f"{measure}_lambda_0"] == pytest.approx(1, abs=1e-6), measure
-        assert metrics[f"{measure}_std_lambda_0"] == pytest.approx(0, abs=1e-6)
-    assert metrics["barrier_lambda_0"] == pytest.approx(0, abs=1e-3)
-    assert metrics["worst_drop_lambda_0"] == pytest.approx(0, abs=1e-3)
+def test_every_start_of_mlora_has_a_row(study):
+    found = {p.parent.name for p in (study / "structure").glob("*/metrics.json")}
+    assert found == set(ROWS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_curves_hold_every_strength_and_fall_with_it(study, name):
-    curves = structure.curves(measured(study, name))
-    np.testing.assert_allclose(curves["lambda"], LAMBDAS, atol=5e-4)
-    for measure in ("cosine", "cosine_moved", "barrier"):
-        assert curves[measure].shape == (len(LAMBDAS), 2)
-        assert np.all(np.isfinite(curves[measure]))
-    similarity = curves["cosine"][:, 0]
-    assert similarity[-1] < similarity[0]
-    assert np.all(similarity > curves["cosine_between"][:, 0] - 0.05)
+def test_each_row_fits_from_its_start_at_its_rate():
+    config = recipe()
+    config.structure.starts.skip.learning_rate = 0.25
+    rows = rows_of(config)
+    assert list(rows) == ROWS and own_row(config) == "mlora_asym_ones"
+    own = rows["mlora_asym_skip"]
+    assert own.adapter.name == "mlora_asym" and own.adapter.mlora_asym.start == "skip"
+    assert own.fit.learning_rate.mlora_asym == 0.25
+    assert rows["mlora_asym_ones"].adapter.mlora_asym.spread == 0.01
+    assert rows["lora"].fit.learning_rate == config.fit.learning_rate
 
 
-@pytest.mark.parametrize("name", ["mlp", "mlora"])
-def test_starts_part_from_one_draw_towards_another(study, name):
+@pytest.mark.parametrize("row", ROWS)
+def test_without_perturbation_both_fits_are_one(study, row):
+    metrics = measured(study, row)
+    for at in ("displaced_0", "lambda_0"):
+        for measure in SIMILAR:
+            assert metrics[f"{measure}_{at}"] == pytest.approx(1, abs=1e-6), measure
+            assert metrics[f"{measure}_{at}_ci95"] == pytest.approx(0, abs=1e-6)
+        for measure in ("barrier", "worst_drop", "barrier_error"):
+            assert metrics[f"{measure}_{at}"] == pytest.approx(0, abs=1e-3)
+        assert metrics[f"displacement_{at}"] == 0
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_starts_of_all_rows_lie_at_the_same_displacement(study, row):
+    metrics = measured(study, row)
+    for distance in DISTANCES:
+        at = f"displacement_displaced_{distance:.3g}"
+        assert metrics[at] == pytest.approx(distance, rel=1e-4)
+        assert metrics[f"{at}_ci95"] == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("row", ["lora", "lora_asym", "mlora_skip", "mlora_asym_skip"])
+def test_no_draw_of_a_moves_the_kernels_where_b_starts_at_0(study, row):
+    metrics = measured(study, row)
+    assert all(metrics[f"displacement_kernels_{at}"] == 0 for at in KEYS)
+    ones = measured(study, "mlora_asym_ones")
+    assert ones["displacement_kernels_displaced_0.1"] == pytest.approx(0.1, rel=0.2)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_curves_hold_every_size_and_fall_with_it(study, row):
+    metrics = measured(study, row)
+    curves = structure.curves(metrics, perturbations_of(recipe()))
+    for kind, sizes in {"displaced": DISTANCES, "lambda": STRENGTHS}.items():
+        for measure, curve in curves[kind].items():
+            np.testing.assert_array_equal(curve[:, 0], sizes)
+            last = f"{measure}_{kind}_{sizes[-1]:.3g}"
+            assert curve[-1, 1:].tolist() == [metrics[last], metrics[f"{last}_ci95"]]
+            assert np.all(np.isfinite(curve))
+        similarity = curves[kind]["cosine"][:, 1]
+        assert similarity[-1] < similarity[0]
+        others = [metrics[f"cosine_between_{kind}_{x:.3g}"] for x in sizes]
+        assert np.all(similarity > np.array(others) - 0.05)
+
+
+def test_strengths_are_of_the_grid_of_the_paper():
+    grid = np.linspace(0.0, 0.5**0.25, 10) ** 2
+    strengths = faces.get_config().structure.strengths
+    np.testing.assert_allclose(strengths, grid[3::3], atol=6e-5)
+
+
+@pytest.mark.parametrize("row", ["mlp", "mlora_skip"])
+def test_starts_part_from_one_draw_towards_another(study, row):
     """Both draws are the same at every strength, and at 0 only the first is left."""
-    config = structure._with(recipe(), name)
+    config = rows_of(recipe())[row]
     data = dataset.load(config)
     form = representation.representation_of(config, study, data.channels)
-    first = structure.draw(form, keys(config.seed)["start"])
-    options, strengths = fit_options_of(config), (0.0, 0.6, 0.8)
-    found = structure._fits(options, form, data, np.array([1]), strengths, 2)[0]
+    first = perturbed.draw(form, keys(config.seed)["start"])
+    sizes = [("lambda", 0.6), ("lambda", 0.8), ("displaced", 1.0)]
+    found = perturbed.refit(
+        fit_options_of(config),
+        form,
+        data,
+        np.array([1]),
+        [Perturbation(*size) for size in sizes],
+        chunk=2,
+    )
     centre = form.adapter.centre(form.base)
-    at_zero, low, high = (tree.row(found, i) for i in range(3))
+    at_zero, low, high, apart = (tree.row(found.starts, i) for i in range(4))
     chex.assert_trees_all_equal(at_zero, jax.device_get(first))
 
     def second(start, strength):
@@ -91,97 +148,32 @@ def test_starts_part_from_one_draw_towards_another(study, name):
 
     pair = second(low, 0.6), second(high, 0.8)
     chex.assert_trees_all_close(*pair, rtol=1e-4, atol=1e-5)
+    free = form.adapter.free(form.base)
+    expected = displaced(centre, first, pair[0], 1.0, free=free)
+    chex.assert_trees_all_close(apart, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_frozen_entries_bring_raw_weights_together(study):
     """Sixfold entries that all share hide how unlike the free ones are."""
     metrics = measured(study, "lora_asym")
-    last = f"lambda_{LAMBDAS[-1]:.3g}"
-    assert metrics[f"cosine_raw_{last}"] > metrics[f"cosine_{last}"] + 0.05
+    assert metrics[f"cosine_raw_{KEYS[-1]}"] > metrics[f"cosine_{KEYS[-1]}"] + 0.05
 
 
 def test_the_mask_leaves_no_symmetry_to_the_additive_form(study):
     metrics = measured(study, "lora_asym")
-    for strength in LAMBDAS:
-        at = f"lambda_{strength:.3g}"
+    for at in KEYS:
         assert metrics[f"cosine_canonical_{at}"] == metrics[f"cosine_{at}"]
 
 
 def test_a_second_run_keeps_what_is_finished_and_repeats_the_rest(study, tmp_path):
     copy = shutil.copytree(study, tmp_path / "copy")
-    before = measured(study, "mlora_asym")
-    (copy / "structure" / "mlora_asym" / "metrics.json").unlink()
+    before = measured(study, "mlora_asym_skip")
+    (copy / "structure" / "mlora_asym_skip" / "metrics.json").unlink()
     untouched = (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns
-    again = structure.run(recipe(), str(copy))["mlora_asym"]
+    again = structure.run(recipe(), str(copy))["mlora_asym_skip"]
     assert (copy / "structure" / "mlp" / "metrics.json").stat().st_mtime_ns == untouched
     for key in set(before) - set(costs.KEYS):
         assert again[key] == pytest.approx(before[key], abs=1e-9), key
-
-
-def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):
-    config = recipe()
-    for name in SWEPT:
-        lines = files.read_lines(study / "sweep" / name / "trials.jsonl")
-        assert len(lines) == len(sweep.trials(config, name))
-        metrics = json.loads((study / "sweep" / name / "metrics.json").read_text())
-        best = max(line["psnr_db_mean"] for line in lines)
-        assert metrics["psnr_db_mean"] == best
-        assert metrics["equal_cpu_steps"] >= metrics["steps"]
-
-
-def test_trials_are_judged_by_validation_instances(study, tmp_path, monkeypatch):
-    copy = shutil.copytree(study, tmp_path / "copy")
-    shutil.rmtree(copy / "sweep")
-    config, fitted = recipe(), []
-
-    def record(own, form, data, _, rows, *, components):
-        fitted.append((form.name, own.steps, {data.part_of(row) for row in rows}))
-        return {
-            "psnr_db_mean": own.learning_rate,
-            "psnr_db_ci95": 0.0,
-            "cpu_seconds_per_field": 2.0 if form.name == "mlp" else 1.0,
-        }
-
-    monkeypatch.setattr(sweep, "_measured", record)
-    metrics = sweep.run(config, str(copy))
-    n = sum(len(sweep.trials(config, name)) for name in SWEPT)
-    assert all(parts == {"validation"} for *_, parts in fitted)
-    steps = config.fit.steps
-    assert sorted(taken for _, taken, _ in fitted[n:]) == [steps, 2 * steps]
-    assert metrics["mlora_asym"]["equal_cpu_steps"] == 2 * steps
-
-    folder = copy / "sweep" / "mlp"
-    lines = files.read_lines(folder / "trials.jsonl")
-    files.write_lines(folder / "trials.jsonl", lines[1:])
-    (folder / "metrics.json").unlink()
-    fitted.clear()
-    assert sweep.run(config, str(copy)) == metrics
-    # The trial that is missing, and the best one at equal CPU time.
-    assert [name for name, *_ in fitted] == ["mlp"] * 2
-
-
-def flat(nested):
-    return flatten_dict(nested, sep=".")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_trial_changes_what_it_names_and_nothing_else(name):
-    config = faces.get_config()
-    before = flat(config.to_dict())
-    for trial in sweep.trials(config, name):
-        named = {f"fit.{key}": config.sweep[key] for key in ("consensus", "rounds")}
-        named |= {f"fit.learning_rate.{name}": trial["learning_rate"]}
-        named |= {"fit.b2": trial["b2"]} if "b2" in trial else {}
-        named |= {f"fit.pull.{name}": trial["pull"]} if "pull" in trial else {}
-        named |= flat({"adapter": {name: trial.get("adapter", {})}})
-        after = flat(sweep.with_trial(config, name, trial).to_dict())
-        assert after == before | named | {"adapter.name": name}
-    assert flat(config.to_dict()) == before
-
-
-def test_the_validation_part_is_large_enough_for_the_sweep():
-    config = faces.get_config()
-    assert config.sweep.n <= config.data.n * config.data.validation
 
 
 def test_analysis_holds_dimensions_pictures_and_the_study(study):
@@ -194,11 +186,9 @@ def test_analysis_holds_dimensions_pictures_and_the_study(study):
     assert 1 <= metrics["participation_ratio"] <= metrics["n"]
     kept = [v for k, v in metrics.items() if k.startswith("psnr_db_plain_pca")]
     assert len(kept) > 2 and kept[-1] > kept[0]
-    assert metrics["barrier_lambda_0"] == pytest.approx(0, abs=1e-3)
-    assert (
-        metrics["cosine_lambda_0.314"]
-        == measured(study, "mlora_asym")["cosine_lambda_0.314"]
-    )
+    own = measured(study, "mlora_asym_ones")
+    for key in KEYS:
+        assert metrics[f"barrier_{key}"] == own[f"barrier_{key}"]
 
 
 @pytest.mark.parametrize("recipes", [digits, faces, fashion_mnist])

@@ -6,14 +6,14 @@ import pytest
 import trimesh
 
 from configs import meshes
-from experiments import structure
 from experiments.domain import clouds, surfaces
 from experiments.domain.representation import Representation
+from experiments.judging import linear_mode
 from experiments.page import comparison
 from experiments.recipe import dataset, representation
 from experiments.recipe.dataset import meshing_of
 from wsjax import adapters, files
-from wsjax.analysis.structure import LAMBDAS
+from wsjax.analysis.interval import interval
 from wsjax.meshes import formats
 from wsjax.meshes.mesh import Mesh
 
@@ -130,10 +130,10 @@ def test_a_cloud_that_is_not_finite_is_no_sample(problem, tmp_path):
 
 
 def test_the_structure_study_means_over_what_could_be_measured():
-    barriers = np.arange(3.0 * len(LAMBDAS)).reshape(3, -1)
-    barriers[1, 0], barriers[:, 1] = np.nan, np.nan
-    metrics = structure.of_distances(barriers)
-    first, second = (f"lambda_{x:.3g}" for x in LAMBDAS[:2])
-    assert metrics["n_unmeasured"] == 3
-    assert metrics[f"barrier_chamfer_{first}"] == barriers[[0, 2], 0].mean()
-    assert np.isnan(metrics[f"barrier_chamfer_{second}"])
+    barriers = np.arange(9.0).reshape(3, 3)
+    barriers[1, 0], barriers[:2, 1], barriers[:, 2] = np.nan, np.nan, np.nan
+    found = linear_mode.summary({"barrier": barriers}, ["two", "one", "none"])
+    assert found["barrier_two"] == 3 and found["barrier_one"] == 7
+    assert (found["barrier_two"], found["barrier_two_ci95"]) == interval([0.0, 6.0])
+    assert np.isnan(found["barrier_one_ci95"])
+    assert np.isnan([found["barrier_none"], found["barrier_none_ci95"]]).all()

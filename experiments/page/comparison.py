@@ -8,7 +8,7 @@ import numpy as np
 from wsjax import adapters, files, store
 from wsjax.analysis.interval import interval
 
-__all__ = ["alike", "fits", "generators", "ordered", "probed", "strengths"]
+__all__ = ["alike", "fits", "generators", "ordered", "perturbations", "probed"]
 
 _ACCURACIES = ("one_nn_accuracy", "logistic_accuracy")
 
@@ -136,22 +136,28 @@ def probed(metrics: dict, view: str) -> list[dict]:
     return rows
 
 
-def strengths(metrics: dict[str, dict], *, near: float = 0.3) -> list[str]:
-    """Chooses the perturbation strengths of the structure study that the page shows.
+def perturbations(metrics: dict[str, dict], *, near: float = 0.3) -> dict[str, str]:
+    """Chooses the perturbations of the structure study that the page shows.
 
     Args:
-      metrics: of the structure study, by representation.
-      near: the two strengths nearest to it are chosen, besides the largest of all.
+      metrics: of the structure study, by row.
+      near: the strength lambda nearest to it is chosen, after the three largest
+        displacements.
 
     Returns:
-      Rising strengths, written as in the keys of the metrics, such as "0.314".
+      By label, such as "d = 0.1", how the keys of the metrics end: "displaced_0.1".
     """
-    prefix = "barrier_lambda_"
     keys = {key for row in metrics.values() for key in row}
-    texts = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
-    rising = sorted(texts, key=float)
-    nearest = sorted(rising, key=lambda text: abs(float(text) - near))[:2]
-    return sorted({*nearest, *rising[-1:]}, key=float)
+
+    def sizes(kind: str) -> list[str]:
+        """As written in the keys, rising."""
+        beginning = f"barrier_{kind}_"
+        means = [k for k in keys if k.startswith(beginning) and k[-5:] != "_ci95"]
+        return sorted((k.removeprefix(beginning) for k in means), key=float)
+
+    nearest = sorted(sizes("lambda"), key=lambda text: abs(float(text) - near))[:1]
+    shown = {f"d = {text}": f"displaced_{text}" for text in sizes("displaced")[-3:]}
+    return shown | {f"λ = {text}": f"lambda_{text}" for text in nearest}
 
 
 def generators(

@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
@@ -160,31 +161,47 @@ def curves(
     return figure
 
 
-def bands(curves: dict[str, dict[str, np.ndarray]], measures: dict[str, str]) -> Figure:
-    """One panel per measure, each with one curve per name over lambda.
+def bands(
+    curves: dict[str, dict[str, dict[str, np.ndarray]]],
+    sizes: dict[str, str],
+    measures: dict[str, str],
+    scales: Mapping[str, dict],
+) -> Figure:
+    """A column of panels per measure, a row per size, each with one line per name.
 
     Args:
-      curves: by name, the arrays `lambda` `[L]` and, for each measure, `[L, 2]`: the
-        mean and the standard deviation, which is drawn as a band.
+      curves: by name, size and measure, `[L, 3]`: the size, the mean, and half the
+        width of its interval, which is drawn as a bar.
+      sizes: label of the horizontal axis by size.
       measures: label of the vertical axis by measure.
+      scales: scale of the axis of a size or measure and its options, as those of
+        Matplotlib's `set_xscale`; linear where there is none.
     """
-    rows = -(-len(measures) // 2)
-    figure = Figure(figsize=(7.2, 3.2 * rows), layout="constrained")
-    for place, (measure, label) in enumerate(measures.items(), 1):
-        axes = figure.add_subplot(rows, 2, place)
-        for name, curve in curves.items():
-            mean, std = curve[measure].T
-            (line,) = axes.plot(curve["lambda"], mean, marker=".", label=name)
-            axes.fill_between(
-                curve["lambda"],
-                mean - std,
-                mean + std,
-                color=line.get_color(),
-                alpha=0.15,
-                linewidth=0,
-            )
-        axes.set(xlabel="perturbation of the start, lambda", ylabel=label)
-    axes.legend(fontsize=7)
+    linear = {"value": "linear"}
+    figure = Figure(
+        figsize=(3.4 * len(measures), 0.6 + 2.9 * len(sizes)), layout="constrained"
+    )
+    grid = figure.subplots(len(sizes), len(measures), squeeze=False)
+    for line, (size, below) in zip(grid, sizes.items(), strict=True):
+        for axes, (measure, label) in zip(line, measures.items(), strict=True):
+            axes.set(xlabel=below, ylabel=label)
+            axes.set_xscale(**scales.get(size, linear))
+            axes.set_yscale(**scales.get(measure, linear))
+            for k, (name, curve) in enumerate(curves.items()):
+                x, mean, half = curve[size][measure].T
+                axes.errorbar(
+                    x,
+                    mean,
+                    half,
+                    label=name,
+                    color=f"C{k % 10}",
+                    marker="osD^vPX*<>"[k % 10],
+                    markersize=4,
+                    linewidth=1,
+                    elinewidth=0.7,
+                )
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure
 
 

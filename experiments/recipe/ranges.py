@@ -83,7 +83,7 @@ RANGES = (
         lambda x: _between(x, 0.0, math.inf),
         """
         *.spread base.penalty diffusion.jitter diffusion.tolerance
-        fit.power fit.pull.* sample.weights
+        fit.power fit.pull.* sample.weights structure.displacements
         """.split(),
     ),
     Range(
@@ -99,7 +99,7 @@ RANGES = (
         "a number from 0 to 1",
         lambda x: _between(x, 0.0, _UP_TO_1),
         """
-        evaluate.confident
+        evaluate.confident structure.strengths
         """.split(),
     ),
     Range(

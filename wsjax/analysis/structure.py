@@ -1,7 +1,9 @@
 """Whether fits from different starts end in one linear mode; section 4.2 of the paper.
 
-One instance is fitted twice, the second time from a perturbed start. How similar are
-the two fits' weights, and how much worse than both is the field halfway between them?
+One instance is fitted twice, the second time from another start. How similar are the
+two fits' weights, and how much worse than both is the field halfway between them? The
+paper's perturbation (`perturbed`) moves starts of one spread alike, `displaced` moves
+all by the same share of their norm.
 """
 
 import chex
@@ -10,10 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
-__all__ = ["LAMBDAS", "barrier", "cosine", "perturbed", "worst_drop"]
-
-LAMBDAS = tuple((np.linspace(0.0, 0.5**0.25, 10) ** 2).tolist())
-"""Strengths of the perturbation in the authors' code: 0 to sqrt(1/2), denser at 0."""
+__all__ = [
+    "barrier",
+    "cosine",
+    "displaced",
+    "displacement",
+    "perturbed",
+    "worst_drop",
+]
 
 
 def perturbed(
@@ -48,6 +54,72 @@ def perturbed(
         return jnp.select([strength == 0, strength == 1], [first, second], mixed)
 
     return jax.tree.map(leaf, centre, first, second)
+
+
+def displacement(
+    first: ArrayTree, other: ArrayTree, *, free: ArrayTree | None = None
+) -> jax.Array:
+    """How far one tree lies from another, relative to the norm of that.
+
+    Args:
+      first: any tree of arrays.
+      other: a tree of the same shapes.
+      free: booleans of the same shapes, which entries count; None: all.
+
+    Returns:
+      `[]`, `||other - first|| / ||first||`.
+    """
+    step = jax.tree.map(jnp.subtract, other, first)
+    return _norm(step, free) / _norm(first, free)
+
+
+def displaced(
+    centre: ArrayTree,
+    first: ArrayTree,
+    second: ArrayTree,
+    distance: float | jax.Array,
+    *,
+    free: ArrayTree,
+) -> ArrayTree:
+    """A start at a given displacement from a draw, towards another one.
+
+    It is `perturbed`, by the strength that takes independent draws of one spread this
+    far. What a pair lacks of the distance, a few percent by chance or most of it where
+    the spread is too small, scaling the difference makes up. The distance is one of
+    free entries, not of effective kernels: as `b` starts at 0 in LoRA and `skip`, no
+    draw of `a` moves their kernels, and no start could be matched with theirs.
+
+    Args:
+      centre: mean of the draws.
+      first: a draw.
+      second: an independent draw.
+      distance: `[]` of 0 or more, a number or traced, relative to the norm of `first`.
+      free: booleans of the same shapes, False where entries are frozen.
+
+    Returns:
+      The start, whose `displacement` is `distance`; bit for bit `first` at 0. Frozen
+      entries keep their bits.
+    """
+    length = distance * _norm(first, free)
+    spread = _norm(jax.tree.map(jnp.subtract, first, centre), free)
+    # Of orthogonal draws of this norm, the strength s moves one by sqrt(2 - 2 sqrt(1 -
+    # s^2)) of the norm; solved for s.
+    squared = jnp.minimum(jnp.square(length / spread), 2.0)
+    strength = jnp.sqrt(squared - jnp.square(squared) / 4)
+    towards = perturbed(centre, first, second, strength)
+    step = jax.tree.map(jnp.subtract, towards, first)
+    scale = length / _norm(step, free)
+
+    def leaf(first: jax.Array, step: jax.Array, free: jax.Array) -> jax.Array:
+        return jnp.where(free & (distance != 0), first + scale * step, first)
+
+    return jax.tree.map(leaf, first, step, free)
+
+
+def _norm(tree: ArrayTree, free: ArrayTree | None) -> jax.Array:
+    if free is not None:
+        tree = jax.tree.map(lambda x, kept: jnp.where(kept, x, 0.0), tree, free)
+    return jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)))
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
