@@ -112,3 +112,19 @@ def test_a_metric_that_one_row_lacks_is_a_dash(runs):
     del found["rows"]["fit"]["lora"]["share"]
     page = "<!-- table stage=fit rows=lora columns=share:a:1 -->\n<!-- end -->\n"
     assert "| `lora` | – |" in results.filled(page, found)
+
+
+def test_figures_of_one_row_make_a_table(runs):
+    for seed, place in enumerate(runs):
+        metrics = {"nn": 0.5, "start_nn": 0.25 + 0.25 * (seed == 1)}
+        files.write_json(place / "analyze" / "lora" / "metrics.json", metrics)
+    study = results.summary(runs, [0, 1, 2])
+    head = "<!-- table stage=analyze of=lora rows=:all_of_it,start_:start"
+    page = f"{head} columns=nn:1-NN:0% -->\n<!-- end -->\n"
+    lines = results.filled(page, study).splitlines()
+    assert lines[1:5] == [
+        "|  | 1-NN |",
+        "| --- | --- |",
+        "| all of it | 50 ± 0 |",
+        "| start | 33 ± 36 |",
+    ]

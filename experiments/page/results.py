@@ -7,7 +7,9 @@ A page says where a table goes and what is in it:
 
 `rows` are names, in this order; `lora-mlp` is the mean difference of two rows within a
 seed. `columns` are each `metric:heading:digits`, with `%` behind the digits for
-percent. What stands between the two lines is written by `filled`.
+percent. With `of=NAME`, rows are figures of the one row of that name instead: each is
+`beginning:label`, the beginning of its metrics and what the table calls it. What stands
+between the two lines is written by `filled`.
 """
 
 import collections
@@ -102,7 +104,7 @@ def filled(page: str, study: dict) -> str:
 
 def _table(options: str, rows: dict) -> str:
     given = dict(option.split("=", 1) for option in options.split(" ") if option)
-    if given.keys() != {"stage", "rows", "columns"}:
+    if given.keys() - {"of"} != {"stage", "rows", "columns"}:
         raise ValueError(
             f"table {options!r}: expected stage=, rows= and columns=, found "
             f"{', '.join(given)}"
@@ -110,12 +112,16 @@ def _table(options: str, rows: dict) -> str:
     columns = [column.split(":") for column in given["columns"].split(",")]
     heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
     lines = [heads, ["---"] * len(heads)]
-    for row in given["rows"].split(","):
+    for name in given["rows"].split(","):
+        row, beginning, label = name, "", f"`{name}`"
+        if "of" in given:
+            beginning, label = name.split(":")
+            row, label = given["of"], label.replace("_", " ")
         cells = [
-            _cell(_entry(rows, given["stage"], row, metric), digits)
+            _cell(_entry(rows, given["stage"], row, beginning + metric), digits)
             for metric, _, digits in columns
         ]
-        lines.append([f"`{row}`", *cells])
+        lines.append([label, *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
