@@ -13,12 +13,13 @@ import pathlib
 
 import numpy as np
 from absl import flags
+from threadpoolctl import threadpool_limits
 
 from experiments.judging import judge, rows, verdicts
 from experiments.running import launch
 from wsjax import files
 from wsjax.metrics import audit
-from wsjax.metrics.copying import neighbours
+from wsjax.metrics.copy_measures import neighbours
 
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
 _SAMPLES = flags.DEFINE_string("samples", None, "Things that it generated.")
@@ -31,6 +32,8 @@ _NAME = "samples"
 _SUSPECTS = 20
 
 
+# Threads cost more than they bring on matrices this small, most of all if shared.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def run(
     train: str,
     real: str,
@@ -89,7 +92,7 @@ def run(
 
 def _suspects(train: np.ndarray, made: np.ndarray) -> list[dict]:
     """The samples that stand out most about one training thing, and which that is."""
-    near = neighbours(judge.flat(train), judge.flat(made))
+    near = neighbours(judge.flat(train), cells=1)(judge.flat(made))
     order = np.argsort(near.ratio, kind="stable")[:_SUSPECTS]
     return [
         {
@@ -104,12 +107,13 @@ def _suspects(train: np.ndarray, made: np.ndarray) -> list[dict]:
 
 def _print(found: dict[str, audit.Audit]) -> None:
     spaces = list(next(iter(found.values())).quality)
-    heads = ["audit", "novelty", "near", "single", "C_T", *spaces]
+    heads = ["audit", "novelty", "copies", "single", "C_T", *spaces]
     print(" " * 20 + "".join(f"{head:>12}" for head in heads), flush=True)
     for name, verdict in found.items():
         copied = verdict.copying
         cells = ["passed" if verdict.passed else "failed", f"{copied.novelty:.2f}"]
-        cells += [f"{copied.near:.1%}", f"{copied.single:.1%}", f"{copied.score:.1f}"]
+        shares = copied.copy_fraction, copied.single_fraction
+        cells += [*(f"{share:.1%}" for share in shares), f"{copied.ct:.1f}"]
         cells += [f"{verdict.quality[space].excess.mean:.3g}" for space in spaces]
         print(f"{name:20}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
     for reason in found[_NAME].reasons:

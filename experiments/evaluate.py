@@ -16,13 +16,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from ml_collections import ConfigDict
+from threadpoolctl import threadpool_limits
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, entries, show
 from experiments.domain.views import Views
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
-from experiments.judging import baselines, judge, scores, verdicts
+from experiments.judging import baselines, judge, samples, scores, verdicts
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
 from experiments.recipe.evaluation import judging_of
@@ -34,26 +35,26 @@ from wsjax import costs, files, store, tree
 
 # Columns of the closing table: keys of metrics; F stands for the feature space.
 _COLUMNS = {
-    "FD": "fd_F_heldout",
-    "MMD-G": "mmd_gaussian_F_heldout",
-    "MMD-P": "mmd_polynomial_F_heldout",
-    "precision": "precision_F",
-    "recall": "recall_F",
+    "FD": "fd_F_test",
+    "MMD-G": "mmd_gaussian_F_test",
+    "MMD-P": "mmd_polynomial_F_test",
+    "precision": "precision_F_test",
+    "recall": "recall_F_test",
     "novelty": "novelty_function",
     "in weights": "novelty_weights",
     "failed": "failed_fraction",
     "audit": "audit_passed",
 }
 _SHOWN = 50  # Most samples on nearest.png.
-_AGAIN = "resample_heldout"  # No trivial generator: it draws what is held out.
+_AGAIN = "resample_test"  # No trivial generator: it draws what is held out.
 
 
 class Study(NamedTuple):
     """The generator that is judged, and the fits that it was trained on.
 
-    `name`: of the generator; `n`: number of samples that the recipe asks for; `rivals`:
-    names of the recipe's other generators; `own`: whether this generator is the
-    recipe's own, not a rival.
+    `name`: of the generator; `decode`: free entries `[n, K]` to stacked adapters; `n`:
+    number of samples that the recipe asks for; `rivals`: names of the recipe's other
+    generators; `own`: whether this generator is the recipe's own, not a rival.
     """
 
     judging: Judging
@@ -62,6 +63,7 @@ class Study(NamedTuple):
     data: Data
     form: Representation
     fits: Fitted
+    decode: Callable
     n: int
     rivals: list[str]
     own: bool
@@ -77,12 +79,13 @@ class Study(NamedTuple):
         return self.root / "samples" / self.name
 
 
+# Threads cost more than they bring on matrices this small, most of all if shared.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Judges the samples of the recipe's generator, and baselines; returns metrics."""
     data, root = opened(config, workdir)
     home, config = config.adapter.name, chosen(config)
-    generator = generator_of(config)
-    name = generator.name
+    name = (generator := generator_of(config)).name
     metrics = run_folder.finished(
         root / "evaluate" / name, "evaluate", ("baselines.json", "audit.json")
     )
@@ -99,6 +102,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         data,
         form,
         fits,
+        decode=jax.jit(jax.vmap(entries(form, fits.first).decode)),
         n=config.sample.n,
         rivals=list(config.generators),
         own=config.generator == OURS,
@@ -107,16 +111,17 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     codec = encoding.codec(form, fits.first, code)
     render, encode = show(form, data), jax.jit(jax.vmap(codec.encode))
 
-    def seen(n: int, adapters, labels: np.ndarray) -> judge.Made:
-        vectors = np.asarray(encode(adapters))
-        return judge.Made(n, adapters, render(adapters), vectors, labels)
+    def seen(n: int, adapters, labels: np.ndarray) -> samples.Made:
+        drawn = adapters, render(adapters), np.asarray(encode(adapters)), labels
+        return samples.made(jury, n, *drawn)
 
-    jury = judge.of_fits(study.judging, data, form, fits, codec, render)
+    real = data, form, fits
+    jury = judge.of_fits(study.judging, *real, codec, render, part="test")
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
     view = data.domain.views(form)
-    trivial, weights = _baselines(study, jury, view, seen, metrics)
-    audited = _audited(study, jury, made, weights)
+    trivial, drawn = _baselines(study, jury, view, seen, metrics)
+    audited = _audited(study, jury, made, drawn)
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
@@ -124,12 +129,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     _keep_baselines(study, home, metrics, trivial)
     metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
-
-
-def _adapters(study: Study, rows: np.ndarray):
-    """Decodes free entries `[n, K]` to stacked adapters."""
-    codec = entries(study.form, study.fits.first)
-    return jax.jit(jax.vmap(codec.decode))(rows)
 
 
 def _samples(study: Study) -> tuple:
@@ -142,34 +141,34 @@ def _samples(study: Study) -> tuple:
 
 def _baselines(
     study: Study, jury, view, seen: Callable, like: dict
-) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
-    """Metrics of trivial generators of weights, and the values of their samples.
+) -> tuple[dict[str, dict], dict[str, samples.Made]]:
+    """Metrics of trivial generators of weights, and their samples.
 
     Also draws the samples. `like`: metrics of the generator that is judged.
     """
     judging, n = study.judging, study.n
     drawn = baselines.draws(study.fits, n, seed=judging.seed)
-    adapters = {name: _adapters(study, rows) for name, rows in drawn.items()}
+    adapters = {name: study.decode(rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, view, adapters)
     made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
     figures = {
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
     }
-    return figures, {name: x.values for name, x in made.items()}
+    return figures, made
 
 
 def _audited(
-    study: Study, jury: judge.Judge, made: judge.Made, weights: dict[str, np.ndarray]
+    study: Study, jury: judge.Judge, made: samples.Made, drawn: dict[str, samples.Made]
 ) -> dict[str, dict[str, float]]:
     """Figures of the audit by generator, trivial ones too; writes audit.json."""
-    sets = {study.name: made.values, _AGAIN: weights[_AGAIN]}
-    trivial = {name: x for name, x in weights.items() if name != _AGAIN}
-    found = verdicts.verdicts(study.judging, jury, sets, trivial, n=study.n)
+    seed = study.judging.seed
+    sets = {study.name: made, _AGAIN: drawn[_AGAIN]}
+    trivial = {name: x for name, x in drawn.items() if name != _AGAIN}
+    known = verdicts.training(jury, seed=seed)
+    found = verdicts.verdicts(study.judging, jury, known, sets, trivial, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
     figures = {name: verdicts.figures(verdict) for name, verdict in found.items()}
-    shares = verdicts.noticed(jury, made.values, seed=study.judging.seed)
-    refused = {f"copies_{share:g}_noticed": float(x) for share, x in shares.items()}
-    figures[study.name] |= refused
+    figures[study.name] |= verdicts.noticed(jury, known, made.values, seed=seed)
     return figures
 
 
@@ -178,7 +177,7 @@ def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, floa
     fits, heldout = study.fits, np.flatnonzero(study.fits.heldout)
 
     def pairs():
-        return jury.real[heldout], render(_adapters(study, fits.vectors[heldout]))
+        return jury.real[heldout], render(study.decode(fits.vectors[heldout]))
 
     return study.data.domain.compare(study.samples, fits.rows, fits.heldout, pairs)
 
@@ -220,15 +219,13 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
 def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
     """Draws samples with their nearest training instances, and fits with originals."""
     fits, taught = study.fits, study.data.rows("train")
-    fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
-    few = np.flatnonzero(fine)[:_SHOWN]
-    _, indices = judge.nearest(judge.flat(made.values[few]), jury.taught())
-    sampled = tree.row(made.adapters, few)
+    _, indices = judge.nearest(judge.flat(made.values[:_SHOWN]), jury.taught())
+    sampled = tree.row(made.adapters, slice(_SHOWN))
     sheets.nearest(study.folder, view, sampled, taught[indices])
     chosen = np.flatnonzero(jury.heldout)[:12]
     instances = store.manifest(study.root / "fit" / study.form.name)["instances"]
     rows = fits.rows[chosen]
-    fitted = _adapters(study, fits.vectors[chosen])
+    fitted = study.decode(fits.vectors[chosen])
     described = [instances[row] for row in rows]
     sheets.reconstructions(study.folder, view, fitted, rows, described)
     study.data.domain.examples(study.form, study.folder, fitted, rows)

@@ -88,7 +88,7 @@ def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
 def _print_table(rows: dict[str, dict[str, float]]) -> None:
     for name, row in rows.items():
         for key, value in row.items():
-            ends = key.endswith(("_floor", "_ceiling"))
+            ends = key.endswith(("_floor", "_ceiling", "_ci95"))
             if key.startswith(_SHOWN) and not ends and value is not None:
                 print(f"  {name:20} {key:32} {value:.4g}")
 

@@ -156,6 +156,7 @@ def _content(study: Study, workdir: str) -> dict:
         "sweep": comparison.ordered(study.metrics["sweep"]),
         "features": _features(rivals),
         "generators": rivals,
+        "noticed": comparison.noticed(own["evaluate"] or {}),
         "failures": _failures(study),
     }
 
@@ -178,8 +179,8 @@ def _features(rows: list[dict]) -> list[str]:
     """Names of the feature spaces, from keys such as `fd_classifier_floor`."""
     keys = rows[0] if rows else ()
     names = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
-    # `fd_NAME_heldout_floor` is another distance in the same feature space.
-    again = {f"{name}_{end}" for name in names for end in ("heldout", "unlimited")}
+    # `fd_NAME_test_floor` is another distance in the same feature space.
+    again = {f"{name}_{end}" for name in names for end in ("test", "unlimited")}
     return [name for name in names if name not in again]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 from scipy.spatial.distance import pdist
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from experiments.domain.data import Data
@@ -23,7 +24,7 @@ from experiments.domain.representation import show
 from experiments.domain.views import Views
 from experiments.generator import conditions, encoding, request, trained
 from experiments.generator.trained import Generator, Sampling
-from experiments.judging import judge, scores
+from experiments.judging import judge, samples, scores
 from experiments.page import figures
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import chosen, generator_of
@@ -39,6 +40,8 @@ _SHOWN = 50  # Samples on a sheet.
 _PAIRED = 200  # Most instances of a class whose pairwise distances are averaged.
 
 
+# Threads cost more than they bring on matrices this small, most of all if shared.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Samples with every sampler, number of calls and weight; returns the metrics."""
     data, root = opened(config, workdir)
@@ -53,10 +56,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     fits = encoding.fitted(root, form, data, beside="validation")
     view = data.domain.views(form)
     render = show(form, data)
-    jury = judge.of_fits(judging, data, form, fits, known.codec, render)
+    sets = data, form, fits
+    jury = judge.of_fits(judging, *sets, known.codec, render, part="validation")
     jury, measured = judge.briefly(jury), None
     feature = judge.first_feature(jury)
-    draw = _drawing(generator, known, render)
+    draw = _drawing(generator, known, render, jury)
 
     calls, weights = {}, {}
     for name, n, make in tqdm(
@@ -77,7 +81,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         _save(folder / f"weight_{weight:g}.png", view, shown)
     picture = _picture(feature, measured, calls, weights)
     files.write_bytes(folder / "curves.png", figures.png(picture))
-    reached = f"fd_{feature}_heldout_", "class_accuracy_heldout"  # Of real data.
+    reached = f"{_distance(feature)}_", "class_accuracy_floor"  # Of real data.
     ends = {k: v for k, v in measured.items() if k.startswith(reached)}
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
     metrics |= costs.since(clock)
@@ -85,7 +89,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 
 
 def _drawing(
-    generator: Generator, known: trained.Trained, render: Callable
+    generator: Generator, known: trained.Trained, render: Callable, jury: judge.Judge
 ) -> Callable:
     """Returns `draw(sampler name, steps, weight) -> (made, adapters)`.
 
@@ -107,8 +111,8 @@ def _drawing(
         adapters, good = many(known.params, own, labels)
         fine = tree.row(adapters, good)
         vectors = np.asarray(encode(fine))
-        made = judge.Made(options.n, fine, render(fine), vectors, classes[good])
-        return made, adapters
+        drawn = fine, render(fine), vectors, classes[good]
+        return samples.made(jury, options.n, *drawn), adapters
 
     return draw
 
@@ -122,9 +126,14 @@ def _by_calls(options: Sampling, most: Sequence[int], draw: Callable) -> Iterato
             yield name, calls, lambda ask=ask: draw(*ask)
 
 
+def _distance(feature: str) -> str:
+    """The distance that curves show, to the part that chooses."""
+    return f"fd_{feature}_validation"
+
+
 def _kept(feature: str, metrics: dict[str, float]) -> dict[str, float]:
     """Picks those metrics of a set of samples that the curves show."""
-    names = f"fd_{feature}_heldout", "novelty_function", "class_accuracy"
+    names = _distance(feature), "novelty_function", "class_accuracy"
     return {name: metrics[name] for name in names if name in metrics}
 
 
@@ -151,7 +160,7 @@ def _spread(values: np.ndarray) -> float | None:
 
 
 def _flat(calls: dict, weights: dict) -> dict[str, float]:
-    """Curves as metrics, such as `fd_pixel_pca32_heldout_ddim_8_calls`."""
+    """Curves as metrics, such as `fd_pixel_pca32_validation_ddim_8_calls`."""
     by_calls = {
         f"{key}_{name}_{n}_calls": value
         for name, curve in calls.items()
@@ -175,11 +184,13 @@ def _picture(feature: str, known: dict, calls: dict, weights: dict) -> Figure:
     """Plots quality against calls and, if there are weights, against the weight."""
     figure = Figure(figsize=(9.6 if weights else 3.6, 2.8), layout="constrained")
     panels = figure.subplots(1, 3 if weights else 1, squeeze=False)[0]
-    fd = f"fd_{feature}_heldout"
+    fd = _distance(feature)
     for name, curve in calls.items():
         values = [point[fd] for point in curve.values()]
         panels[0].plot(list(curve), values, marker=".", label=name)
-    panels[0].set(xlabel="calls of the denoiser", ylabel="FD to held-out", yscale="log")
+    panels[0].set(
+        xlabel="calls of the denoiser", ylabel="FD to validation", yscale="log"
+    )
     panels[0].set_xscale("log", base=2)
     panels[0].xaxis.set_major_formatter("{x:g}")
     lines = (fd,), ("class_accuracy", "diversity", "novelty_function")

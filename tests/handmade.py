@@ -23,9 +23,10 @@ AUDITED = {
     "excess_pixel_pca4_low": -0.25,
     "excess_pixel_pca4_high": 1.25,
     "novelty": 0.625,
-    "copying_score": -4.25,
-    "copying_near": 0.125,
-    "copying_single": 0.25,
+    "ct": -4.25,
+    "copy_fraction": 0.125,
+    "single_fraction": 0.25,
+    "fd_pixel_pca4_test_ci95": 0.75,
     "audit_passed": 0.0,
 }
 GENERATED = {
@@ -33,21 +34,21 @@ GENERATED = {
         f"{measure}_pixel_pca4{kind}{end}": value
         for measure, kind, values in (
             ("fd", "", (6.0, 1.5, 2.0)),
-            ("fd", "_heldout", (8.0, 2.5, 5.0)),
-            ("precision", "", (0.75, 0.96875, 0.9375)),
-            ("recall", "", (0.5, 0.90625, 0.84375)),
+            ("fd", "_test", (8.0, 2.5, 5.0)),
+            ("precision", "_test", (0.75, 0.96875, 0.9375)),
+            ("recall", "_test", (0.5, 0.90625, 0.84375)),
         )
         for end, value in zip(ENDS, values, strict=True)
     },
     **{key + end: 0.0125 for key in MMD for end in ("", "_floor")},
     "nn_function_median": 3.0,
-    "nn_function_heldout_median": 4.0,
+    "nn_function_median_floor": 4.0,
     "novelty_function": 0.75,
     "nn_weights_median": 1.0,
-    "nn_weights_heldout_median": 2.0,
+    "nn_weights_median_floor": 2.0,
     "novelty_weights": 0.5,
     "confident_fraction": 0.875,
-    "confident_fraction_heldout": 0.95,
+    "confident_fraction_floor": 0.95,
     "class_fraction_min": 0.0625,
     "failed_fraction": 0.0125,
     **AUDITED,
@@ -55,15 +56,17 @@ GENERATED = {
 # What a rival changes of it.
 OTHER = {
     "fd_pixel_pca4": 7.5,
-    "fd_pixel_pca4_heldout": 10.0,
+    "fd_pixel_pca4_test": 10.0,
     "excess_pixel_pca4": 6.5,
     "excess_pixel_pca4_low": 5.75,
     "excess_pixel_pca4_high": 7.25,
-    "copying_near": 0.0,
+    "copy_fraction": 0.0,
     "audit_passed": 1.0,
     "class_accuracy": 0.625,
-    "class_accuracy_heldout": 0.984375,
+    "class_accuracy_floor": 0.984375,
 }
+# By share, how often copies and noisy copies are refused.
+NOTICED = {"0": (0.0, 0.0), "0.05": (0.75, 0.25), "0.5": (1.0, 0.9)}
 TRAINING = "cpu_seconds_training"
 COST = {"seconds": 61.25, "cpu_seconds": 100.5}
 PROBES = {"one_nn_accuracy": 0.625, "logistic_accuracy": 0.75, "kmeans_ari": 0.4375}
@@ -74,7 +77,10 @@ METRICS = {
     "base": {"n": 38, "steps": 40, "psnr_db_mean": 21.0, "psnr_db_folded_mean": 11.5},
     "diffusion": {"n_train": 38, "numbers_diffused": 6, "steps": 40, "parameters": 3},
     "samples": {"n": 20, "n_failed": 0, "denoiser_calls": 7},
-    "evaluate": {"n_real": 48, "n_sampled": 20, **GENERATED},
+    "evaluate": {"n_real": 48, "n_sampled": 20, **GENERATED}
+    | {f"refused_copies_{share}": x for share, (x, _) in NOTICED.items()}
+    | {f"refused_noisy_copies_{share}": x for share, (_, x) in NOTICED.items()}
+    | {"copies_noticed_from": 0.05, "noisy_copies_noticed_from": 0.5},
     "analyze": {"n": 48, "n_heldout": 10, **PROBES}
     | {
         f"{features}_{name}": score if name.endswith("ci95") else score + more
@@ -223,7 +229,7 @@ def generators(page):
     _, _, rest = page.partition('<section aria-labelledby="generators">')
     words = text(rest.partition("</section>")[0])
     rows = words.partition(" CPU-seconds of training ")[2]
-    return words, rows.partition(" Distances ")[0]
+    return words, rows.partition(" Which share ")[0].partition(" Distances ")[0]
 
 
 def text(page):

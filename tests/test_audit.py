@@ -9,6 +9,7 @@ from wsjax.analysis import trivial
 from wsjax.metrics import features
 from wsjax.metrics.audit import audit, judge
 from wsjax.metrics.copying import Copying
+from wsjax.metrics.excess import Draws
 
 SIDE, N = 10, 500
 
@@ -128,13 +129,13 @@ def test_a_trivial_generator_that_copies_is_no_bar(verdicts):
         assert all("noise" not in q.leads for q in found.quality.values())
 
 
-CLEAN = Copying(1.0, 0.0, 0.5, 0.5, 0.01, 0.5, 0.01, 0.5, 0.0, 0.0, ())
+CLEAN = Copying(1.0, 0.0, 0.5, 0.5, 0.01, 0.5, 0.0, 0.01, 0.5, 0.0, ())
 
 
 def verdict(copied=CLEAN, **spaces):
-    """Of ours against the others, each a list of two draws of the excess."""
+    """Of ours against the others, each a list of two draws of the distance."""
     draws = {
-        space: {name: np.array(x, float) for name, x in by_name.items()}
+        space: Draws(np.ones(2), {name: np.array(x) for name, x in by_name.items()})
         for space, by_name in spaces.items()
     }
     return judge(
@@ -147,6 +148,8 @@ def test_a_tie_in_one_space_is_made_good_by_another():
     won = {"ours": [1, 2], "easy": [3, 4]}
     found = verdict(a=tie, b=won)
     assert found.passed and found.quality["b"].leads["easy"] == (2, 2, 2)
+    distance, excess, _ = found.quality["b"]
+    assert (distance.mean, excess.mean) == (1.5, 0.5)
     assert verdict(a=tie, b=tie).reasons == (
         "no better than easy, which is trivial, by any measure",
     )

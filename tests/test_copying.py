@@ -32,47 +32,80 @@ def copies(train, share, n=600, seed=2, noise=0.01):
     return rows
 
 
-def test_fresh_draws_are_like_held_out_instances(sets):
+@pytest.fixture(scope="module")
+def find(sets):
+    """Finds where rows lie about the training set."""
+    return copy_measures.neighbours(sets[0])
+
+
+def test_fresh_draws_are_like_held_out_instances(sets, find):
     """Cells are independent z-scores: their weighted mean is near 0, and below 1."""
-    train, out = sets
-    scores = [
-        copy_measures.copying_score(train, out, drawn(600, s)) for s in range(3, 13)
-    ]
+    out = find(sets[1])
+    scores = [copy_measures.ct(find(drawn(600, s)), out) for s in range(3, 13)]
     assert np.abs(np.mean(scores)) < 0.5 and np.abs(scores).max() < 1.5
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
-def test_copies_are_noticed_by_every_measure(sets, share):
-    train, out = sets
-    made = copies(train, share)
-    fresh = copy_measures.copying_score(train, out, drawn(600, 2))
-    score = copy_measures.copying_score(train, out, made)
-    assert score < fresh - 5 * share and (share < 1 or score < -3)
-    found = copy_measures.copied_share(train, out, made)
-    usual = copy_measures.copied_share(train, out, drawn(600, 2))
-    assert found["near"] == pytest.approx(share + (1 - share) * 0.05, abs=0.03)
-    assert found["ratio"] >= share and usual["ratio"] < 0.02
-    kept = copy_measures.authentic_share(train, drawn(600, 2))
-    lost = copy_measures.authentic_share(train, made)
-    assert lost == pytest.approx((1 - share) * kept, abs=0.04)
+def test_copies_are_noticed_by_every_measure(sets, find, share):
+    made, fresh, out = find(copies(sets[0], share)), find(drawn(600, 2)), find(sets[1])
+    score = copy_measures.ct(made, out)
+    assert score < copy_measures.ct(fresh, out) - 5 * share
+    assert share < 1 or score < -3
+    found, usual = (copying.compared(x, out, quantile=0.05) for x in (made, fresh))
+    expected = share + (1 - share) * 0.05
+    assert found.copy_fraction == pytest.approx(expected, abs=0.03)
+    assert found.single_fraction >= share > 0.2 > usual.single_fraction
+    kept = (1 - share) * usual.authentic_fraction
+    assert found.authentic_fraction == pytest.approx(kept, abs=0.04)
 
 
-def test_samples_that_are_too_wide_are_far_and_no_copies(sets):
-    train, out = sets
-    wide = drawn(600, 4, spread=2.0)
-    assert copy_measures.copying_score(train, out, wide) > 3
-    assert copy_measures.copied_share(train, out, wide)["near"] < 0.02
-    real = copy_measures.authentic_share(train, out)
-    assert copy_measures.authentic_share(train, wide) > real + 0.1
+def test_samples_that_are_too_wide_are_far_and_no_copies(sets, find):
+    found = copying.compared(find(drawn(600, 4, spread=2.0)), find(sets[1]))
+    assert found.ct > 3 and found.copy_fraction < 0.005
+    assert found.authentic_fraction > found.authentic_fraction_floor + 0.1
 
 
-def test_a_mode_that_is_copied_shows_although_the_others_are_too_far(sets):
+def test_a_mode_that_is_copied_shows_although_the_others_are_too_far(sets, find):
     """Without cells the two would cancel."""
-    train, out = sets
     made = drawn(600, 5, spread=1.5)
-    near = np.linalg.norm(train - MODES[0], axis=1).argsort()[:200]
-    made[:200] = train[near] + 1e-3
-    assert copy_measures.copied_share(train, out, made)["near"] > 0.3
+    near = np.linalg.norm(sets[0] - MODES[0], axis=1).argsort()[:200]
+    made[:200] = sets[0][near] + 1e-3
+    assert copying.compared(find(made), find(sets[1])).copy_fraction > 0.3
+
+
+def test_neighbours_are_those_of_their_definitions(sets, find):
+    train, rows = sets[0], np.concatenate([sets[0][:3], drawn(40, 9)])
+    found = find(rows)
+    every = np.linalg.norm(rows[:, None] - train, axis=2)
+    first, second = np.sort(every, axis=1)[:, :2].T
+    np.testing.assert_array_equal(found.place, every.argmin(axis=1))
+    np.testing.assert_allclose(found.distance, first, rtol=1e-6)
+    np.testing.assert_allclose(found.ratio, first / second, rtol=1e-6)
+    among = np.linalg.norm(train[found.place][:, None] - train, axis=2)
+    among[np.arange(len(rows)), found.place] = np.inf
+    np.testing.assert_array_equal(found.authentic, first > among.min(axis=1))
+    assert not found.distance[:3].any() and not found.authentic[:3].any()
+
+
+def test_a_mann_whitney_score_is_that_of_all_pairs():
+    ours, real = np.array([1.0, 2, 2, 5]), np.array([2.0, 3, 0])
+    signs = np.sign(ours[:, None] - real)  # A pair of equal ones counts as half.
+    score = copy_measures.z_score(ours, real)
+    assert score == pytest.approx(signs.sum() / 2 / np.sqrt(12 * 8 / 12))
+
+
+def test_refusals_rise_with_the_share_of_copies(sets, find):
+    fresh, real = find(drawn(600, 2)), find(sets[1])
+    made = fresh, find(copies(sets[0], 1.0, n=300)), real
+    shares = (0.0, 0.02, 0.05, 0.5)
+    found = copying.refused(*made, shares=shares, repeats=10)
+    assert list(found) == list(shares)
+    assert found[0.0] == 0 and found[0.5] == 1
+    assert found[0.02] < 1 and list(found.values()) == sorted(found.values())
+    # Held-out things in the place of copies are none, whatever their share.
+    more = find(drawn(300, 11))
+    assert copying.refused(fresh, more, real, shares=(0.5,), repeats=10)[0.5] < 0.2
+    assert copying.refused(made[1], *made[1:], shares=(0.0,), repeats=2) == {0.0: 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +127,8 @@ def test_new_draws_are_no_copies_and_neither_are_averages(pictures):
     train, out, fresh = pictures
     found = copying.copying(train, out, fresh)
     assert found.reasons == () and found.novelty == pytest.approx(1, abs=0.1)
-    assert min(found.p_near, found.p_single) > 0.01
-    assert abs(found.z_near) < 3 and abs(found.z_single) < 3
+    assert min(found.copy_p, found.single_p) > 0.01
+    assert abs(found.copy_z) < 3 and abs(found.single_z) < 3
     half = copying.copying(train, out[::2], out[1::2])
     assert half.reasons == ()
     averages = (train[:600] + train[600:]) / 2
@@ -108,8 +141,8 @@ def test_one_copy_in_twenty_is_enough(pictures):
     made[:50] = train[:50] + 1e-3
     found = copying.copying(train, out, made)
     assert any("p = " in reason for reason in found.reasons)
-    assert found.near == pytest.approx(0.06, abs=0.015)
-    assert found.single >= 0.05
+    assert found.copy_fraction == pytest.approx(0.06, abs=0.015)
+    assert found.single_fraction >= 0.05
 
 
 @pytest.mark.parametrize("scale", [0.3, 0.7, 1.0, 1.3])
@@ -120,7 +153,7 @@ def test_copies_under_noise_are_seen_whatever_its_strength(pictures, scale):
     noise = np.random.default_rng(5).normal(size=(1000, 64))
     noise *= scale * usual / np.linalg.norm(noise, axis=1, keepdims=True)
     found = copying.copying(train, out, train[:1000] + noise)
-    assert found.z_single < -5
+    assert found.single_z < -5
     assert any("(ratio)" in reason and "z = " in reason for reason in found.reasons)
 
 
@@ -135,28 +168,24 @@ def test_the_probability_of_a_share_is_that_of_chance():
         assert np.mean(np.array(found) < 0.2) == pytest.approx(0.18, abs=0.06)
 
 
-def test_order_of_rows_changes_nothing(sets):
-    train, out = sets
-    made = copies(train, 0.2)
-    turned = made[::-1], out[::-1]
-    a = copy_measures.copying_score(train, out, made)
-    assert copy_measures.copying_score(train, turned[1], turned[0]) == pytest.approx(a)
+def test_order_of_rows_changes_nothing(sets, find):
+    made, out = find(copies(sets[0], 0.2)), find(sets[1])
+    turned = (copying.Neighbours(*(field[::-1] for field in x)) for x in (made, out))
+    assert copying.compared(*turned) == copying.compared(made, out)
 
 
-def test_too_few_rows_for_any_cell_are_no_number(sets):
-    train, out = sets
-    assert np.isnan(copy_measures.copying_score(train, out[:4], out[4:8], cells=2))
+def test_too_few_rows_for_any_cell_are_no_number(sets, find):
+    out = sets[1]
+    assert np.isnan(copy_measures.ct(find(out[:4]), find(out[4:8])))
 
 
-def test_what_cannot_be_compared_is_refused(sets):
+def test_what_cannot_be_compared_is_refused(sets, find):
     train, out = sets
     with pytest.raises(ValueError, match="cells=0"):
-        copy_measures.copying_score(train, out, out, cells=0)
-    with pytest.raises(ValueError, match="two training rows"):
-        copy_measures.authentic_share(train[:1], out)
-    with pytest.raises(ValueError, match="two training rows"):
-        copy_measures.copied_share(train[:1], out, out)
+        copy_measures.neighbours(train, cells=0)
     with pytest.raises(ValueError, match="two training rows"):
         copying.copying(train[:1], out, out)
-    with pytest.raises(ValueError):
-        copy_measures.copying_score(train, out[:, :3], out)
+    with pytest.raises(ValueError, match="features"):
+        find(out[:, :3])
+    with pytest.raises(ValueError, match="NaN"):
+        find(np.full_like(out, np.nan))

@@ -22,11 +22,11 @@ from wsjax import costs
 from wsjax.metrics import generation
 
 NAME, RIVAL = "mlora_asym", "twin"
-AUDITED = ("audit_", "authentic", "copying_", "excess_", "novelty")
+AUDITED = ("audit_", "authentic", "ct", "copy_", "single_", "excess_")
 SPACES = ("pixel_pca4", "classifier", "random_conv")
 WEIGHTS = (
     "gaussian_pca gaussian_mixture gaussian_neighbours add_noise average_two "
-    "resample_heldout"
+    "resample_test"
 ).split()
 VALUES = (
     "gaussian_values mixture_values neighbours_values average_values noise_values_0.25 "
@@ -72,25 +72,28 @@ def test_every_generator_gets_the_same_finite_figures(study):
     baselines = read(study / "evaluate" / NAME / "baselines.json")
     assert set(baselines) == {*WEIGHTS, *VALUES}
     assert np.isfinite(list(own.values())).all()
-    lone = {"ssim_heldout_mean", "seconds", "cpu_seconds"}
-    lone |= {key for key in own if key.startswith("copies_")}
-    assert "copies_0.05_noticed" in lone
+    lone = {"ssim_test_mean", "seconds", "cpu_seconds"}
+    lone |= {key for key in own if "copies_" in key}
+    for share in verdicts._SHARES:
+        for kind in ("copies", "noisy_copies"):
+            assert 0 <= own[f"refused_{kind}_{share:g}"] <= 1
     for name in WEIGHTS:
         assert set(own) - set(baselines[name]) == lone
         assert set(baselines[name]) <= set(own)
         for key in own:
-            if key.endswith(("_floor", "_ceiling", "heldout_median")):
+            if key.endswith(("_floor", "_ceiling")):
                 assert baselines[name][key] == own[key]
     for name in VALUES:  # They have no weights, and are drawn for the audit alone.
         assert set(baselines[name]) == {
-            key for key in own if key.startswith(AUDITED[:-1])
+            key for key in own if key.startswith(AUDITED) or key.endswith("test_ci95")
         } | {"novelty"}
     for space in SPACES:
         for measure in ("fd", "mmd_gaussian", "mmd_polynomial"):
             for end in ("", "_floor", "_ceiling"):
                 assert f"{measure}_{space}{end}" in own
-                assert f"{measure}_{space}_heldout{end}" in own
-        assert {f"precision_{space}", f"recall_{space}_floor"} <= set(own)
+                assert f"{measure}_{space}_test{end}" in own
+        assert {f"precision_{space}_test", f"recall_{space}_test_floor"} <= set(own)
+        assert own[f"fd_{space}_test_ci95"] > 0
         low, mean, high = (own[f"excess_{space}{end}"] for end in ("_low", "", "_high"))
         assert low < mean < high
     for picture in ("nearest", "baselines", "reconstructions"):
@@ -109,9 +112,9 @@ def test_verdicts_are_those_of_the_figures_beside_them_and_say_why(study):
     for name in (*WEIGHTS[:-1], *VALUES):
         assert found[name]["reasons"][-1] == "trivial by itself"
     # Real things are no trivial generator, and no bar to be met.
-    assert "trivial by itself" not in found["resample_heldout"]["reasons"]
+    assert "trivial by itself" not in found["resample_test"]["reasons"]
     rivals = set(found[NAME]["leads"]["pixel_pca4"])
-    assert "resample_heldout" not in rivals and rivals <= {*WEIGHTS, *VALUES}
+    assert "resample_test" not in rivals and rivals <= {*WEIGHTS, *VALUES}
 
 
 def test_a_rival_is_judged_in_folders_of_its_own_by_the_same_baselines(
@@ -167,7 +170,7 @@ def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     evaluate.store.finish(path.parent, {})
     judging = judging_of(recipe())
     case = evaluate.Study(
-        judging, folder, NAME, data, form, fits, n=20, rivals=[], own=True
+        judging, folder, NAME, data, form, fits, None, n=20, rivals=[], own=True
     )
     n, weights, labels = evaluate._samples(case)
     assert n == 20 and len(jax.tree.leaves(weights)[0]) == 19
@@ -181,7 +184,7 @@ def test_trivial_generators_draw_every_row_as_often(study, data):
     assert list(drawn) == WEIGHTS
     assert {x.shape for x in drawn.values()} == {(20, fits.vectors.shape[1])}
     out = fits.vectors[fits.heldout]
-    distances, rows = generation.nearest(drawn["resample_heldout"], out)
+    distances, rows = generation.nearest(drawn["resample_test"], out)
     assert distances.max() == pytest.approx(0, abs=1e-5)
     assert np.ptp(np.bincount(rows, minlength=len(out))) <= 1
 

@@ -14,10 +14,12 @@ def test_more_of_the_same_has_none_and_what_is_moved_has_its_distance():
     """Of Gaussians with equal covariances the distance is that of the means squared."""
     sets = {"same": rows(900, 2), "moved": rows(900, 3, shift=1.0)}
     found = excess.draws(rows(900, 0), rows(900, 1), sets, repeats=30)
-    assert abs(found["same"].mean()) < 0.05
-    assert found["moved"].mean() == pytest.approx(3, rel=0.1)
-    low, high = excess.interval(found["same"])[1:]
+    assert abs(found.excess("same").mean()) < 0.05
+    assert found.excess("moved").mean() == pytest.approx(3, rel=0.1)
+    low, high = excess.interval(found.excess("same"))[1:]
     assert low < 0 < high
+    lead = found.lead("same", "moved")
+    np.testing.assert_allclose(lead, found.excess("moved") - found.excess("same"))
 
 
 def test_small_sets_have_no_bias():
@@ -28,7 +30,9 @@ def test_small_sets_have_no_bias():
             rows(20, 3 * seed + 1),
             {"x": rows(20, 3 * seed + 2)},
             repeats=10,
-        )["x"].mean()
+        )
+        .excess("x")
+        .mean()
         for seed in range(40)
     ]
     assert abs(np.mean(means)) < 0.15
@@ -38,16 +42,33 @@ def test_all_sets_meet_the_same_draws():
     x = rows(50, 2)
     found = excess.draws(rows(50, 0), rows(60, 1), {"a": x, "b": x + 5.0}, repeats=4)
     again = excess.draws(rows(50, 0), rows(60, 1), {"a": x, "b": x + 5.0}, repeats=4)
-    np.testing.assert_array_equal(found["a"], again["a"])
-    # The floor and the reference of a draw are one for both: they vary together.
-    assert np.corrcoef(found["a"], found["b"])[0, 1] > -1
-    assert len(set(found["a"])) == 4
+    np.testing.assert_array_equal(found.distance["a"], again.distance["a"])
+    np.testing.assert_array_equal(found.floor, again.floor)
+    assert len(set(found.distance["a"])) == len(set(found.floor)) == 4
+
+
+def test_the_distance_is_that_to_the_things_of_the_draw():
+    """A draw of one thing, many times over, is all that a distance gets to see."""
+    seen = []
+
+    def distance_to(reference):
+        seen.append(reference)
+        return lambda x: x.mean() - reference.mean()
+
+    sets = {"a": np.full((5, 1), 3.0), "b": np.full((7, 1), 4.0)}
+    out, train = np.arange(9.0)[:, None], np.full((6, 1), 2.0)
+    found = excess.draws(out, train, sets, distance_to=distance_to, repeats=3)
+    means = np.array([reference.mean() for reference in seen])
+    np.testing.assert_allclose(found.floor, 2 - means)
+    np.testing.assert_allclose(found.distance["b"], 4 - means)
+    assert len(set(means)) == 3 and {len(reference) for reference in seen} == {9}
 
 
 def test_the_floor_keeps_its_name_to_itself():
     x = rows(50, 2)
     found = excess.draws(rows(50, 0), rows(60, 1), {"floor": x}, repeats=2)
-    assert list(found) == ["floor"] and not np.allclose(found["floor"], 0)
+    assert list(found.distance) == ["floor"]
+    assert not np.allclose(found.excess("floor"), 0)
 
 
 def test_one_row_is_too_few():

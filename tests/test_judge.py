@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from configs import digits
 from experiments.domain import shapes
 from experiments.generator.encoding import Fitted
-from experiments.judging import judge, parts, scores, spaces
+from experiments.judging import judge, parts, samples, scores, spaces
 from experiments.recipe import dataset
 from experiments.recipe.evaluation import judging_of
 from tests.test_onnx import pooled
@@ -38,19 +38,20 @@ def jury(data):
     rows = np.arange(len(data.names))
     real = data.domain.shown(data.values(rows))
     vectors = real.reshape(len(real), -1)
-    return judge.make(judging_of(recipe()), data, rows, data.heldout, vectors, real)
+    things = rows, data.heldout, vectors, real
+    return judge.make(judging_of(recipe()), data, *things, part="test")
 
 
-def made(pictures, n=None, labels=None):
+def made(jury, pictures, n=None, labels=None):
     unasked = np.full(len(pictures), -1)
     vectors = pictures.reshape(len(pictures), -1)
     labels = unasked if labels is None else labels
-    return judge.Made(n or len(pictures), {}, pictures, vectors, labels)
+    return samples.made(jury, n or len(pictures), {}, pictures, vectors, labels)
 
 
 def test_figures_are_those_of_the_library(jury):
     config, pictures = recipe(), jury.real[:20][:, ::-1]
-    found = scores.figures(judging_of(config), jury, made(pictures))
+    found = scores.figures(judging_of(config), jury, made(jury, pictures))
     space, out = jury.features["pixel_pca4"], jury.heldout
     real, ours = space(jury.real), space(pictures)
     options = {"repeats": 2, "seed": config.seed, "rebuilt": real}
@@ -58,7 +59,7 @@ def test_figures_are_those_of_the_library(jury):
     options["rebuilt"] = real[~out]
     sets = real[out], ours, real[~out]
     clean = equal_count.against_heldout(generation.frechet, *sets, **options)
-    for key, values in (("", halves), ("_heldout", clean)):
+    for key, values in (("", halves), ("_test", clean)):
         for end, value in values.items():
             ending = "" if end == "value" else f"_{end}"
             assert found[f"fd_pixel_pca4{key}{ending}"] == pytest.approx(value)
@@ -70,22 +71,24 @@ def test_figures_are_those_of_the_library(jury):
 
 def test_floors_are_taken_over_for_as_many_samples_only(jury):
     config, pictures = recipe(), jury.real[:12]
-    first = scores.figures(judging_of(config), jury, made(pictures))
+    first = scores.figures(judging_of(config), jury, made(jury, pictures))
     planted = {**first, "fd_pixel_pca4_floor": 123.0, "fd_pixel_pca4": 456.0}
-    again = scores.figures(judging_of(config), jury, made(pictures), like=planted)
+    again = scores.figures(judging_of(config), jury, made(jury, pictures), like=planted)
     assert again == {**first, "fd_pixel_pca4_floor": 123.0}
-    fewer = scores.figures(judging_of(config), jury, made(pictures[:9]), like=planted)
+    fewer = scores.figures(
+        judging_of(config), jury, made(jury, pictures[:9]), like=planted
+    )
     assert fewer["fd_pixel_pca4_floor"] < 123.0
 
 
 def test_samples_that_are_not_finite_failed_and_are_left_out(jury):
     pictures = jury.real[:12].copy()
     pictures[3, 0, 0] = np.nan
-    found = scores.figures(judging_of(recipe()), jury, made(pictures, n=16))
+    found = scores.figures(judging_of(recipe()), jury, made(jury, pictures, n=16))
     assert found["n_sampled"] == 11 and found["n_real"] == len(jury.real)
     assert found["failed_fraction"] == pytest.approx(5 / 16)
     good = scores.figures(
-        judging_of(recipe()), jury, made(np.delete(pictures, 3, axis=0))
+        judging_of(recipe()), jury, made(jury, np.delete(pictures, 3, axis=0))
     )
     assert found == {**good, "failed_fraction": found["failed_fraction"]}
 
@@ -94,7 +97,7 @@ def test_a_shape_without_a_surface_failed(jury):
     pictures = jury.real[:12].copy() - 0.5
     pictures[1], pictures[2] = 1.0, -1.0  # All outside, all inside.
     found = scores.figures(
-        judging_of(recipe()), jury._replace(whole=shapes._whole), made(pictures)
+        judging_of(recipe()), jury._replace(whole=shapes._whole), made(jury, pictures)
     )
     assert found["failed_fraction"] == pytest.approx(2 / 12)
     assert found["n_sampled"] == 12
@@ -105,7 +108,7 @@ def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     train = np.flatnonzero(~data.heldout)[:20]
     pictures, labels = jury.real[train], data.labels[train]
     right, wrong, some = (
-        scores.figures(judging_of(recipe()), jury, made(pictures, labels=asked))
+        scores.figures(judging_of(recipe()), jury, made(jury, pictures, labels=asked))
         for asked in (
             labels,
             (labels + 1) % 10,
@@ -115,11 +118,11 @@ def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     assert right["class_accuracy"] > 0.9
     assert max(wrong["class_accuracy"], some["class_accuracy"]) < 0.2
     assert "class_accuracy" not in scores.figures(
-        judging_of(recipe()), jury, made(pictures)
+        judging_of(recipe()), jury, made(jury, pictures)
     )
     seen = jury.reader.probabilities(jury.real[data.heldout]).argmax(axis=1)
     accuracy = np.mean(jury.reader.classes[seen] == data.labels[data.heldout])
-    assert right["class_accuracy_heldout"] == pytest.approx(accuracy)
+    assert right["class_accuracy_floor"] == pytest.approx(accuracy)
 
 
 def test_spaces_go_by_their_names(data, tmp_path):
@@ -151,10 +154,10 @@ def test_real_things_of_class_minus_one_are_of_a_class_too(jury, data):
     labels, out = data.labels - 1, data.heldout
     reader = features.classifier(jury.real[~out], labels[~out])
     options, things = judging_of(recipe()), (jury.real[out], labels[out])
-    found = judge.read(options, reader, *things, "_heldout")
+    found = judge.read(options, reader, *things, "_floor")
     guessed = reader.classes[reader.probabilities(things[0]).argmax(axis=1)]
     assert (labels[out] == -1).any() and "class_fraction_min" not in found
-    assert found["class_accuracy_heldout"] == np.mean(guessed == labels[out])
+    assert found["class_accuracy_floor"] == np.mean(guessed == labels[out])
 
 
 def judged(values, labels, heldout):
@@ -168,8 +171,8 @@ def judged(values, labels, heldout):
     )
     options = judging_of(recipe())._replace(components=32, repeats=2)
     things = np.arange(len(values)), heldout, judge.flat(values), values
-    jury = judge.make(options, data, *things)
-    return jury, scores.figures(options, jury, made(values[:10]))
+    jury = judge.make(options, data, *things, part="test")
+    return jury, scores.figures(options, jury, made(jury, values[:10]))
 
 
 @pytest.mark.parametrize("value", [0, None])
@@ -200,7 +203,7 @@ def test_samples_that_are_nearly_all_not_finite_end_with_the_way_out(jury):
     pictures = np.full_like(jury.real[:9], np.nan)
     pictures[:2] = jury.real[:2]
     with pytest.raises(ValueError, match=r"2 of 9 samples are finite.*sample\.n"):
-        scores.figures(judging_of(recipe()), jury, made(pictures))
+        scores.figures(judging_of(recipe()), jury, made(jury, pictures))
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])

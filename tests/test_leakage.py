@@ -160,7 +160,7 @@ def test_trivial_generators_draw_from_training_instances(both, part):
     for key in ("nn_function_median", "nn_weights_median"):
         for name in TRIVIAL:
             assert found[name][key] == expected[name][key], name
-        reached = found["resample_heldout"][key], expected["resample_heldout"][key]
+        reached = found["resample_test"][key], expected["resample_test"][key]
         assert (reached[0] != reached[1]) == (part == "test")
 
 

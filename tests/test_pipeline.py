@@ -28,9 +28,12 @@ KEYS = {
     "diffusion": "steps loss_train loss_validation parameters seconds cpu_seconds",
     "evaluate": "n_real n_sampled fd_pixel_pca4 fd_pixel_pca4_floor "
     "fd_pixel_pca4_ceiling mmd_gaussian_pixel_pca4 mmd_polynomial_pixel_pca4 "
-    "fd_classifier nn_function_median nn_function_heldout_median nn_weights_median "
-    "nn_weights_heldout_median confident_fraction confident_fraction_heldout "
-    "class_fraction_min",
+    "fd_pixel_pca4_test fd_pixel_pca4_test_floor fd_pixel_pca4_test_ceiling "
+    "fd_pixel_pca4_test_ci95 mmd_gaussian_pixel_pca4_test precision_pixel_pca4_test "
+    "fd_classifier nn_function_median nn_function_median_floor nn_weights_median "
+    "nn_weights_median_floor confident_fraction confident_fraction_floor "
+    "class_fraction_min ct authentic_fraction authentic_fraction_floor copy_fraction "
+    "audit_passed refused_copies_0.05 refused_noisy_copies_0.05",
     "analyze": "one_nn_accuracy logistic_accuracy kmeans_ari pixels_one_nn_accuracy "
     "logistic_accuracy_ci95 start_kmeans_ari moved_logistic_accuracy common_n "
     "common_one_nn_accuracy_ci95 common_psnr_db_test_mean paired_kmeans_ari",

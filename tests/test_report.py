@@ -78,12 +78,15 @@ def test_numbers_stand_beside_their_references(page):
         "Failed instances skipped or diverged 1 4 instances in all",
         "48 weight sets, 10 of them of the test part",
         "to test pictures, on 4 principal components of the pixels; lower is better "
-        "8.00 2.50 floor: training pictures 5.00 ceiling: real pictures after fit",
+        "8.00 ± 0.75 2.50 floor: training pictures 5.00 ceiling: real pictures after",
         "FD over its floor 1 means as near as more real pictures 3.20× 2.00× ceiling",
         "means copies 0.75 3.00 median distance of the samples 4.00 median",
         "Copies share of samples nearer to a training picture than the nearest "
         "hundredth of test pictures 12.5 % 25.0 % the same by the ratio to the second",
-        f"Audit {'; '.join(handmade.REASONS)} failed Recognised",
+        f"Audit {'; '.join(handmade.REASONS)} failed 5.0 % copies among the samples "
+        "are noticed from this share on Recognised",
+        "Share of copies 0.0 % 5.0 % 50.0 % Copies 0.0 % 75.0 % 100.0 % "
+        "Noisy copies 0.0 % 25.0 % 90.0 %",
         "at least 90 % sure 87.5 % 95.0 % of held-out real pictures",
         "means a class is lost 6.2 % 6.2 % smallest class in the data",
         "higher is better 62.5 % 75.0 % on pixels",
@@ -101,7 +104,7 @@ def test_every_generator_has_a_row_in_its_group(page):
     words, table = handmade.generators(page)
     assert (
         "Generator Audit FD, test × floor Excess Precision Recall Novelty, pictures "
-        "Near Novelty, weights Failed Recognised as asked CPU-seconds of training T"
+        "Copies Novelty, weights Failed Recognised as asked CPU-seconds of training T"
     ) in words
     middle, end = "75.0 % 50.0 % 0.75", "0.50 1.2 %"
     own = f"failed 8.00 3.20× 0.50 (−0.25 to 1.25) {middle} 12.5 % {end} – –"
@@ -116,9 +119,19 @@ def test_every_generator_has_a_row_in_its_group(page):
         "ceiling: after fit and latent – 5.00 2.00× – 93.8 % 84.4 % – – – – – –"
     )
     assert "on 4 principal components of the pixels to the test pictures. “×" in words
-    assert words.count("Distances on") == 1 and "_heldout" not in words
+    assert words.count("Distances on") == 1 and "_test" not in words
     assert "must not lie nearer to training pictures than test pictures do" in words
     assert "lower in one feature space at least, and higher in none" in words
+    assert "refused as they are" not in words
+
+
+def test_a_curve_that_starts_with_refused_samples_is_said_to_say_nothing(
+    config, folder
+):
+    path = folder / "evaluate" / OWN / "metrics.json"
+    files.write_json(path, files.read_json(path) | {"refused_copies_0": 1.0})
+    words, _ = handmade.generators(report.run(config, str(folder)).read_text())
+    assert "The samples are refused as they are, so the table says nothing" in words
 
 
 def test_in_a_space_stand_those_that_were_judged_in_it(config, folder):

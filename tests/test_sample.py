@@ -205,14 +205,14 @@ def test_curves_hold_every_sampler_and_every_weight(draw):
     root, metrics = draw(True, binary=sampling_curves, **options)
     folder = root / "curves" / trained_runs.NAME
     assert json.loads((folder / "metrics.json").read_text()) == metrics
-    fd = "fd_pixel_pca4_heldout"
+    fd = "fd_pixel_pca4_validation"
     at_one = [metrics[f"{fd}_{name}_1_calls"] for name in diffusion.SAMPLERS]
     np.testing.assert_allclose(at_one, at_one[0], rtol=1e-4)
     assert f"{fd}_heun_2_calls" not in metrics and f"{fd}_ddim_2_calls" in metrics
     for key in (fd, "class_accuracy", "novelty_function"):
         assert metrics[f"{key}_weight_1"] == metrics[f"{key}_multistep_1_calls"]
     assert metrics["diversity_weight_1"] != metrics["diversity_weight_2"]
-    assert 0 < metrics[f"{fd}_floor"] and metrics["class_accuracy_heldout"] > 0.5
+    assert 0 < metrics[f"{fd}_floor"] and metrics["class_accuracy_floor"] > 0.5
     sheets = {path.name for path in folder.glob("*.png")}
     weights = {"weight_1.png", "weight_2.png"}
     assert sheets == {"calls_0001.png", "calls_0002.png", "curves.png"} | weights

@@ -82,4 +82,4 @@ def _similarity(
     if min(real.shape[1:3]) < _WINDOW:
         return {}
     similar = [ssim(a, b) for a, b in zip(real, fitted, strict=True)]
-    return {"ssim_heldout_mean": float(np.mean(similar))}
+    return {"ssim_test_mean": float(np.mean(similar))}

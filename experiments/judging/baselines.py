@@ -16,7 +16,7 @@ def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:
     """Draws from every trivial generator.
 
     `add_noise` is training weights plus noise of half a standard deviation of each
-    entry. `resample_heldout` copies held-out weights and shows the best that any
+    entry. `resample_test` copies held-out weights and shows the best that any
     generator could reach. `wsjax.analysis.trivial` defines the others.
 
     Args:
@@ -38,6 +38,6 @@ def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:
         "gaussian_neighbours": trivial.gaussian_neighbours(three, train, n=n),
         "add_noise": trivial.add_noise(four, train, n=n, scale=_SCALE),
         "average_two": trivial.average_two(five, train, n=n),
-        "resample_heldout": out[jax.random.randint(six, (n,), 0, len(out))],
+        "resample_test": out[jax.random.randint(six, (n,), 0, len(out))],
     }
     return {name: np.asarray(x, np.float32) for name, x in made.items()}

@@ -18,7 +18,6 @@ from wsjax.types import Codec
 
 __all__ = [
     "Judge",
-    "Made",
     "briefly",
     "first_feature",
     "flat",
@@ -39,10 +38,11 @@ class Judge(NamedTuple):
     `[N, *size, C]`: the same, rendered from the fit after encoding and decoding;
     `taught`: reads the values of all training instances, augmented copies included, as
     blocks of rows; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans;
+    `part`: name of the part that is held out, which figures against it end in;
     `features`: feature function by name; `seen`: by the same names, the features
     `[N, F]` of `real` and of `rebuilt`; `reader`: a classifier trained on the training
     part, None unless that has two classes; `known`: metrics of the held-out instances
-    themselves; `whole`: says which values show anything, see `Domain`.
+    themselves, as floors; `whole`: says which values show anything, see `Domain`.
     """
 
     real: np.ndarray
@@ -50,26 +50,12 @@ class Judge(NamedTuple):
     taught: Callable[[], Iterator[np.ndarray]]
     vectors: np.ndarray
     heldout: np.ndarray
+    part: str
     features: dict
     seen: dict
     reader: features.Classifier | None
     known: dict[str, float]
     whole: Callable[[np.ndarray], np.ndarray]
-
-
-class Made(NamedTuple):
-    """`n` samples of a generator, of which m have finite weights.
-
-    Of these m: `adapters`, stacked; `values` `[m, *size, C]` on the grid; `vectors`
-    `[m, M]`, encoded weights; `labels` `[m]`, the class that each was asked for, -1 for
-    none.
-    """
-
-    n: int
-    adapters: ArrayTree
-    values: np.ndarray
-    vectors: np.ndarray
-    labels: np.ndarray
 
 
 def make(
@@ -79,6 +65,8 @@ def make(
     heldout: np.ndarray,
     vectors: np.ndarray,
     rebuilt: np.ndarray,
+    *,
+    part: str,
 ) -> Judge:
     """Builds the judge of samples of any generator.
 
@@ -89,6 +77,7 @@ def make(
       heldout: `[N]` booleans: which of them are held out.
       vectors: `[N, M]` their encoded weights.
       rebuilt: `[N, *size, C]` their values on the grid, rendered from decoded weights.
+      part: name of the part that is held out, "test" or "validation".
     """
     real, reader, known = data.pictures(rows), None, {}
     labels = None if data.labels is None else data.labels[rows]
@@ -96,14 +85,14 @@ def make(
         train = real[~heldout], labels[~heldout]
         reader = features.classifier(*train, seed=judging.seed)
         out = real[heldout], labels[heldout]
-        known = read(judging, reader, *out, "_heldout")
+        known = read(judging, reader, *out, "_floor")
     named = spaces.by_name(judging, data, real, reader)
     seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
     taught = functools.partial(_taught, data)
-    arrays = real, rebuilt, taught, vectors
-    judge = Judge(*arrays, heldout, named, seen, reader, known, data.domain.whole)
+    arrays = real, rebuilt, taught, vectors, heldout
+    judge = Judge(*arrays, part, named, seen, reader, known, data.domain.whole)
     for kind, (train, out, _) in sides(judge).items():
-        known[f"nn_{kind}_heldout_median"] = float(np.median(nearest(out, train)[0]))
+        known[f"nn_{kind}_median_floor"] = float(np.median(nearest(out, train)[0]))
     return judge
 
 
@@ -121,6 +110,8 @@ def of_fits(
     fits: Fitted,
     codec: Codec,
     show: Callable[[ArrayTree], np.ndarray],
+    *,
+    part: str,
 ) -> Judge:
     """Builds the judge by `make` from the fits of a representation.
 
@@ -131,6 +122,7 @@ def of_fits(
       fits: the fitted instances.
       codec: of the generator to be judged; the fits go through it like samples.
       show: `(stacked adapters) -> [n, *size, C]`, values on the grid.
+      part: name of the part of `fits` that is held out.
 
     Raises:
       ValueError: if there are fewer than 3 training fits or fewer than 3 held-out ones.
@@ -140,7 +132,7 @@ def of_fits(
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))
     rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
-    return make(judging, data, fits.rows, fits.heldout, vectors, rebuilt)
+    return make(judging, data, fits.rows, fits.heldout, vectors, rebuilt, part=part)
 
 
 def first_feature(judge: Judge) -> str:
@@ -205,7 +197,7 @@ def read(judging: Judging, reader, values, labels, end: str = "") -> dict[str, f
       reader: the classifier.
       values: `[n, *size, C]` on the grid.
       labels: `[n]` classes that samples were asked for, -1 for none, or true classes.
-      end: of the names of the metrics; "" for samples, "_heldout" for real instances.
+      end: of the names of the metrics; "" for samples, "_floor" for real instances.
     """
     seen = reader.probabilities(values)
     counts = np.bincount(seen.argmax(axis=1), minlength=seen.shape[1])

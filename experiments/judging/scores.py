@@ -4,14 +4,8 @@ import functools
 
 import numpy as np
 
-from experiments.judging.judge import (
-    Judge,
-    Made,
-    flat,
-    nearest,
-    read,
-    sides,
-)
+from experiments.judging.judge import Judge, flat, nearest, read, sides
+from experiments.judging.samples import Made
 from experiments.judging.spaces import Judging
 from wsjax.metrics import equal_count, generation
 
@@ -36,20 +30,7 @@ def figures(
       made: the generator's samples.
       like: metrics of another generator by the same judge. If they are of as many
         samples, floors and ceilings are copied from there instead of measured again.
-
-    Raises:
-      ValueError: if fewer than 3 samples are finite.
     """
-    fine = np.isfinite(made.values).all(axis=tuple(range(1, made.values.ndim)))
-    made = made._replace(
-        values=made.values[fine], vectors=made.vectors[fine], labels=made.labels[fine]
-    )
-    if len(made.values) < equal_count.LEAST_UNLIMITED:
-        raise ValueError(
-            f"{len(made.values)} of {made.n} samples are finite, but "
-            f"{equal_count.LEAST_UNLIMITED} or more are needed; draw more by sample.n, "
-            "or train the generator anew, in a new --workdir"
-        )
     good = int(judge.whole(made.values).sum())
     metrics = {
         "n_real": len(judge.real),
@@ -57,9 +38,8 @@ def figures(
         "failed_fraction": 1 - good / made.n,
     }
     same = like is not None and like["n_sampled"] == metrics["n_sampled"]
-    for name, space in judge.features.items():
-        ours = space(made.values)
-        metrics |= _compare(judging, judge, name, ours, floors=not same)
+    for name in judge.features:
+        metrics |= _compare(judging, judge, name, made.seen[name], floors=not same)
     if like is not None and same:
         ends = ("_floor", "_ceiling")
         ended = {k: v for k, v in like.items() if k.endswith(ends)}
@@ -95,14 +75,14 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
         measured[f"{label}_{name}"] = equal_count.at_equal_count(
             distance, real, ours, rebuilt=rebuilt, **drawing
         )
-        measured[f"{label}_{name}_heldout"] = heldout(distance)
+        measured[f"{label}_{name}_{judge.part}"] = heldout(distance)
     # `unlimited` removes a bias that falls as 1 / count: FD has it, MMD has none.
     measured[f"fd_{name}_unlimited"] = equal_count.unlimited(
         generation.frechet, real, ours, **drawing
     )
     for label, share in _SHARES.items():
         measure = functools.partial(share, k=judging.neighbours)
-        measured[f"{label}_{name}"] = heldout(measure)
+        measured[f"{label}_{name}_{judge.part}"] = heldout(measure)
     return {
         key if end == "value" else f"{key}_{end}": value
         for key, values in measured.items()
@@ -120,7 +100,7 @@ def _novelty(judge: Judge, made: Made) -> dict[str, float]:
     metrics = {}
     for kind, (train, _, field) in sides(judge).items():
         median = float(np.median(nearest(flat(getattr(made, field)), train)[0]))
-        real = judge.known[f"nn_{kind}_heldout_median"]
+        real = judge.known[f"nn_{kind}_median_floor"]
         metrics[f"nn_{kind}_median"] = median
         metrics[f"novelty_{kind}"] = median / real if real else np.nan
     return metrics

@@ -4,21 +4,32 @@ Those that see values are the same whatever the representation, so that all gene
 of a data set meet one bar; those that see weights may raise it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from experiments.judging.judge import Judge, flat
+from experiments.judging.samples import Made
 from experiments.judging.spaces import Judging
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
-from wsjax.metrics import audit
-from wsjax.metrics.copying import copying
+from wsjax.metrics import audit, excess
+from wsjax.metrics.copy_measures import Neighbours, neighbours
+from wsjax.metrics.copying import cells_for, compared, refused
 
-__all__ = ["described", "figures", "noticed", "of_values", "verdicts"]
+__all__ = [
+    "Training",
+    "described",
+    "figures",
+    "noticed",
+    "of_values",
+    "training",
+    "verdicts",
+]
 
-_SHARES = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)  # Of copies, for `noticed`.
+_SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)  # Of copies: `noticed`.
 _SCALES = (0.25, 0.5, 0.75, 1.0)  # Of noise, in standard deviations of each value.
 
 
@@ -52,11 +63,30 @@ def of_values(train: np.ndarray, n: int, *, seed: int) -> dict[str, np.ndarray]:
     }
 
 
+class Training(NamedTuple):
+    """Training values that may have been copied: all that a test of copying needs.
+
+    `find`: where rows lie about them; `real`: where test instances do, which went
+    through fit and latent as samples did.
+    """
+
+    find: Callable[[np.ndarray], Neighbours]
+    real: Neighbours
+
+
+def training(judge: Judge, *, seed: int) -> Training:
+    """Prepares the tests of copying; `seed` of the parts of the training set."""
+    known, rows = np.concatenate(list(judge.taught())), flat(judge.rebuilt)
+    find = neighbours(known, cells=cells_for(int(judge.heldout.sum())), seed=seed)
+    return Training(find, find(rows[judge.heldout]))
+
+
 def verdicts(
     judging: Judging,
     judge: Judge,
-    sets: Mapping[str, np.ndarray],
-    weights: Mapping[str, np.ndarray],
+    known: Training,
+    sets: Mapping[str, Made],
+    weights: Mapping[str, Made],
     *,
     n: int,
 ) -> dict[str, audit.Audit]:
@@ -65,69 +95,80 @@ def verdicts(
     Args:
       judging: the settings.
       judge: the real instances.
-      sets: values `[m, *size, C]` of each generator; rows that are not finite are left
-        out.
+      known: training instances, for the tests of copying.
+      sets: samples of each generator.
       weights: the same of trivial generators that saw weights.
       n: draws of each trivial generator that sees values.
 
     Returns:
       The verdict on each set and on each trivial generator.
     """
-    out = judge.heldout
-    made, weights = (
-        {
-            name: x[np.isfinite(x).all(axis=(*range(1, x.ndim),))]
-            for name, x in y.items()
-        }
-        for y in (sets, weights)
-    )
-    return audit.audit(
-        judge.real[~out],
-        judge.real[out],
-        made,
-        spaces=judge.features,
-        trivial={**weights, **of_values(judge.real[~out], n, seed=judging.seed)},
-        rebuilt=judge.rebuilt[out],
-        taught=np.concatenate(list(judge.taught())),
-        seed=judging.seed,
-    )
+    out, seed = judge.heldout, judging.seed
+    every = {name: (x.values, x.seen) for name, x in {**sets, **weights}.items()}
+    drawn = of_values(judge.real[~out], n, seed=seed)
+    for name, values in drawn.items():
+        seen = {space: feature(values) for space, feature in judge.features.items()}
+        every[name] = values, seen
+    copied = {
+        name: compared(known.find(flat(values)), known.real)
+        for name, (values, _) in every.items()
+    }
+    distances = {
+        space: excess.draws(
+            real[out],
+            real[~out],
+            {name: seen[space] for name, (_, seen) in every.items()},
+            seed=seed,
+        )
+        for space, (real, _) in judge.seen.items()
+    }
+    return audit.verdicts(copied, distances, {**weights, **drawn})
 
 
-def noticed(judge: Judge, values: np.ndarray, *, seed: int) -> dict[float, bool]:
-    """Whether the audit would notice if a share of the samples were copies.
+def noticed(
+    judge: Judge, known: Training, values: np.ndarray, *, seed: int
+) -> dict[str, float]:
+    """How often the audit would notice if a share of the samples were copies.
 
-    Says how strict the audit is on these data, with so many samples.
+    Says how strict the audit is on these data, with so many samples. Copies are
+    training instances as they are rebuilt; noisy ones are moved in random directions,
+    by half of the median distance of test instances to the nearest training instance.
 
     Args:
-      judge: the real instances; copies are training instances as they are rebuilt.
+      judge: the real instances.
+      known: training instances, for the tests of copying.
       values: `[m, *size, C]` of the samples.
-      seed: of the choice of copies.
+      seed: of the choice of copies, and of the noise.
 
     Returns:
-      By share, rising, whether the tests of copying refuse the set.
+      Metrics: `refused_copies_S`, the fraction of draws that the tests of copying
+      refuse at a share S, and `copies_noticed_from`, the least share at which they
+      refuse more than half, left out if there is none; the same of `noisy_copies`.
     """
-    out, generator = judge.heldout, np.random.default_rng(seed)
-    train = np.concatenate(list(judge.taught()))
-    copies = flat(judge.rebuilt[~out])[generator.permutation(int((~out).sum()))]
-    known, rows, found = flat(judge.rebuilt[out]), flat(values), {}
-    for share in _SHARES:
-        count = min(round(share * len(rows)), len(copies))
-        mixed = np.concatenate([copies[:count], rows[count:]])
-        found[share] = bool(copying(train, known, mixed, seed=seed).reasons)
-    return found
+    copies = flat(judge.rebuilt[~judge.heldout])
+    noise = np.random.default_rng(seed).standard_normal(copies.shape, np.float32)
+    length = 0.5 * np.median(known.real.distance)
+    noise *= length / np.linalg.norm(noise, axis=1, keepdims=True)
+    ours, metrics = known.find(flat(values)), {}
+    for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
+        drawn = ours, known.find(rows), known.real
+        found = refused(*drawn, shares=_SHARES, seed=seed)
+        metrics |= {f"refused_{kind}_{share:g}": x for share, x in found.items()}
+        often = [share for share, x in found.items() if x > 0.5]
+        metrics |= {f"{kind}_noticed_from": share for share in often[:1]}
+    return metrics
 
 
 def figures(found: audit.Audit) -> dict[str, float]:
     """Numbers of a verdict, as metrics."""
-    metrics = {
-        key if key.startswith(("novelty", "authentic")) else f"copying_{key}": float(x)
-        for key, x in found.copying._asdict().items()
-        if key != "reasons"
-    }
+    metrics = found.copying._asdict()
+    del metrics["reasons"]  # Words, for `described`.
     for space, quality in found.quality.items():
         mean, low, high = quality.excess
         metrics |= {f"excess_{space}": mean, f"excess_{space}_low": low}
         metrics[f"excess_{space}_high"] = high
+        _, low, high = quality.distance
+        metrics[f"fd_{space}_test_ci95"] = (high - low) / 2
     return metrics | {"audit_passed": float(found.passed)}
 
 

@@ -215,6 +215,25 @@ def _end(row: dict, end: str) -> dict:
             real[key] = value
         if key.endswith(f"_{end}"):
             real[key.removesuffix(f"_{end}")] = value
-    if end == "floor" and "class_accuracy_heldout" in row:
-        real["class_accuracy"] = row["class_accuracy_heldout"]
     return real
+
+
+def noticed(judged: dict[str, float]) -> dict[str, list[float]]:
+    """How often the audit refuses samples of which a share are copies.
+
+    Args:
+      judged: metrics of a generator.
+
+    Returns:
+      `shares` of the copies, rising, and fractions of refused draws at each: of
+      `copies` and of `noisy_copies`; empty if they were not measured.
+    """
+    start = "refused_copies_"
+    texts = [key.removeprefix(start) for key in judged if key.startswith(start)]
+    if not texts:
+        return {}
+    texts = sorted(texts, key=float)
+    found = {"shares": [float(text) for text in texts]}
+    for kind in ("copies", "noisy_copies"):
+        found[kind] = [judged.get(f"refused_{kind}_{text}") for text in texts]
+    return found

@@ -10,25 +10,27 @@ asks for nothing that depends on how things are represented, so that its bar is 
 for all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from wsjax.metrics.copying import Copying, copying
-from wsjax.metrics.excess import Interval, draws, interval
+from wsjax.metrics.copy_measures import neighbours
+from wsjax.metrics.copying import Copying, cells_for, compared
+from wsjax.metrics.excess import Draws, Interval, draws, interval
 
-__all__ = ["Audit", "Quality", "audit", "judge"]
+__all__ = ["Audit", "Quality", "audit", "judge", "verdicts"]
 
 
 class Quality(NamedTuple):
     """Quality in one feature space.
 
-    `excess`: Fréchet distance of the samples to held-out things, less that of as many
-    training things; `leads`: by how much this is lower than the excess of each trivial
-    generator that does not copy, above 0 if the samples are better.
+    `distance`: Fréchet distance of the samples to held-out things; `excess`: the same,
+    less that of as many training things; `leads`: by how much it is lower than that of
+    each trivial generator that does not copy, above 0 if the samples are better.
     """
 
+    distance: Interval
     excess: Interval
     leads: dict[str, Interval]
 
@@ -75,18 +77,21 @@ def audit(
 
     Raises:
       ValueError: if a name is both in `sets` and `trivial`, if there is no feature
-        space, or as `copying` and `draws`.
+        space, or as `neighbours` and `draws`.
     """
     if both := sets.keys() & trivial.keys():
         raise ValueError(f"{min(both)!r} is both a generator and a trivial one; rename")
     if not spaces:
         raise ValueError("expected one feature space or more, found none")
     every = {**sets, **trivial}
-    flat = {name: x.reshape(len(x), -1) for name, x in every.items()}
     near = train.reshape(len(train), -1) if taught is None else taught
+    find = neighbours(near, cells=cells_for(len(heldout)), seed=seed)
     known = (heldout if rebuilt is None else rebuilt).reshape(len(heldout), -1)
-    copied = {name: copying(near, known, x, seed=seed) for name, x in flat.items()}
-    excess = {
+    real = find(known)
+    copied = {
+        name: compared(find(x.reshape(len(x), -1)), real) for name, x in every.items()
+    }
+    drawn = {
         name: draws(
             space(heldout),
             space(train),
@@ -96,8 +101,21 @@ def audit(
         )
         for name, space in spaces.items()
     }
+    return verdicts(copied, drawn, trivial.keys())
+
+
+def verdicts(
+    copied: Mapping[str, Copying], drawn: Mapping[str, Draws], trivial: Collection[str]
+) -> dict[str, Audit]:
+    """The verdict on every set.
+
+    Args:
+      copied: by name of the set, whether it is copied.
+      drawn: by feature space, the distances of all sets.
+      trivial: names of the trivial generators, which never pass.
+    """
     rivals = [name for name in trivial if not copied[name].reasons]
-    found = {name: judge(name, copied[name], excess, rivals) for name in every}
+    found = {name: judge(name, copied[name], drawn, rivals) for name in copied}
     for name in trivial:
         reasons = (*found[name].reasons, "trivial by itself")
         found[name] = found[name]._replace(passed=False, reasons=reasons)
@@ -107,7 +125,7 @@ def audit(
 def judge(
     name: str,
     copied: Copying,
-    excess: Mapping[str, Mapping[str, np.ndarray]],
+    drawn: Mapping[str, Draws],
     rivals: list[str],
 ) -> Audit:
     """The verdict on one set.
@@ -115,16 +133,17 @@ def judge(
     Args:
       name: of the set.
       copied: whether it is copied.
-      excess: by feature space and by name of the set, the result of `draws`.
+      drawn: by feature space, the distances of all sets.
       rivals: trivial generators that do not copy.
     """
     rivals = [rival for rival in rivals if rival != name]
     quality = {
         space: Quality(
-            interval(found[name]),
-            {rival: interval(found[rival] - found[name]) for rival in rivals},
+            interval(found.distance[name]),
+            interval(found.excess(name)),
+            {rival: interval(found.lead(name, rival)) for rival in rivals},
         )
-        for space, found in excess.items()
+        for space, found in drawn.items()
     }
     reasons = list(copied.reasons)
     for rival in rivals:

@@ -1,125 +1,140 @@
 """Whether samples are copied from the training set, wholly, in part or under noise.
 
-All measures compare distances to the nearest training things: those of samples with
-those of held-out things, which are of the right distribution and copied from nothing. A
-set may be rows of features, flattened pictures or weights.
+All measures compare where samples lie about the training set with where held-out things
+do, which are of the right distribution and copied from nothing. A set may be rows of
+features, flattened pictures or weights.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import betabinom, norm
-from sklearn.neighbors import NearestNeighbors
 
-from wsjax.metrics.copy_measures import authentic_share, copying_score, z_score
+from wsjax.metrics.copy_measures import Neighbours, ct, neighbours, z_score
 
-__all__ = ["Copying", "Neighbours", "copying", "neighbours"]
-
-
-class Neighbours(NamedTuple):
-    """Where n rows lie about a training set.
-
-    `distance` `[n]`: Euclidean, to the nearest training row; `ratio` `[n]`: that over
-    the distance to the second nearest, in [0, 1], small next to one row alone, whatever
-    the scale; `place` `[n]`: index of the nearest.
-    """
-
-    distance: np.ndarray
-    ratio: np.ndarray
-    place: np.ndarray
-
-
-def neighbours(train: np.ndarray, rows: np.ndarray) -> Neighbours:
-    """Finds the two nearest training rows of each row.
-
-    Args:
-      train: `[T, F]`, at least 2.
-      rows: `[n, F]`.
-
-    Raises:
-      ValueError: if the widths differ, a set is too small, or a value is not finite.
-    """
-    if len(train) < 2:
-        raise ValueError(f"two training rows are needed, got {len(train)}")
-    distances, places = NearestNeighbors(n_neighbors=2).fit(train).kneighbors(rows)
-    first, second = distances.T
-    ratio = np.divide(first, second, out=np.ones_like(first), where=second > 0)
-    return Neighbours(first, ratio, places[:, 0])
+__all__ = ["Copying", "cells_for", "compared", "copying", "refused"]
 
 
 class Copying(NamedTuple):
-    """How samples lie about the training set, beside how held-out instances do.
+    """How samples lie about the training set, beside how held-out things do.
 
-    `novelty`: median distance of the samples over that of held-out instances; `score`:
-    the statistic of `copying_score`; `authentic` and `authentic_heldout`: shares by
-    `authentic_share`; `near` and `single`: shares of samples whose distance, or whose
-    ratio, is below the lowest hundredth of held-out instances; `p_near` and `p_single`:
-    probabilities of such shares, or larger ones, if samples were like held-out
-    instances; `z_near` and `z_single`: z-scores of the Mann-Whitney test of all
+    `novelty`: median distance of the samples over that of held-out things; `ct`: the
+    statistic of `copy_measures.ct`; `authentic_fraction` and
+    `authentic_fraction_floor`: share of the samples, and of held-out things, that are
+    no noisy copies; `copy_fraction` and `single_fraction`: shares of samples whose
+    distance, or whose ratio, is below the lowest hundredth of held-out things; `copy_p`
+    and `single_p`: probabilities of such shares, or larger ones, if samples were like
+    held-out things; `copy_z` and `single_z`: z-scores of the Mann-Whitney test of all
     distances, and of all ratios, below 0 if samples are nearer; `reasons`: why the
     samples count as copied, empty if they do not.
     """
 
     novelty: float
-    score: float
-    authentic: float
-    authentic_heldout: float
-    near: float
-    p_near: float
-    single: float
-    p_single: float
-    z_near: float
-    z_single: float
+    ct: float
+    authentic_fraction: float
+    authentic_fraction_floor: float
+    copy_fraction: float
+    copy_p: float
+    copy_z: float
+    single_fraction: float
+    single_p: float
+    single_z: float
     reasons: tuple[str, ...]
 
 
 def copying(
-    train: np.ndarray,
-    heldout: np.ndarray,
-    samples: np.ndarray,
-    *,
-    quantile: float = 0.01,
-    level: float = 1e-3,
-    cells: int = 10,
-    seed: int = 0,
+    train: np.ndarray, heldout: np.ndarray, samples: np.ndarray, *, seed: int = 0
 ) -> Copying:
     """Judges whether samples are copied from the training set, wholly or in part.
-
-    Two tests see a small share of copies, two a shift of all samples, and C_T a shift
-    in some part of the space. The tests of the ratio see copies under noise of any
-    strength that leaves the original the nearest.
 
     Args:
       train: `[T, F]` rows of the training set, at least 2.
       heldout: `[H, F]` rows of the held-out set, treated like samples: for weights,
         rendered from fits that went through the generator's latent.
       samples: `[N, F]` rows of the samples.
-      quantile: of held-out instances below which a sample counts as near.
-      level: probability below which chance is no explanation; z-scores and C_T are
-        held against the same quantile of a normal distribution.
-      cells: of `copying_score`, fewer if there are not 5 held-out rows for each.
-      seed: of its k-means.
+      seed: of the cells.
 
     Raises:
       ValueError: if the widths differ, a set is too small, or a value is not finite.
     """
-    ours, real = neighbours(train, samples), neighbours(train, heldout)
-    shares = {}
-    for name, field in (("near", "distance"), ("single", "ratio")):
-        pair = getattr(ours, field), getattr(real, field)
-        shares[name], shares[f"p_{name}"] = _below(*pair, quantile)
-        shares[f"z_{name}"] = z_score(*pair)
+    find = neighbours(train, cells=cells_for(len(heldout)), seed=seed)
+    return compared(find(samples), find(heldout))
+
+
+def cells_for(heldout: int) -> int:
+    """Number of cells that so many held-out rows allow: 10, or 5 rows for each."""
+    return max(1, min(10, heldout // 5))
+
+
+def compared(
+    ours: Neighbours, real: Neighbours, *, quantile: float = 0.01, level: float = 1e-3
+) -> Copying:
+    """Judges samples by where they and held-out things lie about one training set.
+
+    Two tests see a small share of copies, two a shift of all samples, and C_T a shift
+    in some part of the space. The tests of the ratio see copies under noise of any
+    strength that leaves the original the nearest.
+
+    Args:
+      ours: where the samples lie.
+      real: where held-out things lie.
+      quantile: of held-out things below which a sample counts as near.
+      level: probability below which chance is no explanation; z-scores and C_T are
+        held against the same quantile of a normal distribution.
+    """
+    copy, single = (
+        (*_below(*pair, quantile), z_score(*pair))
+        for pair in ((ours.distance, real.distance), (ours.ratio, real.ratio))
+    )
     middle = np.median(real.distance)
-    cells = max(1, min(cells, len(heldout) // 5))
     found = Copying(
-        novelty=float(np.median(ours.distance) / middle) if middle else np.nan,
-        score=copying_score(train, heldout, samples, cells=cells, seed=seed),
-        authentic=authentic_share(train, samples),
-        authentic_heldout=authentic_share(train, heldout),
+        float(np.median(ours.distance) / middle) if middle else np.nan,
+        ct(ours, real),
+        float(ours.authentic.mean()),
+        float(real.authentic.mean()),
+        *copy,
+        *single,
         reasons=(),
-        **shares,
     )
     return found._replace(reasons=_reasons(found, quantile, level))
+
+
+def refused(
+    ours: Neighbours,
+    copies: Neighbours,
+    real: Neighbours,
+    *,
+    shares: Sequence[float],
+    repeats: int = 20,
+    seed: int = 0,
+) -> dict[float, float]:
+    """How often samples are refused when a share of them gives way to copies.
+
+    Says how strict `compared` is on these data, with so many samples.
+
+    Args:
+      ours: where the samples lie.
+      copies: where copies lie, of which each draw takes some at random.
+      real: where held-out things lie.
+      shares: of the samples that give way.
+      repeats: draws of each share.
+      seed: of the draws.
+
+    Returns:
+      By share, the fraction of the draws that are refused.
+    """
+    generator, n, found = np.random.default_rng(seed), len(ours.distance), {}
+    for share in shares:
+        counts = []
+        for _ in range(repeats):
+            kept = generator.permutation(n)[round(share * n) :]
+            some = generator.integers(0, len(copies.distance), n - len(kept))
+            pairs = zip(ours, copies, strict=True)
+            mixed = Neighbours(*(np.append(x[kept], y[some]) for x, y in pairs))
+            counts.append(bool(compared(mixed, real).reasons))
+        found[share] = float(np.mean(counts))
+    return found
 
 
 def _below(ours: np.ndarray, real: np.ndarray, quantile: float) -> tuple[float, float]:
@@ -135,8 +150,8 @@ def _below(ours: np.ndarray, real: np.ndarray, quantile: float) -> tuple[float, 
 
 def _reasons(found: Copying, quantile: float, level: float) -> tuple[str, ...]:
     least, reasons = norm.ppf(level), []
-    for name, words in (("near", "nearest training instance"), ("single", "ratio")):
-        share, p, z = (getattr(found, x) for x in (name, f"p_{name}", f"z_{name}"))
+    for name, words in (("copy", "nearest training instance"), ("single", "ratio")):
+        share, p, z = (getattr(found, f"{name}_{x}") for x in ("fraction", "p", "z"))
         if p < level:
             reasons.append(
                 f"{share:.1%} of the samples are nearer ({words}) than the nearest "
@@ -146,6 +161,6 @@ def _reasons(found: Copying, quantile: float, level: float) -> tuple[str, ...]:
             reasons.append(
                 f"samples are nearer ({words}) than held-out instances, z = {z:.1f}"
             )
-    if found.score < least:
-        reasons.append(f"C_T = {found.score:.1f} is below {least:.1f}")
+    if found.ct < least:
+        reasons.append(f"C_T = {found.ct:.1f} is below {least:.1f}")
     return tuple(reasons)

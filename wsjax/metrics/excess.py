@@ -10,11 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsjax.metrics.generation import frechet
+from wsjax.metrics.generation import frechet_to
 
-__all__ = ["Interval", "draws", "interval"]
-
-_FLOOR = "floor"
+__all__ = ["Draws", "Interval", "draws", "interval"]
 
 
 class Interval(NamedTuple):
@@ -25,52 +23,64 @@ class Interval(NamedTuple):
     high: float
 
 
+class Draws(NamedTuple):
+    """Bootstrap draws of distances to held-out things, in units of the distance.
+
+    `floor` `[repeats]`: of training things; `distance` `[repeats]` by name: of each
+    set. Draw i of all is to the same held-out things, so that differences may be taken.
+    """
+
+    floor: np.ndarray
+    distance: dict[str, np.ndarray]
+
+    def excess(self, name: str) -> np.ndarray:
+        """What a set lies farther than training things do: 0 means as good as these."""
+        return self.distance[name] - self.floor
+
+    def lead(self, name: str, rival: str) -> np.ndarray:
+        """How much farther than a set its rival lies."""
+        return self.distance[rival] - self.distance[name]
+
+
 def draws(
     heldout: np.ndarray,
     train: np.ndarray,
     sets: Mapping[str, np.ndarray],
     *,
-    distance: Callable[[np.ndarray, np.ndarray], float] = frechet,
+    distance_to: Callable[[np.ndarray], Callable[[np.ndarray], float]] = frechet_to,
     repeats: int = 100,
     seed: int = 0,
-) -> dict[str, np.ndarray]:
-    """Bootstrap draws of the excess of each set's distance to held-out things.
+) -> Draws:
+    """Draws the distance of each set to held-out things, and of training things.
 
     A draw takes the held-out things and as many things of the training part as of each
-    set at random, with replacement. What more of the real things would have, the
-    distance of the training things, is subtracted: 0 means as good as these.
+    set at random, with replacement.
 
     Args:
       heldout: `[H, F]` features of held-out things, the reference.
       train: `[T, F]` features of training things, the floor.
       sets: `[M, F]` features of things of each set, by its name.
-      distance: `distance(x, y) -> float` of two sets of rows.
+      distance_to: `distance_to(reference)(rows) -> float`, of two sets of rows.
       repeats: number of draws.
       seed: of the draws.
 
-    Returns:
-      `[repeats]` excesses by name, in units of the distance. Draw i of all sets has the
-      same held-out and training things, so that differences may be taken.
-
     Raises:
-      ValueError: if a set has fewer than 2 rows, or as `distance`.
+      ValueError: if a set has fewer than 2 rows, or as the distance.
     """
-    rows = {_FLOOR: train, **{f"set {name}": x for name, x in sets.items()}}
-    rows = {name: np.asarray(x) for name, x in rows.items()}
-    count = min(map(len, rows.values()))
+    rows = [np.asarray(x, np.float64) for x in (train, *sets.values())]
+    count = min(map(len, rows))
     if min(count, len(heldout)) < 2:
         raise ValueError(
             f"every set needs 2 rows or more, found {count} and {len(heldout)} held out"
         )
     generator = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(repeats):
-        reference = heldout[generator.integers(0, len(heldout), len(heldout))]
-        for name, x in rows.items():
-            drawn = x[generator.integers(0, len(x), count)]
-            found[name].append(distance(drawn, reference))
-    floor = np.array(found.pop(_FLOOR))
-    return {name.removeprefix("set "): x - floor for name, x in found.items()}
+    found = np.empty((len(rows), repeats))
+    for i in range(repeats):
+        some = generator.integers(0, len(heldout), len(heldout))
+        distance = distance_to(heldout[some])
+        for place, x in enumerate(rows):
+            found[place, i] = distance(x[generator.integers(0, len(x), count)])
+    return Draws(found[0], dict(zip(sets, found[1:], strict=True)))
 
 
 def interval(values: np.ndarray) -> Interval:

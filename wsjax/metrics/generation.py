@@ -9,17 +9,13 @@ memory grows with the sets and not with their product.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from sklearn.metrics.pairwise import (
-    euclidean_distances,
-    polynomial_kernel,
-    rbf_kernel,
-)
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 __all__ = [
     "frechet",
+    "frechet_to",
     "mmd_gaussian",
     "mmd_polynomial",
     "nearest",
@@ -35,10 +31,7 @@ _Pairwise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def frechet(x: np.ndarray, y: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets; Heusel et al. 2017.
 
-    |mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x^1/2 C_y C_x^1/2)^1/2). The matrix under
-    the root is symmetric, so its eigenvalues are real; those that rounding made
-    negative count as 0. With fewer rows than features the same trace is the sum of the
-    singular values of the product of the centred sets, a smaller matrix.
+    |mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x^1/2 C_y C_x^1/2)^1/2).
 
     Args:
       x: `[N, F]` features.
@@ -52,21 +45,59 @@ def frechet(x: np.ndarray, y: np.ndarray) -> float:
         finite.
     """
     x, y = _two_sets(x, y, least=2)
-    shift = np.square(x.mean(axis=0) - y.mean(axis=0)).sum()
-    # Rows whose products are covariances.
-    x, y = ((z - z.mean(axis=0)) / np.sqrt(len(z) - 1) for z in (x, y))
-    spread = np.square(x).sum() + np.square(y).sum()
-    return float(max(shift + spread - 2 * _overlap(x, y), 0.0))
+    return frechet_to(y)(x)
 
 
-def _overlap(x: np.ndarray, y: np.ndarray) -> float:
-    """tr((C_x^1/2 C_y C_x^1/2)^1/2) with C_x = x' x and C_y = y' y."""
-    if max(len(x), len(y)) < x.shape[1]:
-        return np.linalg.svd(x @ y.T, compute_uv=False).sum()
-    values, vectors = np.linalg.eigh(x.T @ x)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    inner = root @ (y.T @ y) @ root
-    return np.sqrt(np.linalg.eigvalsh((inner + inner.T) / 2).clip(0)).sum()
+def frechet_to(y: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Prepares `frechet` to one set that several are compared with.
+
+    With C_y = B' B the trace of the root is the sum of the roots of the eigenvalues of
+    B C_x B', so that B serves every x. Eigenvalues that rounding made negative count as
+    0. With fewer rows than features B and x are the centred sets themselves, and the
+    matrix of their products is the smaller one.
+
+    Args:
+      y: `[M, F]` finite features, M at least 2.
+
+    Returns:
+      `distance(x [N, F]) -> float`, with errors as `frechet`.
+    """
+    centre, rows = _centred(y := np.asarray(y, np.float64))
+    spread, factor = np.vdot(rows, rows), _factor(rows)
+
+    def distance(x: np.ndarray) -> float:
+        x, _ = _two_sets(x, y, least=2)
+        mean, rows = _centred(x)
+        apart = np.square(mean - centre).sum() + np.vdot(rows, rows) + spread
+        roots = np.sqrt(np.linalg.eigvalsh(_overlap(rows, factor)).clip(0))
+        return float(max(apart - 2 * roots.sum(), 0.0))
+
+    return distance
+
+
+def _centred(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the rows, and rows X about it with X' X their covariance."""
+    mean = x.mean(axis=0)
+    rows = x - mean
+    rows /= np.sqrt(len(x) - 1)  # In place: new memory costs more than the division.
+    return mean, rows
+
+
+def _factor(rows: np.ndarray) -> np.ndarray:
+    """The smaller of `rows` and a square matrix B with B' B = rows' rows."""
+    if len(rows) <= rows.shape[1]:
+        return rows
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    return (vectors * np.sqrt(values.clip(0))).T
+
+
+def _overlap(rows: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """A symmetric matrix with the eigenvalues of B rows' rows B', B the factor."""
+    if len(rows) >= rows.shape[1]:
+        return factor @ (rows.T @ rows) @ factor.T
+    products = rows @ factor.T
+    small = len(products) <= products.shape[1]
+    return products @ products.T if small else products.T @ products
 
 
 def mmd_gaussian(x: np.ndarray, y: np.ndarray) -> float:
@@ -85,7 +116,7 @@ def mmd_gaussian(x: np.ndarray, y: np.ndarray) -> float:
     Raises:
       ValueError: as `frechet`.
     """
-    return _unbiased_mmd(x, y, lambda a, b: rbf_kernel(a, b, gamma=0.5))
+    return _unbiased_mmd(x, y, _gaussian)
 
 
 def mmd_polynomial(x: np.ndarray, y: np.ndarray) -> float:
@@ -93,9 +124,22 @@ def mmd_polynomial(x: np.ndarray, y: np.ndarray) -> float:
 
     Unbiased, with arguments, result and errors as `mmd_gaussian`.
     """
-    return _unbiased_mmd(
-        x, y, lambda a, b: polynomial_kernel(a, b, degree=3, gamma=1.0, coef0=1.0)
-    )
+    return _unbiased_mmd(x, y, _cubic)
+
+
+def _gaussian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """exp(-|x - y|^2 / 2) of all pairs of rows."""
+    powers = x @ y.T  # In place from here on: new memory is slow.
+    powers -= np.square(x).sum(axis=1)[:, None] / 2
+    powers -= np.square(y).sum(axis=1)[None] / 2
+    return np.exp(powers, out=powers)
+
+
+def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x . y + 1)^3 of all pairs of rows; `**` would take three times as long."""
+    sums = x @ y.T
+    sums += 1
+    return np.multiply(np.square(sums), sums, out=sums)
 
 
 def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +158,7 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = _two_sets(x, y, least=1)
     search = NearestNeighbors(n_neighbors=1).fit(y)
     indices = search.kneighbors(x, return_distance=False)[:, 0]
-    # The search expands |x - y|^2, which leaves rounding where the distance is 0.
+    # The search expands |x - y|^2 and leaves rounding where the distance is 0.
     return np.linalg.norm(x - y[indices], axis=1), indices
 
 
@@ -142,13 +186,10 @@ def precision(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
     radii = [
         # A copy of the column, as a view would keep its block.
         np.partition(distances, k, axis=1)[:, k].copy()
-        for distances in _blocks(euclidean_distances, y, y)
+        for distances in _distances(y, y)
     ]
     reach = np.concatenate(radii)
-    inside = [
-        (distances <= reach).any(axis=1)
-        for distances in _blocks(euclidean_distances, x, y)
-    ]
+    inside = [(near <= reach).any(axis=1) for near in _distances(x, y)]
     return float(np.mean(np.concatenate(inside)))
 
 
@@ -158,28 +199,40 @@ def recall(x: np.ndarray, y: np.ndarray, *, k: int = 3) -> float:
 
 
 def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: _Pairwise) -> float:
-    x, y = (normalize(z) for z in _two_sets(x, y, least=2))
-    across = sum(block.sum() for block in _blocks(kernel, x, y)) / (len(x) * len(y))
+    x, y = (_scaled(z) for z in _two_sets(x, y, least=2))
+    n, m = len(x), len(y)
+    across = sum(kernel(x[some], y).sum() for some in _parts(n, m)) / (n * m)
     return float(_mean_of_pairs(kernel, x) + _mean_of_pairs(kernel, y) - 2 * across)
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    """The rows scaled to length 1; rows of zeros stay."""
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(length > 0, length, 1.0)
 
 
 def _mean_of_pairs(kernel: _Pairwise, x: np.ndarray) -> float:
     """Mean over the pairs of different rows: the diagonal would be the bias."""
-    total, begin, n = 0.0, 0, len(x)
-    for block in _blocks(kernel, x, x):
-        total += block.sum() - np.trace(block, offset=begin)
-        begin += len(block)
+    total, n = 0.0, len(x)
+    for some in _parts(n, n):
+        own, later = kernel(x[some], x[some]), kernel(x[some], x[some.stop :])
+        total += own.sum() - np.trace(own) + 2 * later.sum()  # Each pair once.
     return total / (n * (n - 1))
 
 
-def _blocks(measure: _Pairwise, x: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
-    """`measure(x, y)` `[N, M]` in blocks of whole rows, one after the other."""
+def _parts(n: int, m: int) -> Iterator[slice]:
+    """Slices of n rows, of few enough that their pairs with m others are in cache."""
+    return gen_batches(n, max(1, min(64, _BLOCK // m)))
+
+
+def _distances(x: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
+    """Distances `[N, M]` of all pairs in blocks of whole rows, one after the other."""
     rows = max(1, _BLOCK // len(y))
     if rows >= len(x):  # The arrays themselves: scikit-learn knows a set from a copy.
-        yield measure(x, y)
+        yield euclidean_distances(x, y)
         return
     for some in gen_batches(len(x), rows):
-        yield measure(x[some], y)
+        yield euclidean_distances(x[some], y)
 
 
 def _two_sets(
