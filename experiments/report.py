@@ -7,7 +7,6 @@ embedded, so the page needs no other file and no network. The page says which st
 missing.
 """
 
-import functools
 import json
 import math
 import pathlib
@@ -15,13 +14,12 @@ import shlex
 import sys
 from typing import NamedTuple
 
-import jinja2
 import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
-from experiments.page import comparison, embed, showcase
+from experiments.page import comparison, embed, showcase, template
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_name
 from experiments.recipe.structure import own_row, rows_of
@@ -80,27 +78,11 @@ def run(config: ConfigDict, workdir: str) -> pathlib.Path:
             f"{workdir} has no finished stage to report on; run `python -m experiments."
             f"{first}` with this --config and --workdir first, or `{last}` for all"
         )
-    page = _render(_content(Study(root, config, data, metrics), workdir))
+    page = template.render(_content(Study(root, config, data, metrics), workdir))
     path = root / "report.html"
     files.write_bytes(path, page.encode())
     print(f"report: {path}", flush=True)
     return path
-
-
-def _render(content: dict) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": _number,
-        "spread": _spread,
-        "percent": functools.partial(_number, digits=1, unit=" %", scale=100),
-    }
-    return environment.get_template("report.html").render(content)
 
 
 def _metrics(
@@ -146,9 +128,7 @@ def _content(study: Study, workdir: str) -> dict:
         "command": _command(workdir),
         "pictures": _pictures(study),
         "drawn": _drawn(study),
-        "representations": comparison.fits(
-            study.root, study.metrics["fit"], study.config.fit.learning_rate
-        ),
+        "representations": _compared(study),
         "probed": comparison.probed(own["analyze"] or {}, data.domain.view),
         "structure": study.metrics["structure"],
         "own_row": own_row(study.config),
@@ -159,6 +139,11 @@ def _content(study: Study, workdir: str) -> dict:
         "noticed": comparison.noticed(own["evaluate"] or {}),
         "failures": _failures(study),
     }
+
+
+def _compared(study: Study) -> list[dict]:
+    rates = study.config.fit.learning_rate
+    return comparison.fits(study.root, study.metrics["fit"], rates)
 
 
 def _smallest_class(labels: np.ndarray | None) -> float | None:
@@ -230,21 +215,6 @@ def _drawn(study: Study) -> dict[str, dict[str, dict]]:
         if name != study.name:
             drawn["samples"][name] = embed.picture(samples, sheet=True)
     return {k: {n: x for n, x in some.items() if x} for k, some in drawn.items()}
-
-
-def _number(value, digits: int = 0, unit: str = "", *, scale: int = 1) -> str:
-    """A number with thousands separators; a dash if undefined, None or not finite."""
-    if value is None or jinja2.is_undefined(value) or not math.isfinite(value):
-        return "–"
-    shown = f"{scale * value:z,.{digits}f}{unit}"
-    # A no-break space keeps the unit on the line of its number.
-    return shown.replace("-", "−").replace(" ", "\u00a0")
-
-
-def _spread(mean, width, digits: int = 2, *, scale: int = 1) -> str:
-    """`mean ± width`; just the mean, or a dash, if one is not a number."""
-    shown = _number(mean, digits, scale=scale), _number(width, digits, scale=scale)
-    return shown[0] if "–" in shown else " ± ".join(shown)
 
 
 if __name__ == "__main__":

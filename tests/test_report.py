@@ -198,14 +198,6 @@ def test_a_folder_without_a_stage_ends_with_what_to_run_first(config, tmp_path):
     assert "Total 0.0 0.0" in text
 
 
-def test_an_unknown_representation_is_refused(tmp_path):
-    config = digits.get_config("tiny")
-    config.adapter.name = "mlra"
-    with pytest.raises(ValueError, match=r"'mlra' is no representation.*mlora_asym"):
-        report.run(config, str(tmp_path / "run"))
-    assert not (tmp_path / "run").exists()
-
-
 def test_changed_copies_are_not_counted_as_pictures(tmp_path):
     config = digits.get_config("tiny")
     config.data.augment = {"copies": 1, "flip": True}

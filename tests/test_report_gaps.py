@@ -122,3 +122,11 @@ def test_damaged_files_end_with_their_name_and_the_way_out(config, folder):
     (folder / "analyze" / OWN / "tsne.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"tsne\.png is no readable picture; delete"):
         report.run(config, str(folder))
+
+
+def test_an_unknown_representation_is_refused(tmp_path):
+    config = digits.get_config("tiny")
+    config.adapter.name = "mlra"
+    with pytest.raises(ValueError, match=r"'mlra' is no representation.*mlora_asym"):
+        report.run(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ numbers.
 import io
 import pickletools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -50,12 +50,13 @@ def read_legacy(data: bytes) -> object:
         raise Refused(
             "expected version 1001 of the form before torch 1.6; save it again"
         )
-    if not unpickle(machine, _nothing).get("little_endian", True):
+    if not cast(dict, unpickle(machine, _nothing)).get("little_endian", True):
         raise Refused("expected little-endian numbers; save it on another CPU")
     types: dict[str, tuple[str, int]] = {}
     unpickle(content, _noting(types, most=len(data)))
-    storages = _storages(data, file.tell(), unpickle(keys, _nothing), types)
-    return unpickle(content, lambda identity: storages[identity[2]])
+    names = cast(list[str], unpickle(keys, _nothing))
+    storages = _storages(data, file.tell(), names, types)
+    return unpickle(content, lambda identity: storages[cast(tuple, identity)[2]])
 
 
 def _nothing(identity: object) -> np.ndarray:

@@ -10,6 +10,7 @@ without torch. Install it by `pip install 'wsjax[features]'`.
 import functools
 import importlib
 import pathlib
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +74,7 @@ def _weights() -> _Weights:
             "pip install 'wsjax[features]'"
         ) from error
     found = read_torch(pathlib.Path(folder) / _FILE)
-    return {name: np.asarray(x, np.float32) for name, x in dict(found).items()}
+    return {name: np.asarray(x, np.float32) for name, x in cast(dict, found).items()}
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -110,7 +111,7 @@ def _step(
     active: bool = True,
 ) -> jax.Array:
     """A convolution, batch normalisation by its running means, and ReLU6."""
-    kernel = weights[f"{conv}.weight"].transpose(2, 3, 1, 0)
+    kernel = jnp.asarray(weights[f"{conv}.weight"]).transpose(2, 3, 1, 0)
     if kernel.shape[2] == 1 < x.shape[-1]:
         x = _depthwise(x, kernel[:, :, 0], stride)
     else:
@@ -141,9 +142,10 @@ def _depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     ]
     x = jnp.pad(x, ((0, 0), *((p // 2, p - p // 2) for p in padding), (0, 0)))
     rows, columns = ((o - 1) * stride + 1 for o in out)
-    return sum(
+    shifted = (
         x[:, i : i + rows : stride, j : j + columns : stride]
         * kernel[None, None, None, i, j]
         for i in range(sides[0])
         for j in range(sides[1])
     )
+    return functools.reduce(jnp.add, shifted)
