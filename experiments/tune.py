@@ -5,16 +5,18 @@ r"""Tunes the denoiser of each generator on validation instances.
 For the recipe's own generator and each of its rivals alike: first trains at every
 learning rate of the section `tune`, at the generator's own batch size; then, at the
 rate of the lowest validation loss, with every other batch size. Every trial sees as
-many instances as the recipe asks for, so that all cost about the same. Runs train_base
-and fit first. Writes tune/<generator>/: trials.jsonl and metrics.json, with the best
-trial. A second run resumes. The best settings were copied into the recipes by hand.
+many instances, `tune.share` of those that the recipe trains on, so that all cost about
+the same; `--rows` names some of the generators. Runs train_base and fit first. Writes
+tune/<generator>/: trials.jsonl and metrics.json, with the best trial. A second run
+resumes. The best settings were copied into the recipes by hand.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from experiments import fit, train_base, train_diffusion
+from experiments import fit, generation, train_base, train_diffusion
 from experiments.domain.data import Data
 from experiments.generator.distil import Lesson
 from experiments.recipe.generator import (
@@ -29,13 +31,16 @@ from experiments.running import launch, run_folder
 from wsjax import files
 
 
-def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
-    """Tunes all generators that learn from fits; returns the best trial of each.
+def run(
+    config: ConfigDict, workdir: str, *, names: Sequence[str] = ()
+) -> dict[str, dict]:
+    """Tunes generators that learn from fits; returns the best trial of each.
 
-    Those that are trained longer are not tuned: they have the settings of the others.
+    `names`: "ours" and keys of `config.generators`; (): all but those that are trained
+    longer, which have the settings of the others.
     """
     found = {}
-    for name in config.tune.generators or short(config):
+    for name in names or short(config):
         recipe = with_generator(config, name)
         if not chosen(recipe).diffusion.teacher:
             found[generator_name(recipe)] = _tuned(recipe, workdir)
@@ -86,7 +91,7 @@ def _swept(
 def _tried(config: ConfigDict, at: dict, place: pathlib.Path, lesson: Lesson) -> dict:
     """Trains one trial; its metrics, None in place of the losses if it diverged."""
     trial = config.copy_and_resolve_references()
-    seen = config.diffusion.steps * config.diffusion.batch
+    seen = config.tune.share * config.diffusion.steps * config.diffusion.batch
     steps = max(1, round(seen / at["batch"]))
     trial.diffusion.update(at, steps=steps, every=max(1, steps // 10), patience=0)
     try:
@@ -114,4 +119,4 @@ def best(lines: list[dict]) -> dict:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(lambda config, workdir: run(config, workdir, names=generation.rows()))

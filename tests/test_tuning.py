@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 
 def test_batches_are_tried_at_the_best_rate_for_as_many_instances(folder, made_up):
-    found = tune.run(recipe(generators=("ours", "paper_ddpm")), str(folder))
+    found = tune.run(recipe(), str(folder), names=("ours", "paper_ddpm"))
     for name, batch in (("mlora_asym", 16), ("paper_ddpm", 64)):
         own = [call for call in made_up if call[0].parent.name == name]
         assert [call[1:3] for call in own] == [(1e-3, batch), (4e-3, batch), (4e-3, 8)]
@@ -55,15 +55,15 @@ def test_batches_are_tried_at_the_best_rate_for_as_many_instances(folder, made_u
 
 
 def test_what_was_tried_is_not_tried_again(folder, made_up):
-    tune.run(recipe(generators=("ours",)), str(folder))
+    tune.run(recipe(), str(folder), names=("ours",))
     (folder / "tune" / trained_runs.NAME / "metrics.json").unlink()
-    wider = recipe(generators=("ours",), learning_rates=(1e-3, 4e-3, 8e-3))
-    tune.run(wider, str(folder))
+    wider = recipe(learning_rates=(1e-3, 4e-3, 8e-3))
+    tune.run(wider, str(folder), names=("ours",))
     assert [call[1:3] for call in made_up[3:]] == [(8e-3, 16)]
 
 
 def test_trials_that_diverge_are_recorded_and_never_chosen(folder, made_up):
-    found = tune.run(recipe(generators=("ours",), learning_rates=(2.0, 1e-3)), folder)
+    found = tune.run(recipe(learning_rates=(2.0, 1e-3)), folder, names=("ours",))
     assert found[trained_runs.NAME]["learning_rate"] == 1e-3
     lines = files.read_lines(folder / "tune" / trained_runs.NAME / "trials.jsonl")
     assert lines[0]["loss_validation"] is None
@@ -78,12 +78,12 @@ def test_by_default_all_that_learn_from_fits_are_tuned(folder, made_up):
 
 
 def test_a_real_trial_trains_the_generator(tmp_path, monkeypatch):
-    config = recipe(generators=("ours",), learning_rates=(1e-3,), batches=())
+    config = recipe(learning_rates=(1e-3,), batches=())
     config.diffusion.update(steps=4, every=2)
     root = trained_runs.folder(tmp_path / "run", config)
     for stage in (train_base, fit):
         monkeypatch.setattr(stage, "run", lambda *args, **options: {})
-    found = tune.run(config, str(root))[trained_runs.NAME]
+    found = tune.run(config, str(root), names=("ours",))[trained_runs.NAME]
     place = root / "tune" / trained_runs.NAME / "rate_0.001_batch_16"
     assert found["steps"] == 4 and (place / "chosen").exists()
     lines = files.read_lines(place / "train.jsonl")

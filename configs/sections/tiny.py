@@ -160,7 +160,7 @@ def _judged(config: ConfigDict, *, n: int) -> None:
     }
     config.sweep = sweep(variants=variants, n=4, consensus=4, rounds=1)
     config.reconstruction = reconstruction(episodes=2, n=4, doublings=1)
-    config.tune = tune(learning_rates=(1e-3, 4e-3), batches=(8, 16))
+    config.tune = tune(learning_rates=(1e-3, 4e-3), batches=(8, 16), share=1.0)
     config.benchmark = benchmark(
         target=10.0, n=8, steps=(4, 8), repeats=1, plain_n=4, plain_steps=(4, 8)
     )

@@ -8,8 +8,8 @@ __all__ = ["tune"]
 def tune(
     *,
     learning_rates: tuple[float, ...] = (5e-4, 1e-3, 2e-3, 4e-3),
-    batches: tuple[int, ...] = (32, 64, 128, 256),
-    generators: tuple[str, ...] = (),
+    batches: tuple[int, ...] = (32, 64, 128),
+    share: float = 0.4,
 ) -> ConfigDict:
     """Settings that are tried for the recipe's own generator and its rivals alike.
 
@@ -17,8 +17,9 @@ def tune(
       learning_rates: at which each generator is trained, at its own batch size.
       batches: instances per step at which it is then trained, at the best of the rates
         and for as many instances in all.
-      generators: "ours" and keys of the section `generators`; (): all.
     """
     return config_dict.create(
-        learning_rates=learning_rates, batches=batches, generators=generators
+        learning_rates=learning_rates,
+        batches=batches,
+        share=share,
     )

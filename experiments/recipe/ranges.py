@@ -99,7 +99,7 @@ RANGES = (
         "a number from 0 to 1",
         lambda x: _between(x, 0.0, _UP_TO_1),
         """
-        evaluate.confident structure.strengths
+        evaluate.confident structure.strengths tune.share
         """.split(),
     ),
     Range(
