@@ -9,7 +9,7 @@ from experiments.domain import representation as forms
 from experiments.fitting import engine, refit, start
 from experiments.recipe import dataset, representation
 from experiments.recipe.fits import fit_options_of
-from tests import runs
+from tests import kills, runs
 
 ROWS = np.arange(3, 14)  # More than one group of 8.
 
@@ -18,6 +18,7 @@ ROWS = np.arange(3, 14)  # More than one group of 8.
 def fitted(unbroken):
     """Options, representation, data, and what the fits of a finished run share."""
     config = digits.get_config("tiny")
+    config.data.n = kills.N
     data = dataset.load(config)
     form = representation.representation_of(config, unbroken, data.channels)
     shared = start.read(unbroken / "fit" / runs.NAME, form)
