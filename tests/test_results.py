@@ -64,10 +64,11 @@ def test_a_difference_of_rows_is_taken_seed_by_seed(runs):
         place = runs[seed] / "fit" / "lora" / "metrics.json"
         files.write_json(place, {"psnr": psnr} | ({"rare": 1.0} if seed else {}))
     study = results.summary(runs, [0, 1, 2])
-    head = "<!-- table stage=fit rows=mlp-lora columns=psnr:dB:2,rare:x:1 -->\n"
-    line = results.filled(f"{head}<!-- end -->\n", study).splitlines()[3]
+    head = "<!-- table stage=fit rows=mlp-lora columns=psnr:more,_dB:2,rare:x:1m -->\n"
+    lines = results.filled(f"{head}<!-- end -->\n", study).splitlines()
+    assert lines[1] == "|  | more, dB | x |"
     half = 4.302653 * np.std([10.0, 10.5, 10.0], ddof=1) / 3**0.5
-    assert line == f"| `mlp-lora` | {30.5 / 3:.2f} ± {half:.2f} | – |"
+    assert lines[3] == f"| `mlp-lora` | {30.5 / 3:.2f} ± {half:.2f} | – |"
 
 
 def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
@@ -110,8 +111,9 @@ def test_a_table_of_what_was_not_measured_is_refused(runs, table, line):
 def test_a_metric_that_one_row_lacks_is_a_dash(runs):
     found = results.summary(runs, [0, 1, 2])
     del found["rows"]["fit"]["lora"]["share"]
-    page = "<!-- table stage=fit rows=lora columns=share:a:1 -->\n<!-- end -->\n"
-    assert "| `lora` | – |" in results.filled(page, found)
+    page = "<!-- table stage=fit rows=lora,mlp columns=share:a:1m -->\n<!-- end -->\n"
+    page = results.filled(page, found)
+    assert "| `lora` | – |" in page and "| `mlp` | 500.0 ± 0.0 |" in page
 
 
 def test_figures_of_one_row_make_a_table(runs):

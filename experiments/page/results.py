@@ -7,9 +7,10 @@ A page says where a table goes and what is in it:
 
 `rows` are names, in this order; `lora-mlp` is the mean difference of two rows within a
 seed. `columns` are each `metric:heading:digits`, with `%` behind the digits for
-percent. With `of=NAME`, rows are figures of the one row of that name instead: each is
-`beginning:label`, the beginning of its metrics and what the table calls it. What stands
-between the two lines is written by `filled`.
+percent, `m` for thousandths; `_` in a heading is a space. With `of=NAME`, rows are
+figures of the one row of that name instead: each is `beginning:label`, the beginning of
+its metrics and what the table calls it. What stands between the two lines is written by
+`filled`.
 """
 
 import collections
@@ -109,7 +110,8 @@ def _table(options: str, rows: dict) -> str:
             f"table {options!r}: expected stage=, rows= and columns=, found "
             f"{', '.join(given)}"
         )
-    columns = [column.split(":") for column in given["columns"].split(",")]
+    # A comma before a space belongs to a heading.
+    columns = [column.split(":") for column in re.split(",(?!_)", given["columns"])]
     heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
     lines = [heads, ["---"] * len(heads)]
     for name in given["rows"].split(","):
@@ -154,7 +156,8 @@ def _cell(entry: dict | None, digits: str) -> str:
     """A mean with its interval, such as `31.96 ± 0.08`."""
     if entry is None or entry["mean"] is None:
         return "–"
-    scale, count = (100, digits[:-1]) if digits.endswith("%") else (1, digits)
+    scale = {"%": 100, "m": 1000}.get(digits[-1], 1)
+    count = digits.rstrip("%m")
     mean = f"{scale * entry['mean']:.{int(count)}f}"
     if entry["ci95"] is None:
         return mean
