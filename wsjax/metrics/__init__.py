@@ -16,6 +16,7 @@ __all__ = [
     "generation",
     "imagenet_features",
     "onnx_features",
+    "projection",
     "random_conv",
     "reconstruction",
     "shape_sets",
