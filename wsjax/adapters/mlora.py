@@ -8,9 +8,10 @@ rank, iota are standard normal draws:
   skip    a = iota / sqrt(d_in), b=0  factor = 1 + a.T @ b           (exactly 1)
   exp     a = iota / sqrt(d_in), b=0  factor = exp(a.T @ b)          (exactly 1)
 
-`ones` is the default: fits from perturbed `ones` starts end in one linear mode, those
-from `skip` do not; `skip` and `exp` reconstruct better. Additive LoRA's literal start,
-`b = 0` without the 1, is dead here: the kernel and the gradient are zero.
+`ones` is the default; `skip` and `exp` reconstruct better. Fits from several draws of
+`ones` with a small spread end in one linear mode, as these draws hardly differ; moved
+apart by as much as the other starts, they do not. Additive LoRA's literal start, `b =
+0` without the 1, is dead here: the kernel and the gradient are zero.
 """
 
 from collections.abc import Callable, Mapping
