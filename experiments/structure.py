@@ -17,7 +17,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
-from experiments.fitting import layout
 from experiments.fitting.perturbed import Perturbation, refit
 from experiments.judging import linear_mode
 from experiments.page import figures
@@ -45,6 +44,7 @@ _SCALES = {
     "barrier_error": {"value": "symlog", "linthresh": 1e-3},
 }
 _SEGMENT = 5  # Points on a segment at which the field is rendered, ends included.
+_CHUNK = 8  # Fits at once; to measure the best takes longer than it saves so few.
 _ENDS = 3  # The same for surfaces of shapes, which are slow: both ends and the middle.
 
 
@@ -90,10 +90,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data, row: str) -> dict
     form = representation_of(config, root, data.channels)
     chosen = data.rows("validation")[: config.structure.n]
     options, perturbations = fit_options_of(config), perturbations_of(config)
-    # Rows with and without a mask share a layout: to measure one takes half as long as
-    # to study a row.
-    shared = root / "structure" / form.name.removesuffix("_asym")
-    chunk = layout.choose(options, shared, form, data).chunk
+    chunk = options.chunk or _CHUNK
     refits = refit(options, form, data, chosen, perturbations, chunk=chunk)
     score = linear_mode.scorer(form, data, chunk=chunk, group=options.group)
     qualities = linear_mode.segments(score, chosen, refits, places=_SEGMENT)
