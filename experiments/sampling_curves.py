@@ -142,7 +142,7 @@ def _labelled(jury: judge.Judge, data: Data, fits) -> tuple:
     return jury.real[~jury.heldout], data.labels[fits.rows][~jury.heldout]
 
 
-def _diversity(made: judge.Made, real: np.ndarray, labels: np.ndarray) -> float:
+def _diversity(made: samples.Made, real: np.ndarray, labels: np.ndarray) -> float:
     """Mean distance within a class, samples over real ones; averaged over classes."""
     pairs = [
         (_spread(made.values[made.labels == c]), _spread(real[labels == c]))

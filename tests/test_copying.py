@@ -108,6 +108,24 @@ def test_refusals_rise_with_the_share_of_copies(sets, find):
     assert copying.refused(made[1], *made[1:], shares=(0.0,), repeats=2) == {0.0: 1.0}
 
 
+def test_as_many_samples_as_the_share_says_give_way_in_each_draw(
+    sets, find, monkeypatch
+):
+    """Exact copies are those at distance 0, other ones in every draw."""
+    seen = []
+
+    def judged(ours, real):
+        seen.append((len(ours.distance), tuple(ours.place[ours.distance == 0])))
+        return copying.Copying(*np.zeros(10), reasons=("refused",) * (len(seen) % 2))
+
+    monkeypatch.setattr(copying, "compared", judged)
+    made = find(drawn(600, 2)), find(sets[0][:300]), find(sets[1])
+    found = copying.refused(*made, shares=(0.0, 0.1, 0.5), repeats=2)
+    counts = [len(copies) for _, copies in seen]
+    assert counts == [0, 0, 60, 60, 300, 300] and {n for n, _ in seen} == {600}
+    assert seen[2] != seen[3] and list(found.values()) == [0.5, 0.5, 0.5]
+
+
 @pytest.fixture(scope="module")
 def pictures():
     """Sets that lie as thinly as pictures do: training, held-out and new ones."""

@@ -136,6 +136,23 @@ def test_frechet_is_the_same_whichever_matrix_is_smaller():
     assert wide == pytest.approx(generation.frechet(many_x, many_y))
 
 
+@pytest.mark.parametrize("n", [4, 10, 30])
+@pytest.mark.parametrize("m", [3, 10, 25])
+def test_frechet_is_that_of_square_roots_of_matrices(n, m):
+    """Whichever of the sets has more rows than the ten features, or fewer.
+
+    The matrix under the root is similar to the product of the covariances.
+    """
+    x, y = 1.0 + normal(n, 10), normal(m, 10, seed=1) * np.arange(1, 11)
+    cov_x, cov_y = np.cov(x.T), np.cov(y.T)
+    overlap = np.sqrt(np.abs(np.linalg.eigvals(cov_x @ cov_y))).sum()
+    apart = np.square(x.mean(axis=0) - y.mean(axis=0)).sum()
+    expected = apart + np.trace(cov_x) + np.trace(cov_y) - 2 * overlap
+    distance = generation.frechet_to(y)
+    assert distance(x) == pytest.approx(expected, rel=1e-6)
+    assert generation.frechet(x, y) == distance(x) == distance(x)
+
+
 def manifold_share(x, y, k):
     """By the definition: is a row within reach of some row of the other set?"""
     found = []

@@ -82,9 +82,9 @@ def test_numbers_stand_beside_their_references(page):
         "FD over its floor 1 means as near as more real pictures 3.20× 2.00× ceiling",
         "means copies 0.75 3.00 median distance of the samples 4.00 median",
         "Copies share of samples nearer to a training picture than the nearest "
-        "hundredth of test pictures 12.5 % 25.0 % the same by the ratio to the second",
-        f"Audit {'; '.join(handmade.REASONS)} failed 5.0 % copies among the samples "
-        "are noticed from this share on Recognised",
+        "hundredth of test pictures 12.5 % 25.0 % the same by the ratio to the second "
+        "nearest 5.0 % the least share that the audit notices Audit",
+        f"Audit {'; '.join(handmade.REASONS)} failed Recognised",
         "Share of copies 0.0 % 5.0 % 50.0 % Copies 0.0 % 75.0 % 100.0 % "
         "Noisy copies 0.0 % 25.0 % 90.0 %",
         "at least 90 % sure 87.5 % 95.0 % of held-out real pictures",
