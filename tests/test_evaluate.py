@@ -203,6 +203,18 @@ def test_values_of_trivial_generators_stay_in_the_range_of_the_training_values()
     assert 0 < noise[0].mean() < noise[1].mean()  # One noise, of rising strength.
 
 
+def test_copies_are_noticed_from_the_least_share_that_is_mostly_refused():
+    found = verdicts.curve("copies", {0.0: 0.0, 0.03: 0.5, 0.05: 0.55, 0.5: 1.0})
+    assert found == {
+        "refused_copies_0": 0.0,
+        "refused_copies_0.03": 0.5,
+        "refused_copies_0.05": 0.55,
+        "refused_copies_0.5": 1.0,
+        "copies_noticed_from": 0.05,
+    }
+    assert verdicts.curve("copies", {0.5: 0.5}) == {"refused_copies_0.5": 0.5}
+
+
 def test_a_finished_verdict_is_kept(study):
     assert run_folder.finished(study / "evaluate" / NAME, "evaluate")
     before = (study / "evaluate" / NAME / "baselines.json").stat().st_mtime_ns

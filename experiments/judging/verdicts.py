@@ -21,6 +21,7 @@ from wsjax.metrics.copying import cells_for, compared, refused
 
 __all__ = [
     "Training",
+    "curve",
     "described",
     "figures",
     "noticed",
@@ -141,9 +142,7 @@ def noticed(
       seed: of the choice of copies, and of the noise.
 
     Returns:
-      Metrics: `refused_copies_S`, the fraction of draws that the tests of copying
-      refuse at a share S, and `copies_noticed_from`, the least share at which they
-      refuse more than half, left out if there is none; the same of `noisy_copies`.
+      The metrics of `curve` for `copies` and for `noisy_copies`.
     """
     copies = flat(judge.rebuilt[~judge.heldout])
     noise = np.random.default_rng(seed).standard_normal(copies.shape, np.float32)
@@ -152,11 +151,24 @@ def noticed(
     ours, metrics = known.find(flat(values)), {}
     for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
         drawn = ours, known.find(rows), known.real
-        found = refused(*drawn, shares=_SHARES, seed=seed)
-        metrics |= {f"refused_{kind}_{share:g}": x for share, x in found.items()}
-        often = [share for share, x in found.items() if x > 0.5]
-        metrics |= {f"{kind}_noticed_from": share for share in often[:1]}
+        metrics |= curve(kind, refused(*drawn, shares=_SHARES, seed=seed))
     return metrics
+
+
+def curve(kind: str, found: Mapping[float, float]) -> dict[str, float]:
+    """How often sets are refused that hold copies of a kind, as metrics.
+
+    Args:
+      kind: of the copies.
+      found: fraction of the draws that are refused, by rising share of copies.
+
+    Returns:
+      `refused_KIND_S` for each share S, and `KIND_noticed_from`, the least share of
+      which more than half are refused, left out if there is none.
+    """
+    metrics = {f"refused_{kind}_{share:g}": x for share, x in found.items()}
+    often = [share for share, x in found.items() if x > 0.5]
+    return metrics | {f"{kind}_noticed_from": share for share in often[:1]}
 
 
 def figures(found: audit.Audit) -> dict[str, float]:
