@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 ROOT = pathlib.Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "configs").glob("*.md"))]
-LONGEST = {"README.md": 170, "data.md": 60}  # Lines.
+LONGEST = {"README.md": 170, "audit.md": 60, "data.md": 60}  # Lines.
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 _RECIPE = re.compile(r"\bconfigs/(\w+)\.py(?::(\w+))?")
