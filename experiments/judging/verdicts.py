@@ -148,7 +148,7 @@ def noticed(
     noise = np.random.default_rng(seed).standard_normal(copies.shape, np.float32)
     length = 0.5 * np.median(known.real.distance)
     noise *= length / np.linalg.norm(noise, axis=1, keepdims=True)
-    ours, metrics = known.find(flat(values)), {}
+    ours, metrics = known.find(flat(values)), dict[str, float]()
     for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
         drawn = ours, known.find(rows), known.real
         metrics |= curve(kind, refused(*drawn, shares=_SHARES, seed=seed))
