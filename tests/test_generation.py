@@ -124,5 +124,10 @@ def test_what_needs_classes_is_left_out_of_data_without(monkeypatch, tmp_path, c
     monkeypatch.setattr(generation, "_judged", lambda config, workdir: {})
     monkeypatch.setattr(generation.report, "run", lambda config, workdir: None)
     rows = generation.run(config, str(tmp_path))
-    assert set(rows) == {OWN, *config.generators} - {"conditional"}
+    short = {name for name in config.generators if not name.endswith("_long")}
+    assert set(rows) == {OWN} | short - {"conditional"}
     assert "conditional: left out, the data have no labels" in capsys.readouterr().out
+    added = generation.run(config, str(tmp_path), names=("mlp_long",))
+    assert set(added) == set(rows) | {"mlp_long"}
+    with pytest.raises(ValueError, match="'mlq'; choose one of"):
+        generation.run(config, str(tmp_path), names=("mlq",))

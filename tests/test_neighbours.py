@@ -45,14 +45,15 @@ def test_draws_have_the_mean_and_covariance_of_the_neighbours():
     )
 
 
-def test_every_row_is_the_centre_of_as_many_draws():
-    """Rows in pairs far apart: each pair gets its share."""
+def test_every_row_is_as_often_the_centre_of_a_draw():
+    """Rows in pairs far apart: each pair gets its share, up to chance."""
     rows = (
         np.repeat(100.0 * np.arange(10), 2)[:, None] + np.tile([0.0, 1.0], 10)[:, None]
     )
-    draws = trivial.gaussian_neighbours(jax.random.key(0), rows, n=200, neighbours=2)
+    draws = trivial.gaussian_neighbours(jax.random.key(0), rows, n=2000, neighbours=2)
     pairs = np.round(draws[:, 0] / 100).astype(int)
-    np.testing.assert_array_equal(np.bincount(pairs, minlength=10), 20)
+    # Standard deviation 13: all of ten counts within four of them.
+    np.testing.assert_allclose(np.bincount(pairs, minlength=10), 200, atol=54)
 
 
 def test_one_neighbour_is_refused():
