@@ -2,7 +2,7 @@
 
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
-The pictures ship with scikit-learn. Results: configs/digits.md. Cost: four minutes on
+The pictures ship with scikit-learn. Results: configs/digits.md. Cost: ten minutes on
 two CPU cores.
 
 Variants: `configs/digits.py:tiny` runs the same code on 48 digits; with
