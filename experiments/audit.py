@@ -13,10 +13,9 @@ import pathlib
 
 import numpy as np
 from absl import flags
-from threadpoolctl import threadpool_limits
 
 from experiments.judging import judge, rows, verdicts
-from experiments.running import launch
+from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
 from wsjax.metrics.copy_measures import neighbours
@@ -32,8 +31,7 @@ _NAME = "samples"
 _SUSPECTS = 20
 
 
-# Threads cost more than they bring on matrices this small, most of all if shared.
-@threadpool_limits.wrap(limits=1, user_api="blas")
+@blas.one_thread
 def run(
     train: str,
     real: str,

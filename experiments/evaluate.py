@@ -16,7 +16,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from threadpoolctl import threadpool_limits
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, entries, show
@@ -30,7 +29,7 @@ from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import OURS, chosen, generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, run_folder
+from experiments.running import blas, launch, run_folder
 from wsjax import costs, files, store, tree
 
 # Columns of the closing table: keys of metrics; F stands for the feature space.
@@ -79,8 +78,7 @@ class Study(NamedTuple):
         return self.root / "samples" / self.name
 
 
-# Threads cost more than they bring on matrices this small, most of all if shared.
-@threadpool_limits.wrap(limits=1, user_api="blas")
+@blas.one_thread
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Judges the samples of the recipe's generator, and baselines; returns metrics."""
     data, root = opened(config, workdir)

@@ -49,7 +49,8 @@ def run(
     Raises:
       ValueError: if the recipe has no such generator.
     """
-    path, unlabelled = pathlib.Path(workdir) / "generation.json", _unlabelled(config)
+    path = pathlib.Path(workdir) / "generation.json"
+    unlabelled = dataset.load(config).labels is None
     rows = files.read_json(path) if path.exists() else {}
     for name in names or short(config):
         one = with_generator(config, name)
@@ -68,15 +69,16 @@ def rows() -> Sequence[str]:
     return _ROWS.value
 
 
-def _unlabelled(config: ConfigDict) -> bool:
-    return dataset.load(config).labels is None
+def fits(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
+    """Runs the stages before a generator learns; returns the metrics of each."""
+    form = with_name(config, chosen(config).adapter.name)
+    stages = {} if standalone(form) else {"base": train_base.run(form, workdir)}
+    return stages | {"fit": fit.run(form, workdir)}
 
 
 def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Runs all stages of one generator; returns its metrics and CPU-seconds."""
-    form = with_name(config, chosen(config).adapter.name)
-    stages = {} if standalone(form) else {"base": train_base.run(form, workdir)}
-    stages["fit"] = fit.run(form, workdir)
+    stages = fits(config, workdir)
     stages["denoiser"] = train_diffusion.run(config, workdir)
     sample.run(config, workdir)
     verdict = evaluate.run(config, workdir)

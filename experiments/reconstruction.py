@@ -94,7 +94,7 @@ def _judged(
     def score(trial: dict, rows) -> dict:
         return sweep.tried(config, place, data, name, trial, rows)
 
-    equal = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
+    equal = sweep.equal_steps(trial, slowest)
     last = _longest(config, place, data, trial)
     metrics = {"cpu_seconds_base": spent, "n": len(test)}
     for end, own in (

@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 from scipy.spatial.distance import pdist
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from experiments.domain.data import Data
@@ -30,7 +29,7 @@ from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import chosen, generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, run_folder
+from experiments.running import blas, launch, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, files, fit, tree
 from wsjax.diffusion import SAMPLERS
@@ -40,8 +39,7 @@ _SHOWN = 50  # Samples on a sheet.
 _PAIRED = 200  # Most instances of a class whose pairwise distances are averaged.
 
 
-# Threads cost more than they bring on matrices this small, most of all if shared.
-@threadpool_limits.wrap(limits=1, user_api="blas")
+@blas.one_thread
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Samples with every sampler, number of calls and weight; returns the metrics."""
     data, root = opened(config, workdir)

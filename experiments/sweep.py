@@ -79,13 +79,18 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
     rows = data.rows("validation")[: config.sweep.n]
     metrics |= linear.measure(data, rows, numbers=trial["numbers_per_field"])
-    longer = round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
+    longer = equal_steps(trial, slowest)
     own = {**trial["trial"], "steps": longer}
     found = tried(config, root, data, name, own, rows)
     metrics["equal_cpu_steps"] = longer
     for key in ("psnr_db_mean", "psnr_db_ci95"):
         metrics[f"equal_cpu_{key}"] = found[key]
     return run_folder.close(folder, stage, metrics)
+
+
+def equal_steps(trial: dict, slowest: float) -> int:
+    """Steps of a trial that take `slowest` CPU-seconds per field."""
+    return round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
 
 
 def trials(config: ConfigDict, name: str) -> list[dict]:

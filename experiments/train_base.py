@@ -4,8 +4,7 @@ r"""Trains the base field on the training instances of a data set.
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
 recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start in place of a
-base. Writes
+rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. Writes
 base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
 rehearsal.jsonl, metrics.json. A second run resumes.
 """

@@ -37,6 +37,7 @@ from experiments.running import launch, processes, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, latent, tree
 from wsjax.diffusion import train
+from wsjax.fit.consensus import Diverged
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -234,9 +235,9 @@ def _resume(folder: pathlib.Path, state: train.State, params):
 
 
 def _check_finite(line: dict, settings: ConfigDict) -> None:
-    """Raises a ValueError if the validation loss of a line is not finite."""
+    """Raises Diverged if the validation loss of a line is not finite."""
     if not np.isfinite(line["loss_validation"]):
-        raise ValueError(
+        raise Diverged(
             f"training diverged before step {line['step']}; lower "
             f"--config.diffusion.learning_rate={settings.learning_rate}"
         )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from experiments import fit, generation, train_base, train_diffusion
+from experiments import generation, train_diffusion
 from experiments.domain.data import Data
 from experiments.generator.distil import Lesson
 from experiments.recipe.generator import (
@@ -26,9 +26,10 @@ from experiments.recipe.generator import (
     with_generator,
 )
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import representation_of, standalone, with_name
+from experiments.recipe.representation import representation_of
 from experiments.running import launch, run_folder
 from wsjax import files
+from wsjax.fit.consensus import Diverged
 
 
 def run(
@@ -49,18 +50,14 @@ def run(
 
 def _tuned(recipe: ConfigDict, workdir: str) -> dict:
     """The best trial of one generator, as its metrics.json has it."""
-    config = chosen(recipe)
-    form = with_name(recipe, config.adapter.name)
-    if not standalone(form):
-        train_base.run(form, workdir)
-    fit.run(form, workdir)
+    generation.fits(recipe, workdir)
     data, root = opened(recipe, workdir)
     folder = root / "tune" / generator_name(recipe)
     stage = f"tune {folder.name}"
     if (metrics := run_folder.finished(folder, stage)) is not None:
         return metrics
-    built = representation_of(config, root, data.channels)
-    lines = _swept(recipe, root, folder, built, data)
+    form = representation_of(chosen(recipe), root, data.channels)
+    lines = _swept(recipe, root, folder, form, data)
     return run_folder.close(folder, stage, best(lines))
 
 
@@ -96,9 +93,7 @@ def _tried(config: ConfigDict, at: dict, place: pathlib.Path, lesson: Lesson) ->
     trial.diffusion.update(at, steps=steps, every=max(1, steps // 10), patience=0)
     try:
         found = train_diffusion.fitted(trial, place, lesson)
-    except ValueError as error:
-        if "diverged" not in str(error):
-            raise
+    except Diverged:
         return {"steps": steps, "loss_validation": None, "cpu_seconds": None}
     return {key: found[key] for key in ("steps", "loss_validation", "cpu_seconds")}
 

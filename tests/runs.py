@@ -11,6 +11,7 @@ import sys
 
 import jax
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from configs import digits
 from experiments.domain import representation as forms
@@ -34,6 +35,14 @@ def environment(cache: pathlib.Path, *, devices: int = 2) -> dict[str, str]:
         "JAX_NUM_CPU_DEVICES": str(devices),
         "OMP_NUM_THREADS": "1",
     }
+
+
+def through(folder: pathlib.Path, config, *binaries) -> pathlib.Path:
+    """Runs binaries in this process, one after the other; returns the folder."""
+    with threadpool_limits(1):
+        for binary in binaries:
+            binary.run(config, str(folder))
+    return folder
 
 
 def start(binary: str, folder, env: dict, *flags: str, recipe="digits", **options):

@@ -6,7 +6,6 @@ import chex
 import jax
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from configs import digits, faces, fashion_mnist
 from experiments import analyze, fit, structure, train_base
@@ -16,6 +15,7 @@ from experiments.recipe import dataset, representation
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.structure import own_row, perturbations_of, rows_of
 from experiments.running.keys import keys
+from tests import runs
 from wsjax import adapters, costs, files, tree
 from wsjax.analysis.structure import displaced
 
@@ -42,10 +42,7 @@ def recipe():
 def study(tmp_path_factory):
     """A run folder with a base that was rehearsed, and the structure study."""
     folder = tmp_path_factory.mktemp("runs") / "faces"
-    with threadpool_limits(1):
-        train_base.run(recipe(), str(folder))
-        structure.run(recipe(), str(folder))
-    return folder
+    return runs.through(folder, recipe(), train_base, structure)
 
 
 def measured(folder, name):

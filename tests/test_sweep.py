@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 from flax.traverse_util import flatten_dict
-from threadpoolctl import threadpool_limits
 
 from configs import faces
 from experiments import sweep, train_base
+from tests import runs
 from wsjax import adapters, files
 
 NAMES = list(adapters.ADAPTERS)
@@ -29,10 +29,7 @@ def recipe():
 def study(tmp_path_factory):
     """A run folder with a base that was rehearsed, and the sweep."""
     folder = tmp_path_factory.mktemp("runs") / "faces"
-    with threadpool_limits(1):
-        train_base.run(recipe(), str(folder))
-        sweep.run(recipe(), str(folder))
-    return folder
+    return runs.through(folder, recipe(), train_base, sweep)
 
 
 def test_the_sweep_tries_what_the_recipe_lists_and_keeps_the_best(study):

@@ -8,6 +8,7 @@ from experiments.generator import choice
 from experiments.recipe.generator import chosen, with_generator
 from tests import trained_runs
 from wsjax import files
+from wsjax.fit.consensus import Diverged
 
 
 def recipe(**options):
@@ -25,7 +26,7 @@ def made_up(monkeypatch):
         options = config.diffusion
         calls.append((folder, options.learning_rate, options.batch, options.steps))
         if options.learning_rate > 1:
-            raise ValueError("training diverged before step 10; lower it")
+            raise Diverged("training diverged before step 10; lower it")
         loss = abs(options.learning_rate - 4e-3) + options.batch / 1e4
         return {"steps": options.steps, "loss_validation": loss, "cpu_seconds": 1.0}
 

@@ -25,8 +25,15 @@ from wsjax.analysis.interval import interval
 
 __all__ = ["filled", "summary"]
 
-_STAGES = ("fit", "evaluate", "analyze", "structure", "sweep", "tune", "diffusion") + (
+_STAGES = (
+    "fit",
     "reconstruction",
+    "evaluate",
+    "analyze",
+    "structure",
+    "sweep",
+    "tune",
+    "diffusion",
 )
 _TABLE = re.compile(
     r"(?P<head><!-- table (?P<options>[^>]*?) *-->\n).*?(?P<end><!-- end -->)",
@@ -60,7 +67,9 @@ def _described(values: dict[int, float]) -> dict:
     """The entry of values by seed."""
     known = {seed: float(f"{x:.6g}") for seed, x in values.items() if np.isfinite(x)}
     kept = list(known.values())
-    mean, half = interval(np.array(kept)) if len(kept) > 1 else ([*kept, None][0], None)
+    mean, half = (kept[0] if kept else None), None
+    if len(kept) > 1:
+        mean, half = interval(np.array(kept))
     return {"mean": mean, "ci95": half, "seeds": list(known), "values": kept}
 
 

@@ -14,7 +14,7 @@ __all__ = ["Diverged", "consensus"]
 
 
 class Diverged(ValueError):
-    """No fit of a round stayed finite."""
+    """No fit of a round, or not one training, stayed finite."""
 
 
 def consensus(
