@@ -59,12 +59,14 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure(
         n=8, points=512, learning_rate={"normal": 0.08, "skip": 0.08}
     )
-    config.sweep = sections.sweep(variants=_variants(), n=24, consensus=16, rounds=1)
+    config.sweep = sections.sweep(
+        variants=sections.shape_variants(), n=24, consensus=16, rounds=1
+    )
     config.reconstruction = sections.reconstruction(episodes=48)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = _generators(config.diffusion.steps)
+    config.generators = sections.shape_generators(config.diffusion.steps)
     if variant == "hyperdiffusion":
         _rival(config)
     return config
@@ -102,18 +104,6 @@ def _fit() -> ConfigDict:
     )
 
 
-def _variants() -> dict[str, list]:
-    """The trials of `experiments.sweep`, each at several learning rates."""
-    return {
-        "mlp": sections.scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0),
-        "mlp_asym": sections.scales((0.02, 0.04, 0.08), 0.5, 1.0, 1.5),
-        "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
-        "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
-        "mlora": [{"learning_rate": (0.04, 0.08, 0.16)}],
-        "mlora_asym": [{"learning_rate": (0.04, 0.08, 0.16)}],
-    }
-
-
 def _rival(config: ConfigDict) -> None:
     """Turns the recipe into HyperDiffusion (Erkoç et al. 2023) at a small scale.
 
@@ -137,12 +127,3 @@ def _rival(config: ConfigDict) -> None:
     config.sample.update(sampler="ddim", steps=100)
     config.structure.n = 0  # The structure study does not cover the rival.
     config.sweep.variants = {"mlp": [{"learning_rate": (0.002, 0.004, 0.008)}]}
-
-
-def _generators(steps: int) -> ConfigDict:
-    return sections.generators(
-        steps=steps,
-        paper_steps=2000,
-        hyperdiffusion_steps=36000,
-        guidance=1.0,  # None: the classifier recognises every sample without it.
-    )

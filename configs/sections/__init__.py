@@ -13,12 +13,12 @@ from configs.sections.data import image_data, mesh_data
 from configs.sections.diffusion import diffusion
 from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
-from configs.sections.generators import generators
+from configs.sections.generators import generators, shape_generators
 from configs.sections.mesh import mesh
 from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
-from configs.sections.sweep import levers, scales, sweep
+from configs.sections.sweep import levers, scales, shape_variants, sweep
 from configs.sections.tiny import tiny_pictures, tiny_shapes
 from configs.sections.tune import tune
 from configs.sections.variants import check_variant
@@ -43,6 +43,8 @@ __all__ = [
     "rehearsal",
     "sample",
     "scales",
+    "shape_generators",
+    "shape_variants",
     "structure",
     "sweep",
     "tiny_pictures",

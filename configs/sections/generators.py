@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
-__all__ = ["generators"]
+__all__ = ["generators", "shape_generators"]
 
 _RAW = {"process": "ddpm", "latent": "none", "clusters": 0}
 _DDIM = {"sampler": "ddim", "steps": 100, "spacing": "uniform"}
@@ -72,6 +72,16 @@ def generators(
                 "sample": {"guidance": guidance},
             },
         }
+    )
+
+
+def shape_generators(steps: int) -> ConfigDict:
+    """The generators for shapes, where the recipe's own denoiser takes `steps`."""
+    return generators(
+        steps=steps,
+        paper_steps=2000,
+        hyperdiffusion_steps=36000,
+        guidance=1.0,  # None: the classifier recognises every sample without it.
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ml_collections import ConfigDict, config_dict
 
-__all__ = ["Variant", "levers", "scales", "sweep"]
+__all__ = ["Variant", "levers", "scales", "shape_variants", "sweep"]
 
 Variant = Mapping[str, object]
 
@@ -89,6 +89,18 @@ def levers(
         folder="speed",
         target=target,
     )
+
+
+def shape_variants() -> dict[str, list[Variant]]:
+    """The variants for shapes, each at several learning rates."""
+    return {
+        "mlp": scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0),
+        "mlp_asym": scales((0.02, 0.04, 0.08), 0.5, 1.0, 1.5),
+        "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
+        "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
+        "mlora": [{"learning_rate": (0.04, 0.08, 0.16)}],
+        "mlora_asym": [{"learning_rate": (0.04, 0.08, 0.16)}],
+    }
 
 
 def _digits() -> dict[str, list[Variant]]:
