@@ -63,9 +63,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.structure = sections.structure(
         n=8, points=512, learning_rate={"normal": 0.08, "skip": 0.08}
     )
-    config.sweep = sections.sweep(
-        variants=sections.shape_variants(), n=24, consensus=16, rounds=1
-    )
+    config.sweep = sections.shape_sweep()
     config.reconstruction = sections.reconstruction(episodes=80)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()

@@ -18,7 +18,7 @@ from configs.sections.mesh import mesh
 from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
-from configs.sections.sweep import levers, scales, shape_variants, sweep
+from configs.sections.sweep import levers, scales, shape_sweep, sweep
 from configs.sections.tiny import tiny_pictures, tiny_shapes
 from configs.sections.tune import tune
 from configs.sections.variants import check_variant
@@ -44,7 +44,7 @@ __all__ = [
     "sample",
     "scales",
     "shape_generators",
-    "shape_variants",
+    "shape_sweep",
     "structure",
     "sweep",
     "tiny_pictures",

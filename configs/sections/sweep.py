@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ml_collections import ConfigDict, config_dict
 
-__all__ = ["Variant", "levers", "scales", "shape_variants", "sweep"]
+__all__ = ["Variant", "levers", "scales", "shape_sweep", "sweep"]
 
 Variant = Mapping[str, object]
 
@@ -91,9 +91,9 @@ def levers(
     )
 
 
-def shape_variants() -> dict[str, list[Variant]]:
-    """The variants for shapes, each at several learning rates."""
-    return {
+def shape_sweep() -> ConfigDict:
+    """The sweep for shapes: few of them, as their fits are slow."""
+    variants: dict[str, list[Variant]] = {
         "mlp": scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0),
         "mlp_asym": scales((0.02, 0.04, 0.08), 0.5, 1.0, 1.5),
         "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
@@ -101,6 +101,7 @@ def shape_variants() -> dict[str, list[Variant]]:
         "mlora": [{"learning_rate": (0.04, 0.08, 0.16)}],
         "mlora_asym": [{"learning_rate": (0.04, 0.08, 0.16)}],
     }
+    return sweep(variants=variants, n=24, consensus=16, rounds=1)
 
 
 def _digits() -> dict[str, list[Variant]]:
