@@ -46,7 +46,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         multiplicative={"start": "ones", "spread": 0.1},
     )
     config.fit = sections.fit(steps=120, points=196)
-    config.diffusion = sections.diffusion()
+    config.diffusion = sections.diffusion(steps=1500, every=125, learning_rate=4e-3)
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze(refits=2000)  # All.

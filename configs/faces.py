@@ -6,14 +6,15 @@
 Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
 
 Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures;
-with `:speed`, `experiments.sweep` tries settings that make fits faster.
+with `:speed`, `experiments.sweep` tries settings that make fits faster; `:small` takes
+1,000 faces, with shorter fits and trainings, for studies of several seeds.
 """
 
 from ml_collections import ConfigDict, config_dict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny", "speed")
+VARIANTS = ("full", "tiny", "speed", "small")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -60,7 +61,13 @@ def get_config(variant: str = "full") -> ConfigDict:
         plain_steps=(100, 150, 200, 300, 450),
     )
     config.generator = "ours"  # Or a key of `config.generators`.
-    config.generators = _generators(config.diffusion.steps)
+    config.generators = sections.generators(
+        steps=config.diffusion.steps,
+        paper_steps=2500,
+        hyperdiffusion_steps=30000,
+    )
+    if variant == "small":
+        _small(config)
     return config
 
 
@@ -177,9 +184,20 @@ def _speed() -> ConfigDict:
     )
 
 
-def _generators(steps: int) -> ConfigDict:
-    return sections.generators(
-        steps=steps,
-        paper_steps=2500,
-        hyperdiffusion_steps=30000,
+def _small(config: ConfigDict) -> None:
+    """Fewer faces, with fits and trainings that are shorter."""
+    config.data.n = 1000
+    config.base.rehearsal.update(episodes=40, steps=120)
+    config.fit.update(steps=120, compare=0)
+    config.diffusion.update(components=256, clusters=50, steps=2000, every=200)
+    config.analyze.refits = 200
+    config.structure.n = 8
+    config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
+    config.tune = sections.tune(
+        learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=1.0
+    )
+    config.generators = sections.generators(
+        steps=config.diffusion.steps,
+        paper_steps=900,
+        hyperdiffusion_steps=9000,
     )

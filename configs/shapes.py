@@ -7,14 +7,15 @@ hour in all on two cores.
 
 Variants: `configs/shapes.py:tiny` runs the same code on twenty shapes;
 `:hyperdiffusion` is a small version of HyperDiffusion (Erkoç et al. 2023): whole
-weights of a larger field, one token per tensor.
+weights of a larger field, one token per tensor; `:small` takes 500 shapes, with shorter
+fits and trainings, for studies of several seeds.
 """
 
 from ml_collections import ConfigDict, config_dict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny", "hyperdiffusion")
+VARIANTS = ("full", "tiny", "hyperdiffusion", "small")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -67,6 +68,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.generators = sections.shape_generators(config.diffusion.steps)
     if variant == "hyperdiffusion":
         _rival(config)
+    if variant == "small":
+        _small(config)
     return config
 
 
@@ -125,3 +128,25 @@ def _rival(config: ConfigDict) -> None:
     config.sample.update(sampler="ddim", steps=100)
     config.structure.n = 0  # The structure study does not cover the rival.
     config.sweep.variants = {"mlp": [{"learning_rate": (0.002, 0.004, 0.008)}]}
+
+
+def _small(config: ConfigDict) -> None:
+    """Fewer shapes, with fits and trainings that are shorter."""
+    config.data.n = 500
+    config.base.steps = (300, 300)
+    config.base.rehearsal.update(episodes=30, steps=120)
+    config.fit.update(steps=200)
+    config.diffusion.update(clusters=20, steps=1500, every=125)
+    config.sample.n = 500
+    config.evaluate.references = 100
+    config.analyze.refits = 100
+    config.reconstruction = sections.reconstruction(episodes=30, n=64, doublings=3)
+    config.tune = sections.tune(
+        learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=1.0
+    )
+    config.generators = sections.generators(
+        steps=config.diffusion.steps,
+        paper_steps=900,
+        hyperdiffusion_steps=9000,
+        guidance=1.0,
+    )

@@ -9,7 +9,8 @@ place of a base. There the trials of the section `sweep` are compared on validat
 instances, as `experiments.sweep` does. The best one is then judged on test instances:
 at the steps of the recipe; with as many steps as fit into the CPU time of the slowest
 representation; and with ever more steps, up to where the PSNR on validation instances
-stops rising. Writes reconstruction/<representation>/metrics.json. A second run resumes.
+stops rising. Writes reconstruction/<representation>/: chosen.json, with these three
+trials, and metrics.json. A second run resumes.
 """
 
 import os
@@ -23,26 +24,31 @@ from experiments.domain.data import Data
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import launch, run_folder
+from wsjax import files
 
 _ENOUGH = 0.1  # dB of PSNR: a doubling of the steps that gains less is the last one.
 
 
-def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
-    """Compares the representations of the section `sweep`; returns metrics of each."""
+def run(config: ConfigDict, workdir: str, *, like: str = "") -> dict[str, dict]:
+    """Compares the representations of the section `sweep`; returns metrics of each.
+
+    `like`: run folder of another seed, whose trials are judged here too; "": they are
+    chosen on the validation instances of this run.
+    """
     data, root = opened(config, workdir)
     train_base.run(config, workdir)
     forms = {name: prepared(config, name) for name in config.sweep.variants}
-    trials, costs = {}, {}
+    spent = {}
     for name, form in forms.items():
         place = _place(root, name)
         if not standalone(form):
             _borrow(root / "base", place / "base")
-        costs[name] = train_base.run(form, str(place))["cpu_seconds"]
-        lines = sweep.swept(form, place, data, name)
-        trials[name] = sweep.best(name, lines, None)
-    slowest = max(trial["cpu_seconds_per_field"] for trial in trials.values())
+        spent[name] = train_base.run(form, str(place))["cpu_seconds"]
+    if not like:
+        _choose(forms, root, data)
+    source = pathlib.Path(like or root)
     return {
-        name: _judged(form, root, data, trials[name], slowest, costs[name])
+        name: _judged(form, root, data, _chosen(source, name), spent[name])
         for name, form in forms.items()
     }
 
@@ -72,43 +78,55 @@ def _borrow(source: pathlib.Path, place: pathlib.Path) -> None:
     os.replace(half, place)
 
 
+def _choose(forms: dict[str, ConfigDict], root: pathlib.Path, data: Data) -> None:
+    """Writes chosen.json of each representation, where it is missing."""
+    trials = {}
+    for name, form in forms.items():
+        lines = sweep.swept(form, _place(root, name), data, name)
+        trials[name] = sweep.best(name, lines, None)
+    slowest = max(trial["cpu_seconds_per_field"] for trial in trials.values())
+    for name, trial in trials.items():
+        path = root / "reconstruction" / name / "chosen.json"
+        if not path.exists():
+            own = trial["trial"]
+            equal = {**own, "steps": sweep.equal_steps(trial, slowest)}
+            longest = _longest(forms[name], _place(root, name), data, trial)
+            found = {"": own, "_equal_cpu": equal, "_converged": longest}
+            files.write_json(path, found)
+
+
+def _chosen(root: pathlib.Path, name: str) -> dict[str, dict]:
+    """The trials of a representation, by the end of the names of their metrics."""
+    path = root / "reconstruction" / name / "chosen.json"
+    run_folder.need(path, "reconstruction")
+    return files.read_json(path)
+
+
 def _judged(
     config: ConfigDict,
     root: pathlib.Path,
     data: Data,
-    trial: dict,
-    slowest: float,
+    chosen: dict[str, dict],
     spent: float,
 ) -> dict:
-    """Metrics of the best trial of a representation on test instances.
+    """Metrics of the chosen trials of a representation on test instances.
 
-    `slowest`: CPU-seconds per field that the slowest representation takes; `spent`:
-    CPU-seconds of the base, or of the meta-learnt start.
+    `spent`: CPU-seconds of the base, or of the meta-learnt start.
     """
     name, options = config.adapter.name, config.reconstruction
     folder = root / "reconstruction" / name
     if (metrics := run_folder.finished(folder, f"reconstruction {name}")) is not None:
         return metrics
-    place, test = _place(root, name), data.rows("test")[: options.n]
-
-    def score(trial: dict, rows) -> dict:
-        return sweep.tried(config, place, data, name, trial, rows)
-
-    equal = sweep.equal_steps(trial, slowest)
-    last = _longest(config, place, data, trial)
+    test = data.rows("test")[: options.n]
     metrics = {"cpu_seconds_base": spent, "n": len(test)}
-    for end, own in (
-        ("", trial["trial"]),
-        ("_equal_cpu", {**trial["trial"], "steps": equal}),
-        ("_converged", last),
-    ):
-        found = score(own, test)
+    for end, trial in chosen.items():
+        found = sweep.tried(config, _place(root, name), data, name, trial, test)
         metrics[f"psnr_db_test_mean{end}"] = found["psnr_db_mean"]
         metrics[f"psnr_db_test_ci95{end}"] = found["psnr_db_ci95"]
         metrics[f"steps{end}"] = found["steps"]
         metrics[f"learning_rate{end}"] = found["learning_rate"]
         metrics[f"cpu_seconds_per_field{end}"] = found.get("cpu_seconds_per_field")
-    metrics["numbers_per_field"] = trial["numbers_per_field"]
+        metrics["numbers_per_field"] = found["numbers_per_field"]
     return run_folder.close(folder, f"reconstruction {name}", metrics)
 
 

@@ -5,7 +5,7 @@ r"""Measures how fits scale over devices and processes, with equal results.
 Reads base/. Runs `experiments.fit` in subprocesses: with 1, 2 and 4 CPU devices, and as
 two processes with one device each that connect over localhost. Every device gets the
 same number of instances (weak scaling), and all fits have the same start. Writes
-scaling/: a run folder per case, and metrics.json. A second run measures again.
+scaling/: a run folder per case, with a metrics.json. A second run measures again.
 """
 
 import os
@@ -82,7 +82,7 @@ def run(config: ConfigDict, workdir: str) -> list[dict]:
         lines.append(_line(case, fitted, first, lines))
         print(_shown(lines), flush=True)
         _check(case, lines[-1])
-    files.write_json(folder / "metrics.json", {"cases": lines})
+        files.write_json(place / "metrics.json", lines[-1])
     return lines
 
 

@@ -6,7 +6,8 @@ r"""Repeats a recipe for several seeds; writes means with intervals.
 Each seed chooses its own validation part, trains and draws anew; the test part is the
 same for all. Runs the pipeline for every seed in a folder of its own, such as seed-3/;
 with `--also`, the named studies as well (`--rows` is the flag of
-`experiments.generation`). Finished stages are kept: a second run resumes, a longer list
+`experiments.generation`); representations are tuned on the validation part of the first
+seed, for all seeds. Finished stages are kept: a second run resumes, a longer list
 of seeds adds to it. Writes study/metrics.json: by stage and row (such as `fit`, `lora`)
 each metric's mean, half the width of its 95 % Student interval over seeds, and the
 values. `experiments.tables` writes tables of results pages from it.
@@ -53,7 +54,8 @@ def run(
         with run_folder.held(str(folder)):
             pipeline.run(one, str(folder))
             if "reconstruction" in also:
-                reconstruction.run(one, str(folder))
+                first = str(folders[0]) if folders else ""
+                reconstruction.run(one, str(folder), like=first)
             if "generation" in also:
                 generation.run(one, str(folder), names=generation.rows())
         folders.append(folder)

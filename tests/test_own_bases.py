@@ -177,6 +177,27 @@ def test_all_have_the_time_of_the_slowest_and_as_many_steps_as_help(compared):
         assert row["psnr_db_test_mean_converged"] == pytest.approx(15.0)
 
 
+def test_another_seed_judges_the_trials_of_the_first(compared, tmp_path):
+    found, calls, folder, config = compared
+    other = runs.with_base(tmp_path / "other")
+    files.write_lines(other / "base" / "train.jsonl", [{"step": 1}])
+    files.write_bytes(other / "base" / "checkpoints" / "1", b"by hand")
+    calls.clear()
+    config.seed = 1
+    again = reconstruction.run(config, str(other), like=str(folder))
+    tried = [call for call in calls if len(call) > 2]
+    assert len(tried) == 6 and all(call[3] == {"test"} for call in tried)
+    for name, row in found.items():
+        for key in ("steps_equal_cpu", "steps_converged", "learning_rate_converged"):
+            assert again[name][key] == row[key]
+    (folder / "reconstruction" / "lora" / "chosen.json").unlink()
+    third = runs.with_base(tmp_path / "third")
+    files.write_lines(third / "base" / "train.jsonl", [{"step": 1}])
+    files.write_bytes(third / "base" / "checkpoints" / "1", b"by hand")
+    with pytest.raises(FileNotFoundError, match=r"lora/chosen\.json is missing"):
+        reconstruction.run(config, str(third), like=str(folder))
+
+
 def test_the_autodecoder_is_trained_once(compared):
     _, _, folder, _ = compared
     own = folder / "reconstruction" / "lora" / "run" / "base"

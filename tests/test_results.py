@@ -90,6 +90,29 @@ def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
     assert page.read_text().splitlines() == lines
 
 
+def test_trials_have_rows_and_rows_labels(tmp_path):
+    lines = [{"psnr_db_mean": 30.0}, {"psnr_db_mean": 31.0}]
+    files.write_lines(tmp_path / "run" / "speed" / "lora" / "trials.jsonl", lines)
+    files.write_json(tmp_path / "run" / "recipe.json", {})
+    page = tmp_path / "page.md"
+    head = "<!-- table stage=speed rows=lora.1:half_of_it columns=psnr_db_mean:dB:1 -->"
+    page.write_text(f"{head}\n<!-- end -->\n")
+    written = tables.run(str(page), str(tmp_path / "run"))
+    assert written.splitlines()[3] == "| half of it | 31.0 |"
+    with pytest.raises(FileNotFoundError, match="recipe.json is missing"):
+        tables.run(str(page), str(tmp_path))
+
+
+def test_a_study_of_another_name_leaves_a_table_alone(runs, tmp_path):
+    page, study = tmp_path / "page.md", tmp_path / "study.json"
+    page.write_text(PAGE + PAGE.replace("stage=fit", "study=faces stage=fit"))
+    files.write_json(study, results.summary(runs, [0, 1, 2]))
+    for name, old in (("faces", [1, 0]), ("", [0, 0])):
+        text = tables.run(str(page), f"{name}={study}" if name else str(study))
+        halves = text.split("# Title")[1:]
+        assert [half.count("| an | old | table |") for half in halves] == old
+
+
 @pytest.mark.parametrize(
     ("table", "line"),
     [

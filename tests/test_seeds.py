@@ -39,7 +39,9 @@ def test_every_seed_has_a_folder_and_all_are_summed_up(made_up, tmp_path):
     ]
     for name, seed, workdir, options in made_up:
         assert workdir == str(tmp_path / f"seed-{seed}")
-        assert options == ({"names": ["ours"]} if name == "generation" else {})
+        first = "" if seed == 0 else str(tmp_path / "seed-0")
+        own = {"generation": {"names": ["ours"]}, "reconstruction": {"like": first}}
+        assert options == own.get(name, {})
     entry = found["rows"]["fit"]["lora"]["psnr_db_test_mean"]
     assert entry["mean"] == 32.0 and entry["seeds"] == [0, 2, 4]
     kept = files.read_json(tmp_path / "study" / "metrics.json", keys=("rows",))

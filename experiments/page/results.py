@@ -5,12 +5,13 @@ A page says where a table goes and what is in it:
     <!-- table stage=fit rows=mlp,lora columns=psnr_db_test_mean:dB:2 -->
     <!-- end -->
 
-`rows` are names, in this order; `lora-mlp` is the mean difference of two rows within a
-seed. `columns` are each `metric:heading:digits`, with `%` behind the digits for
-percent, `m` for thousandths; `_` in a heading is a space. With `of=NAME`, rows are
-figures of the one row of that name instead: each is `beginning:label`, the beginning of
-its metrics and what the table calls it. What stands between the two lines is written by
-`filled`.
+`rows` are names, in this order, or each `name:label`, where the table has the label;
+`lora-mlp` is the mean difference of two rows within a seed, `lora.2` is trial 2 of a
+sweep. `columns` are each `metric:heading:digits`, with `%` behind the digits for
+percent, `m` for thousandths; `_` in a heading or label is a space. With `of=NAME`, rows
+are figures of the one row of that name instead: each is `beginning:label`, the
+beginning of its metrics and what the table calls it. With `study=NAME`, figures are of
+the study of that name. What stands between the two lines is written by `filled`.
 """
 
 import collections
@@ -32,8 +33,11 @@ _STAGES = (
     "analyze",
     "structure",
     "sweep",
+    "speed",
     "tune",
     "diffusion",
+    "benchmark",
+    "scaling",
 )
 _TABLE = re.compile(
     r"(?P<head><!-- table (?P<options>[^>]*?) *-->\n).*?(?P<end><!-- end -->)",
@@ -79,6 +83,9 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
     for stage in _STAGES:
         for path in sorted(folder.glob(f"{stage}/*/metrics.json")):
             found[stage, path.parent.name] = files.read_json(path)
+        for path in sorted(folder.glob(f"{stage}/*/trials.jsonl")):
+            for number, line in enumerate(files.read_lines(path)):
+                found[stage, f"{path.parent.name}.{number}"] = line
     # Trivial generators have no folder of their own.
     for path in sorted(folder.glob("evaluate/*/baselines.json")):
         for row, metrics in files.read_json(path).items():
@@ -96,38 +103,43 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
     }
 
 
-def filled(page: str, study: dict) -> str:
+def filled(page: str, study: dict, *, name: str = "") -> str:
     """A results page with its tables written from the summary of a study.
 
     Args:
       page: Markdown; see the top of this file.
       study: result of `summary`, or study.json.
+      name: of the study; tables of studies of other names stay as they are.
 
     Raises:
       ValueError: if a table names a stage, row or metric that the study lacks, or an
         option that no table has.
     """
-    return _TABLE.sub(
-        lambda m: m["head"] + _table(m["options"], study["rows"]) + m["end"], page
-    )
+
+    def written(found: re.Match) -> str:
+        options = found["options"].split(" ")
+        given = dict(option.split("=", 1) for option in options if option)
+        if given.pop("study", "") != name:
+            return found[0]
+        return found["head"] + _table(given, study["rows"]) + found["end"]
+
+    return _TABLE.sub(written, page)
 
 
-def _table(options: str, rows: dict) -> str:
-    given = dict(option.split("=", 1) for option in options.split(" ") if option)
+def _table(given: dict[str, str], rows: dict) -> str:
     if given.keys() - {"of"} != {"stage", "rows", "columns"}:
         raise ValueError(
-            f"table {options!r}: expected stage=, rows= and columns=, found "
-            f"{', '.join(given)}"
+            f"a table: expected stage=, rows= and columns=, found {', '.join(given)}"
         )
     # A comma before a space belongs to a heading.
     columns = [column.split(":") for column in re.split(",(?!_)", given["columns"])]
     heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
     lines = [heads, ["---"] * len(heads)]
     for name in given["rows"].split(","):
-        row, beginning, label = name, "", f"`{name}`"
+        row, _, label = name.partition(":")
+        beginning, label = "", label.replace("_", " ") or f"`{row}`"
         if "of" in given:
-            beginning, label = name.split(":")
-            row, label = given["of"], label.replace("_", " ")
+            row, beginning = given["of"], row
         cells = [
             _cell(_entry(rows, given["stage"], row, beginning + metric), digits)
             for metric, _, digits in columns
