@@ -7,7 +7,8 @@ Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
 
 Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures;
 with `:speed`, `experiments.sweep` tries settings that make fits faster; `:small` takes
-1,000 faces, with shorter fits and trainings, for studies of several seeds.
+1,000 faces, with shorter fits and trainings, for studies of several seeds, and judges
+them by features of ImageNet as well (`pip install -e '.[features]'`).
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -190,6 +191,8 @@ def _small(config: ConfigDict) -> None:
     config.base.rehearsal.update(episodes=40, steps=120)
     config.fit.update(steps=120, compare=0)
     config.diffusion.update(components=256, clusters=50, steps=2000, every=200)
+    config.sample.n = 500
+    config.evaluate.features = ("pixel_pca", "imagenet", "random_conv")
     config.analyze.refits = 200
     config.structure.n = 8
     config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
