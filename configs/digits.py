@@ -101,13 +101,13 @@ def _generators(steps: int) -> ConfigDict:
     return sections.generators(
         steps=steps,
         paper_steps=720,
-        hyperdiffusion_steps=4000,
+        hyperdiffusion_steps=7000,
         tuned={
             "mlp": {"learning_rate": 1e-3, "batch": 64, "steps": 2600, "every": 200},
             "paper_mlp": {"learning_rate": 2e-3, "batch": 32, "steps": 1900},
             "paper_lora": {"learning_rate": 2e-3},
             "paper_mlora": {"learning_rate": 2e-3},
             "paper_ddpm": {"learning_rate": 2e-3},
-            "hyperdiffusion": {"learning_rate": 2e-3},
+            "hyperdiffusion": {"learning_rate": 2e-3, "batch": 32},
         },
     )
