@@ -46,7 +46,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         multiplicative={"start": "ones", "spread": 0.1},
     )
     config.fit = sections.fit(steps=120, points=196)
-    config.diffusion = sections.diffusion(steps=1500, every=125, learning_rate=4e-3)
+    config.diffusion = sections.diffusion()
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze(refits=2000)  # All.
@@ -100,11 +100,11 @@ def _generators(steps: int) -> ConfigDict:
     """
     return sections.generators(
         steps=steps,
-        paper_steps=720,
-        hyperdiffusion_steps=7000,
+        paper_steps=1200,
+        hyperdiffusion_steps=8500,
         tuned={
-            "mlp": {"learning_rate": 1e-3, "batch": 64, "steps": 2600, "every": 200},
-            "paper_mlp": {"learning_rate": 2e-3, "batch": 32, "steps": 1900},
+            "mlp": {"batch": 64, "steps": 4500, "every": 250},
+            "paper_mlp": {"learning_rate": 2e-3, "batch": 32, "steps": 3200},
             "paper_lora": {"learning_rate": 2e-3},
             "paper_mlora": {"learning_rate": 2e-3},
             "paper_ddpm": {"learning_rate": 2e-3},

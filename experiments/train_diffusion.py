@@ -97,6 +97,7 @@ def fitted(config: ConfigDict, folder: pathlib.Path, lesson: Lesson) -> dict:
         "decay_chosen": best["decay"],
         "loss_train": best["loss_train"],
         "loss_validation": best["loss_validation"],
+        "loss_validation_lowest": min(line["loss_validation"] for line in lines),
         "parameters": tree.count(lesson.params),
         "numbers_diffused": lesson.examples.vectors.shape[1],
         "n_train": int((~lesson.heldout).sum()),
