@@ -104,6 +104,7 @@ def _generators(steps: int) -> ConfigDict:
         hyperdiffusion_steps=8500,
         tuned={
             "mlp": {"batch": 64, "steps": 4500, "every": 250},
+            "lora": {"learning_rate": 4e-3},
             "paper_mlp": {"learning_rate": 2e-3, "batch": 32, "steps": 3200},
             "paper_lora": {"learning_rate": 2e-3},
             "paper_mlora": {"learning_rate": 2e-3},
