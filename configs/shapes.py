@@ -66,10 +66,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.shape_generators(config.diffusion.steps)
-    if variant == "hyperdiffusion":
-        _rival(config)
-    if variant == "small":
-        _small(config)
+    if variant != "full":
+        {"hyperdiffusion": _rival, "small": _small}[variant](config)
     return config
 
 

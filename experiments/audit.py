@@ -14,7 +14,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from experiments.judging import judge, rows, verdicts
+from experiments.judging import alike, judge, rows, verdicts
 from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
@@ -57,45 +57,61 @@ def run(
       FileNotFoundError, ValueError: if a set cannot be read or differs in shape.
     """
     paths = {"train": train, "real": real, "samples": samples}
-    read = {name: rows.read_rows(path, size=size) for name, path in paths.items()}
-    taught, labels = read["train"]
-    for name, (things, _) in read.items():
-        if things.shape[1:] != taught.shape[1:]:
-            raise ValueError(
-                f"--{name}={paths[name]}: expected things of shape {taught.shape[1:]}, "
-                f"as in --train, found {things.shape[1:]}; use --size, or convert them"
-            )
-    made = read["samples"][0]
+    parts = {"train": "train", "real": "test"}
+    read = {
+        name: rows.read_rows(path, size=size, part=parts.get(name))
+        for name, path in paths.items()
+    }
+    alike.check(read, paths)
+    taught, labels = read["train"].things, read["train"].labels
+    made = read["samples"].things
     found = audit.audit(
-        taught,
-        read["real"][0],
+        _different(taught),
+        read["real"].things,
         {_NAME: made},
         spaces=rows.spaces_of(taught, labels, list(features), seed=seed),
         trivial=verdicts.of_values(taught, len(made), seed=seed),
         seed=seed,
     )
+    found[_NAME] = _complete(found[_NAME], read["samples"].skipped)
     _print(found)
     if out is not None:
-        folder = pathlib.Path(out)
+        folder = pathlib.Path(out).expanduser()
         written = {
             name: verdicts.figures(verdict) | verdicts.described({name: verdict})[name]
             for name, verdict in found.items()
         }
         files.write_json(folder / "audit.json", files.finite(written))
         files.write_json(
-            folder / "suspects.json", {"suspects": _suspects(taught, made)}
+            folder / "suspects.json",
+            {"suspects": _suspects(read["train"], read["samples"])},
         )
     return found
 
 
-def _suspects(train: np.ndarray, made: np.ndarray) -> list[dict]:
+def _different(things: np.ndarray) -> np.ndarray:
+    """Each thing once: what is there twice would hide copies of it from the ratio."""
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(things)))}
+    return things[sorted(first.values())]
+
+
+def _complete(verdict: audit.Audit, skipped: dict[str, str]) -> audit.Audit:
+    """The verdict, failed if samples could not be used: these may be the copies."""
+    if not skipped:
+        return verdict
+    name, why = next(iter(skipped.items()))
+    reason = f"{len(skipped)} samples cannot be used, the first is {name}: {why}"
+    return verdict._replace(passed=False, reasons=(*verdict.reasons, reason))
+
+
+def _suspects(train: rows.Rows, made: rows.Rows) -> list[dict]:
     """The samples that stand out most about one training thing, and which that is."""
-    near = neighbours(judge.flat(train), cells=1)(judge.flat(made))
+    near = neighbours(judge.flat(train.things), cells=1)(judge.flat(made.things))
     order = np.argsort(near.ratio, kind="stable")[:_SUSPECTS]
     return [
         {
-            "sample": int(i),
-            "train": int(near.place[i]),
+            "sample": made.names[i],
+            "train": train.names[near.place[i]],
             "distance": float(near.distance[i]),
             "ratio": float(near.ratio[i]),
         }

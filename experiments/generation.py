@@ -50,6 +50,8 @@ def run(
       ValueError: if the recipe has no such generator.
     """
     path = pathlib.Path(workdir) / "generation.json"
+    for name in names:
+        chosen(with_generator(config, name))  # Before hours of work.
     unlabelled = dataset.load(config).labels is None
     rows = files.read_json(path) if path.exists() else {}
     for name in names or short(config):

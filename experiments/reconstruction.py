@@ -13,6 +13,7 @@ stops rising. Writes reconstruction/<representation>/: chosen.json, with these t
 trials, and metrics.json. A second run resumes.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -23,7 +24,7 @@ from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import standalone, with_name
-from experiments.running import launch, run_folder
+from experiments.running import binding, launch, run_folder
 from wsjax import files
 
 _ENOUGH = 0.1  # dB of PSNR: a doubling of the steps that gains less is the last one.
@@ -38,6 +39,8 @@ def run(config: ConfigDict, workdir: str, *, like: str = "") -> dict[str, dict]:
     data, root = opened(config, workdir)
     train_base.run(config, workdir)
     forms = {name: prepared(config, name) for name in config.sweep.variants}
+    for name, form in forms.items():
+        binding.bind(root / "reconstruction" / name, _settings(form, name, like))
     spent = {}
     for name, form in forms.items():
         place = _place(root, name)
@@ -51,6 +54,14 @@ def run(config: ConfigDict, workdir: str, *, like: str = "") -> dict[str, dict]:
         name: _judged(form, root, data, _chosen(source, name), spent[name])
         for name, form in forms.items()
     }
+
+
+def _settings(form: ConfigDict, name: str, like: str) -> dict:
+    """What the metrics of a representation depend on beside the recipe's own fits."""
+    own = json.loads(form.reconstruction.to_json())
+    tuned = {"like": pathlib.Path(like).name}
+    tried = {"tried": json.loads(form.sweep.to_json())["variants"][name]}
+    return {"reconstruction": own, **tuned, **tried, **sweep.settings_of(form)}
 
 
 def prepared(config: ConfigDict, name: str) -> ConfigDict:

@@ -7,10 +7,11 @@ Each seed chooses its own validation part, trains and draws anew; the test part 
 same for all. Runs the pipeline for every seed in a folder of its own, such as seed-3/;
 with `--also`, the named studies as well (`--rows` is the flag of
 `experiments.generation`); representations are tuned on the validation part of the first
-seed, for all seeds. Finished stages are kept: a second run resumes, a longer list
-of seeds adds to it. Writes study/metrics.json: by stage and row (such as `fit`, `lora`)
-each metric's mean, half the width of its 95 % Student interval over seeds, and the
-values. `experiments.tables` writes tables of results pages from it.
+seed, for all seeds. Finished stages are kept: a second run resumes, a longer list of
+seeds adds to it. Writes study/metrics.json, of the seeds that are named: by stage and
+row (such as `fit`, `lora`) each metric's mean, half the width of its 95 % Student
+interval over seeds, and the values. `experiments.tables` writes tables of results pages
+from it.
 """
 
 import pathlib
@@ -21,6 +22,7 @@ from ml_collections import ConfigDict
 
 from experiments import generation, pipeline, reconstruction
 from experiments.page import results
+from experiments.recipe.generator import chosen, with_generator
 from experiments.running import launch, run_folder
 from wsjax import files
 
@@ -46,6 +48,11 @@ def run(
         raise ValueError(f"--seeds={seeds}: expected different whole numbers")
     if unknown := set(also) - {"generation", "reconstruction"}:
         raise ValueError(f"--also={min(unknown)}: expected generation, reconstruction")
+    names = generation.rows()
+    if names and "generation" not in also:
+        raise ValueError(f"--rows={','.join(names)} needs --also=generation")
+    for name in names:
+        chosen(with_generator(config, name))  # Before hours of work.
     root, folders = pathlib.Path(workdir), []
     for seed in seeds:
         one = config.copy_and_resolve_references()
@@ -57,7 +64,7 @@ def run(
                 first = str(folders[0]) if folders else ""
                 reconstruction.run(one, str(folder), like=first)
             if "generation" in also:
-                generation.run(one, str(folder), names=generation.rows())
+                generation.run(one, str(folder), names=names)
         folders.append(folder)
     found = results.summary(folders, seeds)
     path = root / "study" / "metrics.json"

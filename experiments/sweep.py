@@ -27,7 +27,7 @@ from experiments.fitting.start import common_start
 from experiments.recipe.fits import BY_NAME, fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
-from experiments.running import launch, run_folder
+from experiments.running import binding, launch, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, files, latent, tree
 from wsjax.analysis.interval import interval
@@ -74,12 +74,15 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     name = trial["name"]
     folder = root / config.sweep.folder / name
     stage = f"{config.sweep.folder} {name}"
-    if (metrics := run_folder.finished(folder, stage)) is not None:
-        return metrics
+    longer = equal_steps(trial, slowest)
+    own = {"trial_number": trial["trial_number"], "equal_cpu_steps": longer}
+    # Trials that were added since may be better, or slower.
+    known = run_folder.finished(folder, stage)
+    if known is not None and own.items() <= known.items():
+        return known
     metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
     rows = data.rows("validation")[: config.sweep.n]
     metrics |= linear.measure(data, rows, numbers=trial["numbers_per_field"])
-    longer = equal_steps(trial, slowest)
     own = {**trial["trial"], "steps": longer}
     found = tried(config, root, data, name, own, rows)
     metrics["equal_cpu_steps"] = longer
@@ -91,6 +94,11 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
 def equal_steps(trial: dict, slowest: float) -> int:
     """Steps of a trial that take `slowest` CPU-seconds per field."""
     return round(trial["steps"] * slowest / trial["cpu_seconds_per_field"])
+
+
+def settings_of(config: ConfigDict) -> dict:
+    """What a trial depends on beside base and fits; others may be added later."""
+    return {"sweep": {k: config.sweep[k] for k in ("n", "consensus", "rounds")}}
 
 
 def trials(config: ConfigDict, name: str) -> list[dict]:
@@ -105,6 +113,7 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
     """Runs the trials that trials.jsonl lacks; returns the lines of all."""
     path = root / config.sweep.folder / name / "trials.jsonl"
+    binding.bind(path.parent, settings_of(config))
     lines = files.read_lines(path)
     rows = data.rows("validation")[: config.sweep.n]
     for number, trial in enumerate(trials(config, name)):
@@ -114,7 +123,8 @@ def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]
         lines.append({"name": name, "trial_number": number, **found})
         files.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
-    return lines
+    own = trials(config, name)
+    return [line for line in lines if line["trial"] in own]
 
 
 def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:

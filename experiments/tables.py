@@ -38,9 +38,16 @@ def run(page: str, study: str) -> str:
         run_folder.need(found / "recipe.json", "pipeline")
         rows = results.summary([found], [0])
     else:
-        rows = files.read_json(found, keys=("rows",))
-    text = results.filled(path.read_text(), rows, name=name)
-    files.write_bytes(path, text.encode())
+        rows = files.read_json(found, keys=("rows", "seeds"))
+    page = path.read_bytes().decode()  # As it is: line ends are the author's.
+    try:
+        text = results.filled(page, rows, name=name)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{found}: expected what experiments.study writes, found another form "
+            f"({error!r})"
+        ) from error
+    files.write_bytes(path.resolve(), text.encode())
     return text
 
 

@@ -29,11 +29,12 @@ from experiments.recipe.generator import (
     chosen,
     generator_name,
     generator_of,
+    settings_of,
     teacher_of,
 )
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, processes, run_folder
+from experiments.running import binding, launch, processes, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, latent, tree
 from wsjax.diffusion import train
@@ -46,10 +47,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     It learns from encoded weights or, with `diffusion.teacher`, from samples of another
     generator.
     """
-    with processes.in_turn():
-        data, root = opened(config, workdir)
     recipe, config = config, chosen(config)
-    folder = root / "diffusion" / generator_name(config)
+    with processes.in_turn():
+        data, root = opened(recipe, workdir)
+        folder = root / "diffusion" / generator_name(config)
+        binding.bind(folder, settings_of(config))
     stage = f"diffusion {folder.name}"
     metrics = run_folder.finished(folder, stage, ("chosen", "encoding"))
     if metrics is not None:

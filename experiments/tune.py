@@ -11,6 +11,7 @@ tune/<generator>/: trials.jsonl and metrics.json, with the best trial. A second 
 resumes. The best settings were copied into the recipes by hand.
 """
 
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -22,12 +23,13 @@ from experiments.generator.distil import Lesson
 from experiments.recipe.generator import (
     chosen,
     generator_name,
+    settings_of,
     short,
     with_generator,
 )
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, run_folder
+from experiments.running import binding, launch, run_folder
 from wsjax import files
 from wsjax.fit.consensus import Diverged
 
@@ -54,8 +56,9 @@ def _tuned(recipe: ConfigDict, workdir: str) -> dict:
     data, root = opened(recipe, workdir)
     folder = root / "tune" / generator_name(recipe)
     stage = f"tune {folder.name}"
-    if (metrics := run_folder.finished(folder, stage)) is not None:
-        return metrics
+    # Rates and batches may be added later.
+    share = {"tune": {"share": recipe.tune.share}}
+    binding.bind(folder, share | settings_of(chosen(recipe)))
     form = representation_of(chosen(recipe), root, data.channels)
     lines = _swept(recipe, root, folder, form, data)
     return run_folder.close(folder, stage, best(lines))
@@ -64,25 +67,30 @@ def _tuned(recipe: ConfigDict, workdir: str) -> dict:
 def _swept(
     recipe: ConfigDict, root: pathlib.Path, folder: pathlib.Path, form, data: Data
 ) -> list[dict]:
-    """Runs the trials that trials.jsonl lacks; returns the lines of all."""
+    """Runs the trials that trials.jsonl lacks; returns the lines of the recipe's."""
     config, path = chosen(recipe), folder / "trials.jsonl"
-    lines = files.read_lines(path)
-    lesson = train_diffusion.lesson(recipe, root, folder, form, data)
+    lines, own = files.read_lines(path), []
+    lesson = functools.cache(
+        lambda: train_diffusion.lesson(recipe, root, folder, form, data)
+    )
 
     def add(rate: float, batch: int) -> None:
         at = {"learning_rate": rate, "batch": batch}
-        if not any(at.items() <= line.items() for line in lines):
+        known = [line for line in lines if at.items() <= line.items()]
+        if not known:
             place = folder / f"rate_{rate:g}_batch_{batch}"
-            lines.append(at | _tried(config, at, place, lesson))
+            known = [at | _tried(config, at, place, lesson())]
+            lines.extend(known)
             files.write_lines(path, lines)
             print(f"tune {folder.name}: {lines[-1]}", flush=True)
+        own.extend(line for line in known if line not in own)
 
     for rate in config.tune.learning_rates:
         add(rate, config.diffusion.batch)
-    rate = best(lines)["learning_rate"]
+    rate = best(own)["learning_rate"]
     for batch in config.tune.batches:
         add(rate, batch)
-    return lines
+    return own
 
 
 def _tried(config: ConfigDict, at: dict, place: pathlib.Path, lesson: Lesson) -> dict:

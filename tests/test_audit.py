@@ -6,6 +6,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from wsjax.analysis import trivial
+from wsjax.metrics import audit as audits
 from wsjax.metrics import features
 from wsjax.metrics.audit import audit, judge
 from wsjax.metrics.copying import Copying
@@ -180,3 +181,16 @@ def test_what_cannot_be_audited_is_refused():
         audit(few, few, {"x": few}, spaces=space, trivial={"x": few})
     with pytest.raises(ValueError, match="one feature space or more"):
         audit(few, few, {"x": few}, spaces={}, trivial={})
+
+
+def test_with_no_rival_left_samples_must_be_as_good_as_training_things():
+    """Where rows are few and wide, every trivial generator counts as a copy."""
+    near = Copying(1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, ())
+    floor = np.linspace(1.0, 1.1, 50)
+    for added, passed in ((0.0, True), (0.5, False)):
+        sets = {"ours": floor[::-1] + added, "noise": floor}
+        drawn = {"pca": Draws(floor, sets)}
+        copied = {"ours": near, "noise": near._replace(reasons=("copied",))}
+        found = audits.verdicts(copied, drawn, ["noise"])["ours"]
+        assert found.passed == passed
+    assert "and every trivial generator copies" in found.reasons[0]

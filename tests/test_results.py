@@ -30,7 +30,12 @@ def runs(tmp_path):
         own = {"fd": 1.0 + seed, "audit_passed": 1.0}
         files.write_json(place / "evaluate" / "ours" / "metrics.json", own)
         judged = {"ours": {"fd": 99.0}, "trivial": {"fd": 5.0}}
-        files.write_json(place / "evaluate" / "rival" / "baselines.json", judged)
+        files.write_json(place / "evaluate" / "ours" / "baselines.json", judged)
+        # Of another generator's weights: its trivial rows are other ones.
+        judged = {"trivial": {"fd": 77.0}, "rare": {"fd": 3.0}}
+        files.write_json(place / "evaluate" / "a_rival" / "baselines.json", judged)
+        recipe = {"recipe": {"adapter": {"name": "ours"}}}
+        files.write_json(place / "recipe.json", recipe)
         spent = {"ours": {"cpu_seconds_training": 10.0 * seed}}
         files.write_json(place / "generation.json", spent)
     return [tmp_path / f"seed-{seed}" for seed in range(3)]
@@ -50,7 +55,7 @@ def test_means_have_intervals_over_runs(runs):
 def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
     rows = results.summary(runs, [0, 1, 2])["rows"]["evaluate"]
     assert rows["ours"]["fd"]["values"] == [1.0, 2.0, 3.0]
-    assert rows["trivial"]["fd"]["mean"] == 5.0
+    assert rows["trivial"]["fd"]["mean"] == 5.0 and "rare" not in rows
     assert rows["ours"]["cpu_seconds_training"]["values"] == [0.0, 10.0, 20.0]
 
 
@@ -82,7 +87,7 @@ def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
         "|  | PSNR dB | done |",
         "| --- | --- | --- |",
         "| `mlp` | 31.0 ± 2.5 | 50 ± 0 |",
-        "| `lora` | 31.0 ± 2.5 | 50 ± 0 |",
+        "| `lora` | 31.0 ± 2.5 | 50 ± 0 (2 of 3) |",
     ]
     before = text.splitlines()
     assert lines[:3] == before[:3] and lines[7:] == before[4:]
@@ -93,7 +98,8 @@ def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
 def test_trials_have_rows_and_rows_labels(tmp_path):
     lines = [{"psnr_db_mean": 30.0}, {"psnr_db_mean": 31.0}]
     files.write_lines(tmp_path / "run" / "speed" / "lora" / "trials.jsonl", lines)
-    files.write_json(tmp_path / "run" / "recipe.json", {})
+    recipe = {"recipe": {"adapter": {"name": "lora"}}}
+    files.write_json(tmp_path / "run" / "recipe.json", recipe)
     page = tmp_path / "page.md"
     head = "<!-- table stage=speed rows=lora.1:half_of_it columns=psnr_db_mean:dB:1 -->"
     page.write_text(f"{head}\n<!-- end -->\n")
@@ -153,3 +159,44 @@ def test_figures_of_one_row_make_a_table(runs):
         "| all of it | 50 ± 0 |",
         "| start | 33 ± 36 |",
     ]
+
+
+HEAD = "<!-- table stage=fit rows=mlp columns=psnr:PSNR:1 -->"
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        (f"{HEAD}\nold\nMy text.\n{HEAD}\n<!-- end -->\n", "2 tables, of which 1 are"),
+        (f"{HEAD}\n", "1 tables, of which 0 are"),
+        ("no table", "no table is of the study ''; the page names none"),
+        (f"{HEAD}\n<!-- end -->".replace(":1 ", ": "), "expected metric:heading:dig"),
+    ],
+)
+def test_a_page_that_would_lose_text_or_gain_nothing_is_refused(runs, page, line):
+    with pytest.raises(ValueError, match=line):
+        results.filled(page, results.summary(runs, [0, 1, 2]))
+
+
+def test_line_ends_and_links_of_a_page_are_kept(runs, tmp_path):
+    page, link, study = (tmp_path / x for x in ("page.md", "link.md", "study.json"))
+    page.write_bytes(f"Text\r\n{HEAD}\r\n<!-- end -->\r\nMore\r\n".encode())
+    link.symlink_to(page)
+    files.write_json(study, results.summary(runs, [0, 1, 2]))
+    tables.run(str(link), str(study))
+    assert link.is_symlink() and page.read_bytes().startswith(b"Text\r\n<!-- table")
+    assert b"-->\r\nMore\r\n" in page.read_bytes()
+    files.write_json(study, {"seeds": [0], "rows": {"fit": {"mlp": {"psnr": 3.0}}}})
+    with pytest.raises(ValueError, match=r"study\.json: expected what experiments"):
+        tables.run(str(page), str(study))
+
+
+def test_all_digits_of_a_figure_count_and_nothing_is_minus_zero(runs):
+    for seed, place in enumerate(runs):
+        for name, value in (("mlp", 1000000.4 + seed), ("lora", 1000000.1 + seed)):
+            own = {"psnr": value, "small": -1e-4}
+            files.write_json(place / "fit" / name / "metrics.json", own)
+    head = "<!-- table stage=fit rows=mlp-lora,mlp columns=psnr:a:1,small:b:2 -->"
+    page = results.filled(f"{head}\n<!-- end -->", results.summary(runs, [0, 1, 2]))
+    assert "| `mlp-lora` | 0.3 ± 0.0 | 0.00 ± 0.00 |" in page
+    assert "| `mlp` | 1000001.4 ± 2.5 | 0.00 ± 0.00 |" in page

@@ -49,8 +49,9 @@ def test_every_seed_has_a_folder_and_all_are_summed_up(made_up, tmp_path):
     assert config.seed == digits.get_config("tiny").seed
 
 
-def test_a_longer_list_of_seeds_adds_to_the_study(made_up, tmp_path):
+def test_a_longer_list_of_seeds_adds_to_the_study(made_up, tmp_path, monkeypatch):
     config = digits.get_config("tiny")
+    monkeypatch.setattr(generation, "rows", lambda: [])
     study.run(config, str(tmp_path), seeds=[0])
     assert {call[0] for call in made_up} == {"pipeline"}
     found = study.run(config, str(tmp_path), seeds=[0, 1])
@@ -70,6 +71,22 @@ def test_mistakes_are_refused_before_anything_runs(
 ):
     with pytest.raises(ValueError, match=line):
         study.run(digits.get_config("tiny"), str(tmp_path), seeds=seeds, also=also)
+    assert not made_up
+
+
+@pytest.mark.parametrize(
+    ("rows", "also", "line"),
+    [
+        (["ours"], (), "--rows=ours needs --also=generation"),
+        (["ours", "typo"], ("generation",), "generator='typo'; choose one of"),
+    ],
+)
+def test_generators_are_checked_before_hours_of_work(
+    made_up, tmp_path, monkeypatch, rows, also, line
+):
+    monkeypatch.setattr(generation, "rows", lambda: rows)
+    with pytest.raises(ValueError, match=line):
+        study.run(digits.get_config("tiny"), str(tmp_path), seeds=[0], also=also)
     assert not made_up
 
 

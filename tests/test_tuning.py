@@ -28,7 +28,9 @@ def made_up(monkeypatch):
         if options.learning_rate > 1:
             raise Diverged("training diverged before step 10; lower it")
         loss = abs(options.learning_rate - 4e-3) + options.batch / 1e4
-        return {"steps": options.steps, "loss_validation": loss, "cpu_seconds": 1.0}
+        # The chosen step is a later one, and its loss says nothing about the best.
+        losses = {"loss_validation": 9.0, "loss_validation_lowest": loss}
+        return {"steps": options.steps, **losses, "cpu_seconds": 1.0}
 
     monkeypatch.setattr(train_diffusion, "fitted", fitted)
     monkeypatch.setattr(train_diffusion, "lesson", lambda *args: None)
@@ -57,10 +59,13 @@ def test_batches_are_tried_at_the_best_rate_for_as_many_instances(folder, made_u
 
 def test_what_was_tried_is_not_tried_again(folder, made_up):
     tune.run(recipe(), str(folder), names=("ours",))
-    (folder / "tune" / trained_runs.NAME / "metrics.json").unlink()
     wider = recipe(learning_rates=(1e-3, 4e-3, 8e-3))
     tune.run(wider, str(folder), names=("ours",))
     assert [call[1:3] for call in made_up[3:]] == [(8e-3, 16)]
+    narrower = recipe(learning_rates=(1e-3,), batches=())
+    found = tune.run(narrower, str(folder), names=("ours",))[trained_runs.NAME]
+    assert (found["learning_rate"], found["n_trials"]) == (1e-3, 1)
+    assert len(made_up) == 4
 
 
 def test_trials_that_diverge_are_recorded_and_never_chosen(folder, made_up):

@@ -4,6 +4,7 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,16 +15,32 @@ from wsjax.meshes import formats
 from wsjax.metrics import features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["read_rows", "spaces_of"]
+__all__ = ["Rows", "read_rows", "spaces_of"]
 
 _COMPONENTS = 32  # Most components of the first feature space.
 _SUFFIXES = {*formats.SUFFIXES, ".parquet"}
 _Space = Callable[[np.ndarray], np.ndarray]
 
 
+class Rows(NamedTuple):
+    """A set of N things.
+
+    `things` `[N, *S]`: pictures in [0, 1] or signed distances on a grid, float32;
+    weights or other rows, float32 or float64; `labels` `[N]` or None; `names`: N of
+    them; `skipped`: reasons by name of what could not be used; `origin`: what two sets
+    must share to be compared, such as the representation of weights, "" if nothing.
+    """
+
+    things: np.ndarray
+    labels: np.ndarray | None
+    names: list[str]
+    skipped: dict[str, str]
+    origin: str = ""
+
+
 def read_rows(
-    path: str | os.PathLike, *, size: int | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
+    path: str | os.PathLike, *, size: int | None = None, part: str | None = None
+) -> Rows:
     """Reads a set of things.
 
     Args:
@@ -31,54 +48,73 @@ def read_rows(
         meshes, or a weight set that `experiments.fit` or `experiments.sample` wrote.
       size: side in pixels or cells to which pictures and shapes are brought; None
         keeps the size of pictures and takes 24 cells for shapes.
-
-    Returns:
-      `(things [N, *S] float32, labels [N] or None)`: pictures in [0, 1], shapes as
-      signed distances on a grid, weights as flattened rows.
+      part: "train", "validation" or "test", of weights that were fitted; None: all.
 
     Raises:
       FileNotFoundError: if there is nothing at `path`.
-      ValueError: if it holds nothing of these.
+      ValueError: if it holds nothing of these, or nothing of `part`.
     """
+    if not str(path):
+        raise FileNotFoundError("an empty path: expected a file or folder")
     path = pathlib.Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a file or folder, found nothing")
     if (path / "manifest.json").exists():
-        return _weights(path)
+        return _weights(path, part)
     if path.suffix == ".npz" and (rows := _plain(path)) is not None:
         return rows
     if path.suffix == ".parquet" or _has_meshes(path):
         found = shapes.load_path(path, **({} if size is None else {"size": size}))
         (grid,) = shapes.read(found, np.arange(len(found.names)), "grid")
-        return grid.astype(np.float32), found.labels
+        return Rows(grid.astype(np.float32), found.labels, found.names, found.skipped)
     pictures = data.images.load_path(path, size=size)
     scale = 255 if pictures.pixels.dtype == np.uint8 else 1
-    return np.asarray(pictures.pixels, np.float32) / scale, pictures.labels
+    things = np.asarray(pictures.pixels, np.float32) / scale
+    unused = {k: why for k, why in pictures.skipped.items() if k not in pictures.others}
+    return Rows(things, pictures.labels, pictures.names, unused)
 
 
-def _weights(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _weights(path: pathlib.Path, part: str | None) -> Rows:
     weights, instances = store.load(path)
     done = store.done(instances)
+    if part is not None:
+        parts = np.array([i.get("part", part) for i in instances])
+        done &= parts == part
+        if not done.any():
+            raise ValueError(f"{path}: expected fits of the part {part}, found none")
     leaves = tree.named(tree.row(weights, done)).values()
     rows = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
-    labels = [i.get("label") for i, good in zip(instances, done, strict=True) if good]
-    known = all(label is not None for label in labels)
-    return rows.astype(np.float32), np.array(labels) if known else None
+    kept = [i for i, good in zip(instances, done, strict=True) if good]
+    labels = [i.get("label") for i in kept]
+    known = np.array(labels) if all(x is not None for x in labels) else None
+    names = [i["name"] for i in kept]
+    origin = f"weights of {store.manifest(path).get('representation')}"
+    return Rows(rows.astype(np.float32), known, names, {}, origin)
 
 
-def _plain(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None] | None:
+def _plain(path: pathlib.Path) -> Rows | None:
     """The rows `x` `[N, F]` of an npz, None if it holds anything else."""
     try:
         with np.load(path) as file:
             if "x" not in file.files or file["x"].ndim != 2:
                 return None
-            rows = np.asarray(file["x"], np.float32)
-            labels = file["y"] if "y" in file.files else None
+            rows = file["x"]
+            named = [name for name in ("y", "labels") if name in file.files]
+            labels = file[named[0]] if named else None
     except (OSError, ValueError, zipfile.BadZipFile):
         return None  # The loader of pictures says what is wrong with it.
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(f"{path}: x should be real numbers, found {rows.dtype}")
+    if labels is not None and labels.shape != (len(rows),):
+        raise ValueError(
+            f"{path}: {named[0]} should have one class for each of {len(rows)} rows, "
+            f"found {labels.shape}"
+        )
+    # Numbers of more digits keep them: an offset must not make rows equal.
+    rows = rows.astype(np.float64 if rows.dtype.itemsize > 4 else np.float32)
     if not np.isfinite(rows).all():
         raise ValueError(f"{path}: x holds numbers that are not finite; remove them")
-    return rows, labels
+    return Rows(rows, labels, [str(i) for i in range(len(rows))], {})
 
 
 def _has_meshes(path: pathlib.Path) -> bool:

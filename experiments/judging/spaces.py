@@ -122,13 +122,35 @@ def imported(name: str) -> Callable[[np.ndarray], np.ndarray]:
     """Imports a feature function `([n, *S]) -> [n, F]` by `module:function`.
 
     Raises:
-      ValueError: if there is no such function.
+      ValueError: if there is no such function; from the function, if it fails or
+        returns anything else.
     """
     module, _, function = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        own = getattr(importlib.import_module(module), function)
+    except Exception as error:  # A module may raise anything.
         raise ValueError(
             f"feature space {name}: expected module:function, such as mine.nets:embed, "
             f"on the path of Python ({error})"
         ) from error
+
+    def space(things: np.ndarray) -> np.ndarray:
+        try:
+            found = np.asarray(own(things.copy()))
+        except Exception as error:
+            raise ValueError(
+                f"feature space {name}: the function raised {error!r} for things of "
+                f"shape {things.shape}"
+            ) from error
+        good = (
+            found.ndim == 2 and len(found) == len(things) and found.dtype.kind in "fiu"
+        )
+        if not good or not np.isfinite(found).all():
+            raise ValueError(
+                f"feature space {name}: expected finite numbers of shape "
+                f"({len(things)}, F), found {found.dtype} of shape {found.shape}"
+                f"{', not all finite' if good else ''}"
+            )
+        return found
+
+    return space

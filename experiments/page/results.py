@@ -39,10 +39,8 @@ _STAGES = (
     "benchmark",
     "scaling",
 )
-_TABLE = re.compile(
-    r"(?P<head><!-- table (?P<options>[^>]*?) *-->\n).*?(?P<end><!-- end -->)",
-    re.DOTALL,
-)
+_HEAD, _END = r"<!-- table (?P<options>[^>]*?) *-->[ \t]*\r?\n", "<!-- end -->"
+_TABLE = re.compile(f"(?P<head>{_HEAD})(?:(?!<!-- table).)*?(?P<end>{_END})", re.DOTALL)
 
 
 def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
@@ -69,7 +67,7 @@ def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
 
 def _described(values: dict[int, float]) -> dict:
     """The entry of values by seed."""
-    known = {seed: float(f"{x:.6g}") for seed, x in values.items() if np.isfinite(x)}
+    known = {seed: float(x) for seed, x in values.items() if np.isfinite(x)}
     kept = list(known.values())
     mean, half = (kept[0] if kept else None), None
     if len(kept) > 1:
@@ -86,10 +84,9 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
         for path in sorted(folder.glob(f"{stage}/*/trials.jsonl")):
             for number, line in enumerate(files.read_lines(path)):
                 found[stage, f"{path.parent.name}.{number}"] = line
-    # Trivial generators have no folder of their own.
-    for path in sorted(folder.glob("evaluate/*/baselines.json")):
-        for row, metrics in files.read_json(path).items():
-            found.setdefault(("evaluate", row), metrics)
+    # Trivial generators have no folder of their own; those of the recipe's own weights.
+    for row, metrics in _trivial(folder).items():
+        found.setdefault(("evaluate", row), metrics)
     spent = folder / "generation.json"
     if spent.exists():
         for row, metrics in files.read_json(spent).items():
@@ -103,6 +100,15 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
     }
 
 
+def _trivial(folder: pathlib.Path) -> dict[str, dict]:
+    """Metrics of the trivial generators that were judged beside the recipe's own."""
+    if not (path := folder / "recipe.json").exists():
+        return {}
+    name = files.read_json(path, keys=("recipe",))["recipe"]["adapter"]["name"]
+    path = folder / "evaluate" / name / "baselines.json"
+    return files.read_json(path) if path.exists() else {}
+
+
 def filled(page: str, study: dict, *, name: str = "") -> str:
     """A results page with its tables written from the summary of a study.
 
@@ -112,40 +118,61 @@ def filled(page: str, study: dict, *, name: str = "") -> str:
       name: of the study; tables of studies of other names stay as they are.
 
     Raises:
-      ValueError: if a table names a stage, row or metric that the study lacks, or an
-        option that no table has.
+      ValueError: if a table has no end, no table is of this study, or one names a
+        stage, row or metric that the study lacks, or an option that no table has.
     """
+    heads, names = len(re.findall("<!-- table ", page)), set()
+    if heads != (whole := len(_TABLE.findall(page))):
+        raise ValueError(
+            f"the page has {heads} tables, of which {whole} are a line `<!-- table … "
+            f"-->` and, below it, `{_END}`; complete the others"
+        )
 
     def written(found: re.Match) -> str:
         options = found["options"].split(" ")
-        given = dict(option.split("=", 1) for option in options if option)
-        if given.pop("study", "") != name:
+        given = dict(option.partition("=")[::2] for option in options if option)
+        names.add(own := given.pop("study", ""))
+        if own != name:
             return found[0]
-        return found["head"] + _table(given, study["rows"]) + found["end"]
+        table = _table(given, study["rows"], len(study["seeds"]))
+        return found["head"] + table + found["end"]
 
-    return _TABLE.sub(written, page)
+    text = _TABLE.sub(written, page)
+    if name not in names:
+        listed = ", ".join(repr(own) for own in sorted(names)) or "none"
+        raise ValueError(f"no table is of the study {name!r}; the page names {listed}")
+    return text
 
 
-def _table(given: dict[str, str], rows: dict) -> str:
+def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
     if given.keys() - {"of"} != {"stage", "rows", "columns"}:
         raise ValueError(
             f"a table: expected stage=, rows= and columns=, found {', '.join(given)}"
         )
     # A comma before a space belongs to a heading.
-    columns = [column.split(":") for column in re.split(",(?!_)", given["columns"])]
+    columns = [_column(text) for text in re.split(",(?!_)", given["columns"])]
     heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
     lines = [heads, ["---"] * len(heads)]
     for name in given["rows"].split(","):
         row, _, label = name.partition(":")
         beginning, label = "", label.replace("_", " ") or f"`{row}`"
-        if "of" in given:
+        if "of" in given:  # Without a label, `row` is code: a beginning is no name.
             row, beginning = given["of"], row
         cells = [
-            _cell(_entry(rows, given["stage"], row, beginning + metric), digits)
+            _cell(_entry(rows, given["stage"], row, beginning + metric), digits, seeds)
             for metric, _, digits in columns
         ]
         lines.append([label, *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _column(text: str) -> tuple[str, str, str]:
+    parts = re.fullmatch(r"([^:]+):([^:]*):(\d+[%m]?)", text)
+    if parts is None:
+        raise ValueError(
+            f"column {text!r}: expected metric:heading:digits, such as psnr:PSNR,_dB:2"
+        )
+    return parts.groups()
 
 
 def _entry(rows: dict, stage: str, row: str, metric: str) -> dict | None:
@@ -173,13 +200,17 @@ def _difference(first: dict, second: dict) -> dict:
     return _described({seed: values[seed] - taken[seed] for seed in shared})
 
 
-def _cell(entry: dict | None, digits: str) -> str:
-    """A mean with its interval, such as `31.96 ± 0.08`."""
+def _cell(entry: dict | None, digits: str, seeds: int) -> str:
+    """A mean with its interval, such as `31.96 ± 0.08`, and of how few of the seeds."""
     if entry is None or entry["mean"] is None:
         return "–"
     scale = {"%": 100, "m": 1000}.get(digits[-1], 1)
     count = digits.rstrip("%m")
     mean = f"{scale * entry['mean']:.{int(count)}f}"
+    if not float(mean):
+        mean = mean.removeprefix("-")
+    few = len(entry["seeds"])
+    of = "" if few == seeds else f" ({few} of {seeds})"
     if entry["ci95"] is None:
-        return mean
-    return f"{mean} ± {scale * entry['ci95']:.{int(count)}f}"
+        return mean + of
+    return f"{mean} ± {scale * entry['ci95']:.{int(count)}f}{of}"

@@ -6,6 +6,8 @@ in folders named "paper_ddpm"; the folders of the recipe's own generator are nam
 its representation.
 """
 
+import json
+
 from ml_collections import ConfigDict
 
 from experiments.domain.representation import Representation
@@ -19,6 +21,7 @@ __all__ = [
     "chosen",
     "generator_name",
     "generator_of",
+    "settings_of",
     "short",
     "teacher_of",
     "with_generator",
@@ -83,6 +86,16 @@ def generator_of(config: ConfigDict) -> Generator:
         sampling=_sampling(config),
         seed=config.seed,
     )
+
+
+def settings_of(config: ConfigDict) -> dict:
+    """What a trained generator depends on beside its data and fits, as JSON types.
+
+    `config`: from `chosen`.
+    """
+    settings = json.loads(config.diffusion.to_json())
+    del settings["devices"]
+    return {"adapter": {"name": config.adapter.name}, "diffusion": settings}
 
 
 def _denoiser(config: ConfigDict) -> Denoiser:

@@ -11,10 +11,9 @@ from importlib import metadata
 
 import jax
 from absl import logging
-from flax.traverse_util import flatten_dict
 
 import wsjax
-from experiments.running import processes
+from experiments.running import binding, processes
 from wsjax import files
 
 __all__ = [
@@ -28,9 +27,9 @@ __all__ = [
 ]
 
 # Keys of a recipe, or beginnings of keys, that may change between runs in one run
-# folder. Each representation, generator and kind of sample has its own folder; a sweep
-# skips the trials that it finds on disk; a benchmark measures anew each time; and the
-# number of devices is no part of the result.
+# folder. Each representation, generator and kind of sample has its own folder; studies
+# and rivals bind their own folders to their settings (`binding`); a benchmark measures
+# anew each time; and the number of devices is no part of the result.
 _FREE = (
     ("adapter.name", "generator", "generators.", "sweep.", "tune.")
     + ("reconstruction.", "benchmark.")
@@ -139,13 +138,11 @@ def versions() -> dict[str, str]:
 
 
 def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
-    before, after = (flatten_dict(x, sep=".") for x in (old["recipe"], recipe))
     differing = [
-        f"{key}: {before.get(key)} -> {after.get(key)}"
-        for key in sorted(set(before) | set(after))
+        line
+        for key, line in binding.differing(old["recipe"], recipe).items()
         if not key.startswith(_FREE)
         and not (key in _PLACES and old["data_fingerprint"] == fingerprint)
-        and before.get(key) != after.get(key)
     ]
     if differing:
         raise ValueError(

@@ -5,9 +5,10 @@ found generators of weights that reproduce their training checkpoints, and that 
 better than noise on them. The audit has two halves. Samples must not lie nearer to the
 training set than held-out things do, in whole or in part (`wsjax.metrics.copying`). And
 held against every trivial generator that does not copy, they must be nearer to held-out
-things in one feature space at least, and farther in none (`wsjax.metrics.excess`). It
-asks for nothing that depends on how things are represented, so that its bar is the same
-for all.
+things in one feature space at least, and farther in none (`wsjax.metrics.excess`).
+Where all trivial generators copy, they must be as near in every space as training
+things. It asks for nothing that depends on how things are represented, so that its bar
+is the same for all.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -116,6 +117,8 @@ def verdicts(
     """
     rivals = [name for name in trivial if not copied[name].reasons]
     found = {name: judge(name, copied[name], drawn, rivals) for name in copied}
+    if trivial and not rivals:
+        found = {name: _unrivalled(verdict) for name, verdict in found.items()}
     for name in trivial:
         reasons = (*found[name].reasons, "trivial by itself")
         found[name] = found[name]._replace(passed=False, reasons=reasons)
@@ -156,3 +159,15 @@ def judge(
         elif not any(lead.low > 0 for lead in leads.values()):
             reasons.append(f"no better than {rival}, which is trivial, by any measure")
     return Audit(copied, quality, not reasons, tuple(reasons))
+
+
+def _unrivalled(found: Audit) -> Audit:
+    """The verdict where every trivial generator copies, so that none is a rival."""
+    farther = [space for space, own in found.quality.items() if own.excess.low > 0]
+    if not farther:
+        return found
+    reason = (
+        f"farther from held-out things than training things are, by "
+        f"{', '.join(farther)}, and every trivial generator copies"
+    )
+    return found._replace(passed=False, reasons=(*found.reasons, reason))

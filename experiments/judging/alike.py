@@ -1,0 +1,90 @@
+"""Whether three sets can be compared: training things, held-out ones and samples."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.judging.rows import Rows
+
+__all__ = ["check"]
+
+_LEAST = 10
+_FARTHER = 5.0  # How many times as wide, or as far as training things spread.
+
+
+def check(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
+    """Refuses sets of which no comparison would mean anything.
+
+    Args:
+      sets: "train", "real" and "samples".
+      paths: where each was read.
+
+    Raises:
+      ValueError: if a set has fewer than 10 things, or things of another shape or kind
+        than the training set; if training or held-out things could not all be used; if
+        all training things are equal; if held-out things are training things or
+        samples; or if these spread five times as wide, or narrow, as training things.
+    """
+    for name, own in sets.items():
+        _check_one(name, own, sets["train"], f"--{name}={paths[name]}")
+    flat = {name: own.things.reshape(len(own.things), -1) for name, own in sets.items()}
+    if (flat["train"] == flat["train"][:1]).all():
+        raise ValueError(f"--train={paths['train']}: all things in it are equal")
+    for name in ("train", "samples"):
+        _check_apart(flat["real"], flat[name], name)
+    _check_units(flat["train"], flat["real"])
+
+
+def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
+    """Refuses a set that has too few things, or other ones than the training set."""
+    if len(own.things) < _LEAST:
+        raise ValueError(
+            f"{at}: expected {_LEAST} things or more, found {len(own.things)}"
+        )
+    if own.things.shape[1:] != train.things.shape[1:]:
+        raise ValueError(
+            f"{at}: expected things of shape {train.things.shape[1:]}, as in --train, "
+            f"found {own.things.shape[1:]}; --size brings pictures and shapes to one "
+            "size, other differences need converting"
+        )
+    if not own.things[0].size:
+        raise ValueError(f"{at}: expected numbers in each thing, found none")
+    if own.origin != train.origin:
+        raise ValueError(
+            f"{at}: expected {train.origin or 'no weights'}, as in --train, found "
+            f"{own.origin or 'no weights'}"
+        )
+    if own.skipped and name != "samples":
+        first, why = next(iter(own.skipped.items()))
+        raise ValueError(
+            f"{at}: {len(own.skipped)} things cannot be used, the first is {first}: "
+            f"{why}; remove or mend them, since copies of them would go unseen"
+        )
+
+
+def _check_apart(real: np.ndarray, other: np.ndarray, name: str) -> None:
+    """Refuses held-out things that are in another set as well."""
+    known = {row.tobytes() for row in other.astype(real.dtype)}
+    shared = [i for i, row in enumerate(real) if row.tobytes() in known]
+    if shared:
+        raise ValueError(
+            f"--real: {len(shared)} of {len(real)} things are in --{name} as well, the "
+            f"first is number {shared[0]}; expected things that the generator neither "
+            "saw nor made; remove them"
+        )
+
+
+def _check_units(train: np.ndarray, real: np.ndarray) -> None:
+    """Refuses held-out things of another spread, or far from where training things are.
+
+    As of another unit or offset; two halves of one set never differ so.
+    """
+    spreads = [float(np.sqrt(x.var(axis=0).sum())) for x in (train, real)]
+    apart = float(np.linalg.norm(train.mean(axis=0) - real.mean(axis=0)))
+    wide = max(spreads) / max(min(spreads), np.finfo(np.float32).tiny)
+    if wide > _FARTHER or apart > _FARTHER * spreads[0]:
+        raise ValueError(
+            "--real: expected things of one kind and in one unit as in --train, which "
+            f"spread by {spreads[0]:.3g}, found a spread of {spreads[1]:.3g} and means "
+            f"that are {apart:.3g} apart"
+        )
