@@ -196,9 +196,7 @@ def _small(config: ConfigDict) -> None:
     config.analyze.refits = 200
     config.structure.n = 8
     config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
-    config.tune = sections.tune(
-        learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=1.0
-    )
+    config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
         paper_steps=900,

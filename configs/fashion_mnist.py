@@ -114,9 +114,7 @@ def _small(config: ConfigDict) -> None:
     config.diffusion.update(steps=1500, every=125)
     config.sample.n = 1000
     config.analyze.refits = 1000
-    config.tune = sections.tune(
-        learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=1.0
-    )
+    config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
         paper_steps=1200,

@@ -139,12 +139,7 @@ def _small(config: ConfigDict) -> None:
     config.evaluate.references = 100
     config.analyze.refits = 100
     config.reconstruction = sections.reconstruction(episodes=30, n=64, doublings=3)
-    config.tune = sections.tune(
-        learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=1.0
-    )
-    config.generators = sections.generators(
-        steps=config.diffusion.steps,
-        paper_steps=900,
-        hyperdiffusion_steps=9000,
-        guidance=1.0,
+    config.tune = sections.brief_tune()
+    config.generators = sections.shape_generators(
+        config.diffusion.steps, paper_steps=900, hyperdiffusion_steps=9000
     )

@@ -100,8 +100,9 @@ def _complete(verdict: audit.Audit, skipped: dict[str, str]) -> audit.Audit:
     if not skipped:
         return verdict
     name, why = next(iter(skipped.items()))
-    reason = f"{len(skipped)} samples cannot be used, the first is {name}: {why}"
-    return verdict._replace(passed=False, reasons=(*verdict.reasons, reason))
+    return verdict.failed(
+        f"{len(skipped)} samples cannot be used, the first is {name}: {why}"
+    )
 
 
 def _suspects(train: rows.Rows, made: rows.Rows) -> list[dict]:

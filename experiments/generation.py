@@ -50,8 +50,7 @@ def run(
       ValueError: if the recipe has no such generator.
     """
     path = pathlib.Path(workdir) / "generation.json"
-    for name in names:
-        chosen(with_generator(config, name))  # Before hours of work.
+    check(config, names)
     unlabelled = dataset.load(config).labels is None
     rows = files.read_json(path) if path.exists() else {}
     for name in names or short(config):
@@ -64,6 +63,12 @@ def run(
     report.run(config, workdir)
     _print_table(rows)
     return rows
+
+
+def check(config: ConfigDict, names: Sequence[str]) -> None:
+    """Refuses names that are no generators, before hours of work; a ValueError."""
+    for name in names:
+        chosen(with_generator(config, name))
 
 
 def rows() -> Sequence[str]:

@@ -22,7 +22,6 @@ from ml_collections import ConfigDict
 
 from experiments import generation, pipeline, reconstruction
 from experiments.page import results
-from experiments.recipe.generator import chosen, with_generator
 from experiments.running import launch, run_folder
 from wsjax import files
 
@@ -51,8 +50,7 @@ def run(
     names = generation.rows()
     if names and "generation" not in also:
         raise ValueError(f"--rows={','.join(names)} needs --also=generation")
-    for name in names:
-        chosen(with_generator(config, name))  # Before hours of work.
+    generation.check(config, names)
     root, folders = pathlib.Path(workdir), []
     for seed in seeds:
         one = config.copy_and_resolve_references()

@@ -75,10 +75,10 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     folder = root / config.sweep.folder / name
     stage = f"{config.sweep.folder} {name}"
     longer = equal_steps(trial, slowest)
-    own = {"trial_number": trial["trial_number"], "equal_cpu_steps": longer}
+    same = {"trial_number": trial["trial_number"], "equal_cpu_steps": longer}
     # Trials that were added since may be better, or slower.
     known = run_folder.finished(folder, stage)
-    if known is not None and own.items() <= known.items():
+    if known is not None and same.items() <= known.items():
         return known
     metrics = {k: v for k, v in trial.items() if isinstance(v, int | float)}
     rows = data.rows("validation")[: config.sweep.n]
@@ -111,19 +111,18 @@ def trials(config: ConfigDict, name: str) -> list[dict]:
 
 
 def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
-    """Runs the trials that trials.jsonl lacks; returns the lines of all."""
+    """Runs the trials that trials.jsonl lacks; returns the lines of the recipe's."""
     path = root / config.sweep.folder / name / "trials.jsonl"
     binding.bind(path.parent, settings_of(config))
-    lines = files.read_lines(path)
+    lines, own = files.read_lines(path), trials(config, name)
     rows = data.rows("validation")[: config.sweep.n]
-    for number, trial in enumerate(trials(config, name)):
+    for number, trial in enumerate(own):
         if trial in [line["trial"] for line in lines]:
             continue
         found = tried(config, root, data, name, trial, rows)
         lines.append({"name": name, "trial_number": number, **found})
         files.write_lines(path, lines)
         print(f"sweep: {lines[-1]}", flush=True)
-    own = trials(config, name)
     return [line for line in lines if line["trial"] in own]
 
 

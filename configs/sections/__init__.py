@@ -20,7 +20,7 @@ from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
 from configs.sections.sweep import levers, scales, shape_sweep, sweep
 from configs.sections.tiny import tiny_pictures, tiny_shapes
-from configs.sections.tune import tune
+from configs.sections.tune import brief_tune, tune
 from configs.sections.variants import check_variant
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "analyze",
     "base",
     "benchmark",
+    "brief_tune",
     "check_variant",
     "diffusion",
     "evaluate",

@@ -18,7 +18,6 @@ def diffusion(
     dropout: float = 0.1,
     steps: int = 3000,
     every: int = 250,
-    learning_rate: float = 1e-3,
     decays: tuple[float, ...] = (0.99, 0.998),
     draws: int = 8,
 ) -> ConfigDict:
@@ -43,7 +42,6 @@ def diffusion(
       dropout: probability of the residual MLP.
       steps: optimiser steps of training.
       every: steps between evaluations of the held-out loss, each with a checkpoint.
-      learning_rate: at its peak, after the warm-up.
       decays: of the moving averages of the parameters; samples are drawn with the
         average of the lowest held-out loss.
       draws: times and noises per instance in the held-out loss.
@@ -67,7 +65,7 @@ def diffusion(
         steps=steps,
         every=every,
         batch=128,  # Instances per step.
-        learning_rate=learning_rate,
+        learning_rate=1e-3,  # At its peak, after the warm-up.
         decays=decays,
         # Whether the denoiser is conditioned on class labels; excludes clusters.
         conditional=False,

@@ -75,12 +75,14 @@ def generators(
     )
 
 
-def shape_generators(steps: int) -> ConfigDict:
-    """The generators for shapes, where the recipe's own denoiser takes `steps`."""
+def shape_generators(
+    steps: int, *, paper_steps: int = 2000, hyperdiffusion_steps: int = 36000
+) -> ConfigDict:
+    """The generators for shapes; arguments as those of `generators`."""
     return generators(
         steps=steps,
-        paper_steps=2000,
-        hyperdiffusion_steps=36000,
+        paper_steps=paper_steps,
+        hyperdiffusion_steps=hyperdiffusion_steps,
         guidance=1.0,  # None: the classifier recognises every sample without it.
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from experiments.judging import judge
 from experiments.judging.rows import Rows
 
 __all__ = ["check"]
@@ -27,7 +28,7 @@ def check(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
     """
     for name, own in sets.items():
         _check_one(name, own, sets["train"], f"--{name}={paths[name]}")
-    flat = {name: own.things.reshape(len(own.things), -1) for name, own in sets.items()}
+    flat = {name: judge.flat(own.things) for name, own in sets.items()}
     if (flat["train"] == flat["train"][:1]).all():
         raise ValueError(f"--train={paths['train']}: all things in it are equal")
     for name in ("train", "samples"):

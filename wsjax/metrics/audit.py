@@ -44,6 +44,10 @@ class Audit(NamedTuple):
     passed: bool
     reasons: tuple[str, ...]
 
+    def failed(self, reason: str) -> "Audit":
+        """The same verdict with one more reason to fail."""
+        return self._replace(passed=False, reasons=(*self.reasons, reason))
+
 
 def audit(
     train: np.ndarray,
@@ -120,8 +124,7 @@ def verdicts(
     if trivial and not rivals:
         found = {name: _unrivalled(verdict) for name, verdict in found.items()}
     for name in trivial:
-        reasons = (*found[name].reasons, "trivial by itself")
-        found[name] = found[name]._replace(passed=False, reasons=reasons)
+        found[name] = found[name].failed("trivial by itself")
     return found
 
 
@@ -166,8 +169,7 @@ def _unrivalled(found: Audit) -> Audit:
     farther = [space for space, own in found.quality.items() if own.excess.low > 0]
     if not farther:
         return found
-    reason = (
-        f"farther from held-out things than training things are, by "
+    return found.failed(
+        "farther from held-out things than training things are, by "
         f"{', '.join(farther)}, and every trivial generator copies"
     )
-    return found._replace(passed=False, reasons=(*found.reasons, reason))
