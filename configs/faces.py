@@ -194,7 +194,7 @@ def _small(config: ConfigDict) -> None:
     config.sample.n = 500
     config.evaluate.features = ("pixel_pca", "imagenet", "random_conv")
     config.analyze.refits = 200
-    config.structure.n = 8
+    config.structure.n = 0
     config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.generators(

@@ -113,7 +113,8 @@ def _small(config: ConfigDict) -> None:
     config.data.n = 2500
     config.diffusion.update(steps=1500, every=125)
     config.sample.n = 1000
-    config.analyze.refits = 1000
+    config.analyze.refits = 250
+    config.structure.n = 0
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,

@@ -138,6 +138,7 @@ def _small(config: ConfigDict) -> None:
     config.sample.n = 500
     config.evaluate.references = 100
     config.analyze.refits = 100
+    config.structure.n = 0
     config.reconstruction = sections.reconstruction(episodes=30, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
