@@ -164,6 +164,7 @@ def _judged(config: ConfigDict, *, n: int) -> None:
     config.benchmark = benchmark(
         target=10.0, n=8, steps=(4, 8), repeats=1, plain_n=4, plain_steps=(4, 8)
     )
+    config.benchmark.plain_rates = (0.04,)
     config.generator = "ours"
     config.generators = generators(
         steps=40, paper_steps=40, hyperdiffusion_steps=40, longer=2
