@@ -145,6 +145,16 @@ def test_a_metric_that_one_row_lacks_is_a_dash(runs):
     assert "| `lora` | – |" in page and "| `mlp` | 500.0 ± 0.0 |" in page
 
 
+def test_verdicts_are_counted(runs):
+    for seed, passed in enumerate((1.0, 0.0, 1.0)):
+        path = runs[seed] / "evaluate" / "ours" / "metrics.json"
+        files.write_json(path, {"audit_passed": passed})
+    study = results.summary(runs, [0, 1, 2])
+    head = "<!-- table stage=evaluate rows=ours columns=audit_passed:verdict:n"
+    page = results.filled(f"{head} -->\n<!-- end -->\n", study)
+    assert "| `ours` | 2 of 3 |" in page
+
+
 def test_figures_of_one_row_make_a_table(runs):
     for seed, place in enumerate(runs):
         metrics = {"nn": 0.5, "start_nn": 0.25 + 0.25 * (seed == 1)}

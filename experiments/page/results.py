@@ -8,7 +8,8 @@ A page says where a table goes and what is in it:
 `rows` are names, in this order, or each `name:label`, where the table has the label;
 `lora-mlp` is the mean difference of two rows within a seed, `lora.2` is trial 2 of a
 sweep. `columns` are each `metric:heading:digits`, with `%` behind the digits for
-percent, `m` for thousandths; `_` in a heading or label is a space. With `of=NAME`, rows
+percent, `m` for thousandths, or `n` in place of digits for how many seeds have 1, such
+as `3 of 5`; `_` in a heading or label is a space. With `of=NAME`, rows
 are figures of the one row of that name instead: each is `beginning:label`, the
 beginning of its metrics and what the table calls it. With `study=NAME`, figures are of
 the study of that name. What stands between the two lines is written by `filled`.
@@ -167,7 +168,7 @@ def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
 
 
 def _column(text: str) -> tuple[str, str, str]:
-    parts = re.fullmatch(r"([^:]+):([^:]*):(\d+[%m]?)", text)
+    parts = re.fullmatch(r"([^:]+):([^:]*):(\d+[%m]?|n)", text)
     if parts is None:
         raise ValueError(
             f"column {text!r}: expected metric:heading:digits, such as psnr:PSNR,_dB:2"
@@ -204,12 +205,14 @@ def _cell(entry: dict | None, digits: str, seeds: int) -> str:
     """A mean with its interval, such as `31.96 ± 0.08`, and of how few of the seeds."""
     if entry is None or entry["mean"] is None:
         return "–"
+    few = len(entry["seeds"])
+    if digits == "n":
+        return f"{sum(value == 1 for value in entry['values'])} of {few}"
     scale = {"%": 100, "m": 1000}.get(digits[-1], 1)
     count = digits.rstrip("%m")
     mean = f"{scale * entry['mean']:.{int(count)}f}"
     if not float(mean):
         mean = mean.removeprefix("-")
-    few = len(entry["seeds"])
     of = "" if few == seeds else f" ({few} of {seeds})"
     if entry["ci95"] is None:
         return mean + of
