@@ -190,7 +190,8 @@ def _small(config: ConfigDict) -> None:
     config.data.n = 1000
     config.base.rehearsal.update(episodes=40, steps=120)
     config.fit.update(steps=120, compare=0)
-    config.diffusion.update(components=256, clusters=50, steps=2000, every=200)
+    config.diffusion.update(components=256, clusters=50, steps=1500, every=125)
+    config.diffusion.batch = 64
     config.sample.n = 500
     config.evaluate.features = ("pixel_pca", "imagenet", "random_conv")
     config.analyze.refits = 200
@@ -199,6 +200,6 @@ def _small(config: ConfigDict) -> None:
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
-        paper_steps=900,
-        hyperdiffusion_steps=9000,
+        paper_steps=400,
+        hyperdiffusion_steps=6000,
     )

@@ -6,7 +6,7 @@
 Results: configs/fashion_mnist.md. Cost: base 144, fits 182, denoiser 536 CPU-seconds.
 
 Variants: `configs/fashion_mnist.py:tiny` runs the same code on synthetic pictures in
-seconds; `:small` takes 2,500 pictures and trains for a shorter time, for studies of
+seconds; `:small` takes 2,000 pictures and trains for a shorter time, for studies of
 several seeds.
 """
 
@@ -109,15 +109,18 @@ def _variants() -> dict[str, list]:
 
 
 def _small(config: ConfigDict) -> None:
-    """Fewer pictures, and denoisers that are trained for a shorter time."""
-    config.data.n = 2500
-    config.diffusion.update(steps=1500, every=125)
-    config.sample.n = 1000
-    config.analyze.refits = 250
+    """Fewer pictures, and denoisers that are smaller and trained for a shorter time."""
+    config.data.n = 2000
+    config.base.rehearsal.episodes = 40
+    config.diffusion.update(components=128, steps=1500, every=125, batch=64)
+    config.diffusion.residual_mlp.width = 256
+    config.sample.n = 500
+    config.analyze.refits = 200
     config.structure.n = 0
+    config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
-        paper_steps=1200,
+        paper_steps=600,
         hyperdiffusion_steps=4500,
     )

@@ -134,7 +134,7 @@ def _small(config: ConfigDict) -> None:
     config.base.steps = (300, 300)
     config.base.rehearsal.update(episodes=30, steps=120)
     config.fit.update(steps=200)
-    config.diffusion.update(clusters=20, steps=1500, every=125)
+    config.diffusion.update(clusters=20, steps=1500, every=125, batch=64)
     config.sample.n = 500
     config.evaluate.references = 100
     config.analyze.refits = 100
@@ -142,5 +142,5 @@ def _small(config: ConfigDict) -> None:
     config.reconstruction = sections.reconstruction(episodes=30, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
-        config.diffusion.steps, paper_steps=900, hyperdiffusion_steps=9000
+        config.diffusion.steps, paper_steps=500, hyperdiffusion_steps=6000
     )
