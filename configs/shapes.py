@@ -7,7 +7,7 @@ hour in all on two cores.
 
 Variants: `configs/shapes.py:tiny` runs the same code on twenty shapes;
 `:hyperdiffusion` is a small version of HyperDiffusion (Erkoç et al. 2023): whole
-weights of a larger field, one token per tensor; `:small` takes 500 shapes, with shorter
+weights of a larger field, one token per tensor; `:small` takes 400 shapes, with shorter
 fits and trainings, for studies of several seeds.
 """
 
@@ -130,16 +130,16 @@ def _rival(config: ConfigDict) -> None:
 
 def _small(config: ConfigDict) -> None:
     """Fewer shapes, with fits and trainings that are shorter."""
-    config.data.n = 500
-    config.base.steps = (300, 300)
-    config.base.rehearsal.update(episodes=30, steps=120)
-    config.fit.update(steps=200)
+    config.data.n = 400
+    config.base.steps = (250, 250)
+    config.base.rehearsal.update(episodes=20, steps=120)
+    config.fit.update(steps=150)
     config.diffusion.update(clusters=20, steps=1500, every=125, batch=64)
-    config.sample.n = 500
-    config.evaluate.references = 100
+    config.sample.n = 400
+    config.evaluate.references = 80
     config.analyze.refits = 100
     config.structure.n = 0
-    config.reconstruction = sections.reconstruction(episodes=30, n=64, doublings=3)
+    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
         config.diffusion.steps, paper_steps=500, hyperdiffusion_steps=6000
