@@ -7,7 +7,7 @@ Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
 
 Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures;
 with `:speed`, `experiments.sweep` tries settings that make fits faster; `:small` takes
-1,000 faces, with shorter fits and trainings, for studies of several seeds, and judges
+800 faces, with shorter fits and trainings, for studies of several seeds, and judges
 them by features of ImageNet as well (`pip install -e '.[features]'`).
 """
 
@@ -187,16 +187,17 @@ def _speed() -> ConfigDict:
 
 def _small(config: ConfigDict) -> None:
     """Fewer faces, with fits and trainings that are shorter."""
-    config.data.n = 1000
-    config.base.rehearsal.update(episodes=40, steps=120)
-    config.fit.update(steps=120, compare=0)
+    config.data.n = 800
+    config.base.steps = (180, 300, 720)
+    config.base.rehearsal.update(episodes=20, steps=120, points=256)
+    config.fit.update(steps=120, points=256, compare=0)
     config.diffusion.update(components=256, clusters=50, steps=1500, every=125)
     config.diffusion.batch = 64
     config.sample.n = 500
     config.evaluate.features = ("pixel_pca", "imagenet", "random_conv")
     config.analyze.refits = 200
     config.structure.n = 0
-    config.reconstruction = sections.reconstruction(episodes=40, n=64, doublings=3)
+    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
