@@ -30,7 +30,7 @@ from experiments.recipe.generator import (
     with_generator,
 )
 from experiments.recipe.representation import standalone, with_name
-from experiments.running import launch
+from experiments.running import compiled, launch
 from wsjax import costs, files
 
 _ROWS = flags.DEFINE_list("rows", [], "Generators, such as ours,paper_ddpm_long.")
@@ -60,6 +60,7 @@ def run(
             continue
         rows[generator_name(one)] = _judged(one, workdir)
         files.write_json(path, rows)
+        compiled.forget()
     report.run(config, workdir)
     _print_table(rows)
     return rows

@@ -22,7 +22,7 @@ from ml_collections import ConfigDict
 
 from experiments import generation, pipeline, reconstruction
 from experiments.page import results
-from experiments.running import launch, run_folder
+from experiments.running import compiled, launch, run_folder
 from wsjax import files
 
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds, whole numbers.")
@@ -64,6 +64,7 @@ def run(
             if "generation" in also:
                 generation.run(one, str(folder), names=names)
         folders.append(folder)
+        compiled.forget()
     found = results.summary(folders, seeds)
     path = root / "study" / "metrics.json"
     files.write_json(path, files.finite(found))

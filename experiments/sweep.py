@@ -27,7 +27,7 @@ from experiments.fitting.start import common_start
 from experiments.recipe.fits import BY_NAME, fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
-from experiments.running import binding, launch, run_folder
+from experiments.running import binding, compiled, launch, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, files, latent, tree
 from wsjax.analysis.interval import interval
@@ -174,6 +174,8 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
         measured = _measured(options, form, data, spread, rows, components=components)
     except Diverged:
         return line
+    finally:
+        compiled.forget()
     return line | measured
 
 

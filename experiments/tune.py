@@ -29,7 +29,7 @@ from experiments.recipe.generator import (
 )
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import binding, launch, run_folder
+from experiments.running import binding, compiled, launch, run_folder
 from wsjax import files
 from wsjax.fit.consensus import Diverged
 
@@ -103,6 +103,8 @@ def _tried(config: ConfigDict, at: dict, place: pathlib.Path, lesson: Lesson) ->
         found = train_diffusion.fitted(trial, place, lesson)
     except Diverged:
         return {"steps": steps, "loss_validation": None, "cpu_seconds": None}
+    finally:
+        compiled.forget()
     # A tuned generator chooses its own last step: trials are compared at their best.
     lowest = found["loss_validation_lowest"]
     costs = {key: found[key] for key in ("steps", "cpu_seconds")}
