@@ -121,6 +121,13 @@ def _small(config: ConfigDict) -> None:
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
-        paper_steps=600,
-        hyperdiffusion_steps=4500,
+        paper_steps=370,
+        hyperdiffusion_steps=4700,
+        tuned={
+            "paper_mlp": {"learning_rate": 2e-3, "steps": 640},
+            "paper_ddpm": {"learning_rate": 4e-3},
+            "paper_lora": {"learning_rate": 4e-3},
+            "paper_mlora": {"learning_rate": 4e-3},
+            "hyperdiffusion": {"learning_rate": 2e-3},
+        },
     )

@@ -134,7 +134,9 @@ def _small(config: ConfigDict) -> None:
     config.base.steps = (250, 250)
     config.base.rehearsal.update(episodes=20, steps=120)
     config.fit.update(steps=150)
-    config.diffusion.update(clusters=20, steps=1500, every=125, batch=64)
+    config.diffusion.update(
+        clusters=20, steps=1500, every=125, batch=64, learning_rate=2e-3
+    )
     config.sample.n = 400
     config.evaluate.references = 80
     config.analyze.refits = 100
@@ -142,5 +144,15 @@ def _small(config: ConfigDict) -> None:
     config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=3)
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
-        config.diffusion.steps, paper_steps=500, hyperdiffusion_steps=6000
+        config.diffusion.steps,
+        paper_steps=250,
+        hyperdiffusion_steps=8200,
+        tuned={
+            "mlp": {"learning_rate": 4e-3},
+            "paper_mlp": {"learning_rate": 2e-3, "steps": 440},
+            "paper_ddpm": {"learning_rate": 4e-3},
+            "paper_lora": {"learning_rate": 4e-3},
+            "paper_mlora": {"learning_rate": 4e-3},
+            "hyperdiffusion": {"learning_rate": 1e-3},
+        },
     )

@@ -76,13 +76,18 @@ def generators(
 
 
 def shape_generators(
-    steps: int, *, paper_steps: int = 2000, hyperdiffusion_steps: int = 36000
+    steps: int,
+    *,
+    paper_steps: int = 2000,
+    hyperdiffusion_steps: int = 36000,
+    tuned: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ConfigDict:
     """The generators for shapes; arguments as those of `generators`."""
     return generators(
         steps=steps,
         paper_steps=paper_steps,
         hyperdiffusion_steps=hyperdiffusion_steps,
+        tuned=tuned,
         guidance=1.0,  # None: the classifier recognises every sample without it.
     )
 
