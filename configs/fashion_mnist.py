@@ -124,10 +124,12 @@ def _small(config: ConfigDict) -> None:
         paper_steps=370,
         hyperdiffusion_steps=4700,
         tuned={
+            "lora": {"learning_rate": 2e-3},
+            "mlora": {"learning_rate": 2e-3},
             "paper_mlp": {"learning_rate": 2e-3, "steps": 640},
             "paper_ddpm": {"learning_rate": 4e-3},
             "paper_lora": {"learning_rate": 4e-3},
-            "paper_mlora": {"learning_rate": 4e-3},
+            "paper_mlora": {"learning_rate": 2e-3},
             "hyperdiffusion": {"learning_rate": 2e-3},
         },
     )
