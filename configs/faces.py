@@ -205,6 +205,7 @@ def _small(config: ConfigDict) -> None:
         hyperdiffusion_steps=5500,
         tuned={
             "mlp": {"learning_rate": 2e-3},
+            "mlora": {"learning_rate": 2e-3},
             "paper_mlp": {"learning_rate": 1e-3, "steps": 470},
             "paper_ddpm": {"learning_rate": 4e-3},
             "paper_lora": {"learning_rate": 4e-3},
