@@ -98,14 +98,18 @@ def test_refusals_rise_with_the_share_of_copies(sets, find):
     fresh, real = find(drawn(600, 2)), find(sets[1])
     made = fresh, find(copies(sets[0], 1.0, n=300)), real
     shares = (0.0, 0.02, 0.05, 0.5)
-    found = copying.refused(*made, shares=shares, repeats=10)
+    found = copying.refused([made], shares=shares, repeats=10)
     assert list(found) == list(shares)
     assert found[0.0] == 0 and found[0.5] == 1
     assert found[0.02] < 1 and list(found.values()) == sorted(found.values())
     # Held-out things in the place of copies are none, whatever their share.
     more = find(drawn(300, 11))
-    assert copying.refused(fresh, more, real, shares=(0.5,), repeats=10)[0.5] < 0.2
-    assert copying.refused(made[1], *made[1:], shares=(0.0,), repeats=2) == {0.0: 1.0}
+    assert copying.refused([(fresh, more, real)], shares=(0.5,), repeats=10)[0.5] < 0.2
+    copied = made[1], *made[1:]
+    assert copying.refused([copied], shares=(0.0,), repeats=2) == {0.0: 1.0}
+    # One form of the training set is enough to refuse.
+    clean = more, more, real
+    assert copying.refused([clean, copied], shares=(0.0,), repeats=2) == {0.0: 1.0}
 
 
 def test_as_many_samples_as_the_share_says_give_way_in_each_draw(
@@ -120,7 +124,7 @@ def test_as_many_samples_as_the_share_says_give_way_in_each_draw(
 
     monkeypatch.setattr(copying, "compared", judged)
     made = find(drawn(600, 2)), find(sets[0][:300]), find(sets[1])
-    found = copying.refused(*made, shares=(0.0, 0.1, 0.5), repeats=2)
+    found = copying.refused([made], shares=(0.0, 0.1, 0.5), repeats=2)
     counts = [len(copies) for _, copies in seen]
     assert counts == [0, 0, 60, 60, 300, 300] and {n for n, _ in seen} == {600}
     assert seen[2] != seen[3] and list(found.values()) == [0.5, 0.5, 0.5]

@@ -17,7 +17,7 @@ from experiments.running.keys import keys
 from wsjax.analysis import trivial
 from wsjax.metrics import audit, excess
 from wsjax.metrics.copy_measures import Neighbours, neighbours
-from wsjax.metrics.copying import cells_for, compared, refused
+from wsjax.metrics.copying import Copying, cells_for, compared, refused
 
 __all__ = [
     "Training",
@@ -65,21 +65,31 @@ def of_values(train: np.ndarray, n: int, *, seed: int) -> dict[str, np.ndarray]:
 
 
 class Training(NamedTuple):
-    """Training values that may have been copied: all that a test of copying needs.
+    """Training instances that may have been copied: all that a test of copying needs.
 
-    `find`: where rows lie about them; `real`: where test instances do, which went
-    through fit and latent as samples did.
+    There are two forms of them: as they are after fit and latent, which is what copied
+    weights show, and as they are in the data. `finds`: where rows lie about each form;
+    `real`: where test instances do, which went through fit and latent as samples did.
     """
 
-    find: Callable[[np.ndarray], Neighbours]
-    real: Neighbours
+    finds: tuple[Callable[[np.ndarray], Neighbours], ...]
+    real: tuple[Neighbours, ...]
+
+    def compared(self, rows: np.ndarray) -> Copying:
+        """The figures about the first form, and the reasons of all."""
+        places = [find(rows) for find in self.finds]
+        found = [compared(*pair) for pair in zip(places, self.real, strict=True)]
+        reasons = dict.fromkeys(reason for one in found for reason in one.reasons)
+        return found[0]._replace(reasons=tuple(reasons))
 
 
 def training(judge: Judge, *, seed: int) -> Training:
     """Prepares the tests of copying; `seed` of the parts of the training set."""
-    known, rows = np.concatenate(list(judge.taught())), flat(judge.rebuilt)
-    find = neighbours(known, cells=cells_for(int(judge.heldout.sum())), seed=seed)
-    return Training(find, find(rows[judge.heldout]))
+    rows, out = flat(judge.rebuilt), judge.heldout
+    forms = rows[~out], np.concatenate(list(judge.taught()))
+    cells = cells_for(int(out.sum()))
+    finds = tuple(neighbours(known, cells=cells, seed=seed) for known in forms)
+    return Training(finds, tuple(find(rows[out]) for find in finds))
 
 
 def verdicts(
@@ -110,10 +120,7 @@ def verdicts(
     for name, values in drawn.items():
         seen = {space: feature(values) for space, feature in judge.features.items()}
         every[name] = values, seen
-    copied = {
-        name: compared(known.find(flat(values)), known.real)
-        for name, (values, _) in every.items()
-    }
+    copied = {name: known.compared(flat(values)) for name, (values, _) in every.items()}
     distances = {
         space: excess.draws(
             real[out],
@@ -146,12 +153,15 @@ def noticed(
     """
     copies = flat(judge.rebuilt[~judge.heldout])
     noise = np.random.default_rng(seed).standard_normal(copies.shape, np.float32)
-    length = 0.5 * np.median(known.real.distance)
+    length = 0.5 * np.median(known.real[0].distance)
     noise *= length / np.linalg.norm(noise, axis=1, keepdims=True)
-    ours, metrics = known.find(flat(values)), dict[str, float]()
+    metrics = dict[str, float]()
     for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
-        drawn = ours, known.find(rows), known.real
-        metrics |= curve(kind, refused(*drawn, shares=_SHARES, seed=seed))
+        views = [
+            (find(flat(values)), find(rows), real)
+            for find, real in zip(known.finds, known.real, strict=True)
+        ]
+        metrics |= curve(kind, refused(views, shares=_SHARES, seed=seed))
     return metrics
 
 

@@ -101,9 +101,7 @@ def compared(
 
 
 def refused(
-    ours: Neighbours,
-    copies: Neighbours,
-    real: Neighbours,
+    views: Sequence[tuple[Neighbours, Neighbours, Neighbours]],
     *,
     shares: Sequence[float],
     repeats: int = 20,
@@ -114,9 +112,9 @@ def refused(
     Says how strict `compared` is on these data, with so many samples.
 
     Args:
-      ours: where the samples lie.
-      copies: where copies lie, of which each draw takes some at random.
-      real: where held-out things lie.
+      views: where samples lie, where copies lie, of which each draw takes some at
+        random, and where held-out things lie; once for each form of the training set,
+        such as as it is and as it is rebuilt. One of them is enough to refuse.
       shares: of the samples that give way.
       repeats: draws of each share.
       seed: of the draws.
@@ -124,17 +122,29 @@ def refused(
     Returns:
       By share, the fraction of the draws that are refused.
     """
+    (ours, copies, _), *_ = views
     generator, n, found = np.random.default_rng(seed), len(ours.distance), {}
     for share in shares:
         counts = []
         for _ in range(repeats):
             kept = generator.permutation(n)[round(share * n) :]
             some = generator.integers(0, len(copies.distance), n - len(kept))
-            pairs = zip(ours, copies, strict=True)
-            mixed = Neighbours(*(np.append(x[kept], y[some]) for x, y in pairs))
-            counts.append(bool(compared(mixed, real).reasons))
+            counts.append(
+                any(
+                    compared(_mixed(ours, kept, copies, some), real).reasons
+                    for ours, copies, real in views
+                )
+            )
         found[share] = float(np.mean(counts))
     return found
+
+
+def _mixed(
+    ours: Neighbours, kept: np.ndarray, copies: Neighbours, some: np.ndarray
+) -> Neighbours:
+    """Rows `kept` of one and `some` of the other."""
+    pairs = zip(ours, copies, strict=True)
+    return Neighbours(*(np.append(x[kept], y[some]) for x, y in pairs))
 
 
 def _below(ours: np.ndarray, real: np.ndarray, quantile: float) -> tuple[float, float]:
