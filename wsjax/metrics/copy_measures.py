@@ -77,7 +77,7 @@ def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
 
     In each cell a Mann-Whitney test asks whether samples are nearer to the training set
     than held-out things are; C_T is the mean of its z-scores, weighted by the share of
-    held-out things.
+    held-out things. Where no cell has rows enough, all rows are one cell.
 
     Args:
       ours: where the samples lie.
@@ -86,15 +86,16 @@ def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
 
     Returns:
       About 0 for samples like held-out things, below -3 for copies, above 3 for samples
-      that are too far away; NaN if no cell has rows enough.
+      that are too far away.
     """
-    scores, weights = [], []
-    for cell in np.unique(real.cell):
-        far = [x.distance[x.cell == cell] for x in (ours, real)]
-        if min(map(len, far)) >= least:
-            scores.append(z_score(*far))
-            weights.append(len(far[1]))
-    return float(np.average(scores, weights=weights)) if scores else np.nan
+    every = [
+        [x.distance[x.cell == cell] for x in (ours, real)]
+        for cell in np.unique(real.cell)
+    ]
+    cells = [far for far in every if min(map(len, far)) >= least]
+    cells = cells or [[ours.distance, real.distance]]
+    scores, weights = [z_score(*far) for far in cells], [len(far[1]) for far in cells]
+    return float(np.average(scores, weights=weights))
 
 
 def z_score(ours: np.ndarray, real: np.ndarray) -> float:
