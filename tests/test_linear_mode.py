@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.fitting.perturbed import Refits
+from experiments.fitting.perturbed import PerturbedFits
 from experiments.judging import linear_mode
 
 ROWS = np.array([7, 3])
@@ -13,7 +13,7 @@ ROWS = np.array([7, 3])
 def refits():
     """Fits of two instances, three each."""
     weights = {"w": np.array([[0.0], [4.0], [8.0], [1.0], [-1.0], [3.0]], np.float32)}
-    return Refits(weights, weights, np.zeros((2, 2)), (2, 3))
+    return PerturbedFits(weights, weights, np.zeros((2, 2)), (2, 3))
 
 
 def test_segments_run_from_the_first_fit_to_each_other_one_of_its_instance(refits):

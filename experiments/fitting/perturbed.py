@@ -17,7 +17,7 @@ from wsjax import tree
 from wsjax.analysis import structure
 from wsjax.fit import over_instances
 
-__all__ = ["Perturbation", "Refits", "draw", "refit"]
+__all__ = ["Perturbation", "PerturbedFits", "draw", "refit"]
 
 
 class Perturbation(NamedTuple):
@@ -36,7 +36,7 @@ class Perturbation(NamedTuple):
         return f"{self.kind}_{self.size:.3g}"
 
 
-class Refits(NamedTuple):
+class PerturbedFits(NamedTuple):
     """Fits of n instances, S each: the first unperturbed, then one per perturbation.
 
     `starts`, `weights`: adapters `[n * S, ...]`, ordered by instance; `kernels`
@@ -66,7 +66,7 @@ def refit(
     perturbations: Sequence[Perturbation],
     *,
     chunk: int,
-) -> Refits:
+) -> PerturbedFits:
     """Fits instances from one start, the same for all, and from perturbed ones.
 
     The second draw and the order of the points are an instance's own, the same for all
@@ -114,7 +114,7 @@ def refit(
         np.tile(relative, len(rows)),
     )
     shape = len(rows), len(sizes)
-    return Refits(starts, weights, moved.reshape(shape)[:, 1:], shape)
+    return PerturbedFits(starts, weights, moved.reshape(shape)[:, 1:], shape)
 
 
 def _kernels(form: Representation, base: ArrayTree, adapter: ArrayTree) -> ArrayTree:

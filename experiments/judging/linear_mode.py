@@ -8,7 +8,7 @@ from chex import ArrayTree
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, quality
-from experiments.fitting.perturbed import Refits
+from experiments.fitting.perturbed import PerturbedFits
 from wsjax import merging, symmetry, tree
 from wsjax.analysis import structure
 from wsjax.analysis.interval import interval
@@ -40,7 +40,7 @@ def scorer(form: Representation, data: Data, *, chunk: int, group: int) -> Score
 
 
 def segments(
-    score: Score, rows: np.ndarray, refits: Refits, *, places: int
+    score: Score, rows: np.ndarray, refits: PerturbedFits, *, places: int
 ) -> np.ndarray:
     """Scores on the straight lines from the first fit to each perturbed one.
 
@@ -90,7 +90,7 @@ def barriers(qualities: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def distances(form: Representation, refits: Refits) -> dict[str, np.ndarray]:
+def distances(form: Representation, refits: PerturbedFits) -> dict[str, np.ndarray]:
     """Displacements of the starts `[n, S - 1]`, and `travel` of the fits `[n, S]`.
 
     All are relative to the norm of the start: `displacement` of its free entries,
@@ -109,7 +109,7 @@ def distances(form: Representation, refits: Refits) -> dict[str, np.ndarray]:
     }
 
 
-def cosines(form: Representation, refits: Refits) -> dict[str, np.ndarray]:
+def cosines(form: Representation, refits: PerturbedFits) -> dict[str, np.ndarray]:
     """Cosine similarities `[n, S - 1]` of the first fit with each perturbed one."""
     free = form.adapter.free(form.base)
     flat = {
@@ -130,7 +130,7 @@ def cosines(form: Representation, refits: Refits) -> dict[str, np.ndarray]:
 
 
 def quality_of_means(
-    score: Score, rows: np.ndarray, refits: Refits, chosen: np.ndarray
+    score: Score, rows: np.ndarray, refits: PerturbedFits, chosen: np.ndarray
 ) -> float:
     """Mean score of the averaged weights of an instance's fits.
 
@@ -173,7 +173,7 @@ def summary(
     return metrics
 
 
-def _canonical(form: Representation, refits: Refits) -> ArrayTree:
+def _canonical(form: Representation, refits: PerturbedFits) -> ArrayTree:
     """Fits in canonical form: equal for weights that differ only by a symmetry.
 
     Neurons of an unmasked standalone field have no canonical order: those of each
