@@ -155,12 +155,10 @@ def noticed(
     noise = np.random.default_rng(seed).standard_normal(copies.shape, np.float32)
     length = 0.5 * np.median(known.real[0].distance)
     noise *= length / np.linalg.norm(noise, axis=1, keepdims=True)
-    metrics = dict[str, float]()
+    ours, metrics = [find(flat(values)) for find in known.finds], dict[str, float]()
     for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
-        views = [
-            (find(flat(values)), find(rows), real)
-            for find, real in zip(known.finds, known.real, strict=True)
-        ]
+        drawn = [find(rows) for find in known.finds]
+        views = list(zip(ours, drawn, known.real, strict=True))
         metrics |= curve(kind, refused(views, shares=_SHARES, seed=seed))
     return metrics
 

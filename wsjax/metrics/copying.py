@@ -113,8 +113,8 @@ def refused(
 
     Args:
       views: where samples lie, where copies lie, of which each draw takes some at
-        random, and where held-out things lie; once for each form of the training set,
-        such as as it is and as it is rebuilt. One of them is enough to refuse.
+        random, and where held-out things lie; once for each form of the training set:
+        as it is, and as it is rebuilt. One of them is enough to refuse.
       shares: of the samples that give way.
       repeats: draws of each share.
       seed: of the draws.
@@ -122,13 +122,13 @@ def refused(
     Returns:
       By share, the fraction of the draws that are refused.
     """
-    (ours, copies, _), *_ = views
-    generator, n, found = np.random.default_rng(seed), len(ours.distance), {}
+    n, m = (len(x.distance) for x in views[0][:2])
+    generator, found = np.random.default_rng(seed), {}
     for share in shares:
         counts = []
         for _ in range(repeats):
             kept = generator.permutation(n)[round(share * n) :]
-            some = generator.integers(0, len(copies.distance), n - len(kept))
+            some = generator.integers(0, m, n - len(kept))
             counts.append(
                 any(
                     compared(_mixed(ours, kept, copies, some), real).reasons
