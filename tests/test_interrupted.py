@@ -8,12 +8,13 @@ import numpy as np
 from tests import runs
 from wsjax import costs, store
 
-# Each is written in the middle of a stage of the tiny recipe, but for fits, which
-# `tests/test_kills.py` kills.
+# Each is written in the middle of a stage of the tiny recipe.
 MOMENTS = (
     "base/checkpoints/20/_CHECKPOINT_METADATA",
     "base/rehearsal/2/_CHECKPOINT_METADATA",
+    "fit/mlora_asym/weights_00000016.safetensors",
     "diffusion/mlora_asym/checkpoints/20/_CHECKPOINT_METADATA",
+    "samples/mlora_asym/weights_00000000.safetensors",
     "evaluate/mlora_asym/baselines.json",
 )
 FLAGS = (
