@@ -18,11 +18,11 @@ def benchmark(
 
     Args:
       target: mean PSNR in dB that both must reach on training instances.
-      n: number of held-out instances on which our fits are timed.
+      n: number of validation instances on which our fits are timed.
       steps: numbers of steps to try for our fits, rising; the first that reaches the
         target is timed.
       repeats: how often both are timed; the run of the fewest CPU-seconds counts.
-      plain_n: number of held-out instances on which the reference is timed.
+      plain_n: number of validation instances on which the reference is timed.
       plain_steps: numbers of steps to try for the reference, rising, each at all
         `plain_rates`; the first pair that reaches the target is timed.
     """

@@ -41,10 +41,10 @@ def diffusion(
       width: channels of the residual MLP.
       dropout: probability of the residual MLP.
       steps: optimiser steps of training.
-      every: steps between evaluations of the held-out loss, each with a checkpoint.
+      every: steps between evaluations of the validation loss, each with a checkpoint.
       decays: of the moving averages of the parameters; samples are drawn with the
-        average of the lowest held-out loss.
-      draws: times and noises per instance in the held-out loss.
+        average of the lowest validation loss.
+      draws: times and noises per instance in the validation loss.
     """
     gram = {"shrink": gram_shrink, "points": gram_points}
     return config_dict.create(
@@ -76,7 +76,7 @@ def diffusion(
         devices=0,
         jitter=0.0,  # Standard deviation of noise added to the training latents.
         draws=draws,
-        # Samples are drawn with the last parameters whose held-out loss exceeds the
+        # Samples are drawn with the last parameters whose validation loss exceeds the
         # lowest one by at most this fraction.
         tolerance=0.02,
         # Consecutive evaluations above that tolerance before training stops; 0: never.

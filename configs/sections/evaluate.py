@@ -30,7 +30,7 @@ def evaluate_shapes(*, points: int, references: int) -> ConfigDict:
 
     Args:
       points: number of points drawn on each surface.
-      references: number of held-out shapes, and of samples, that are compared.
+      references: number of test shapes, and of samples, that are compared.
     """
     section = evaluate()
     section.points = points

@@ -28,8 +28,7 @@ def sweep(
 
     Args:
       variants: by representation; None: those that were tried on the digits.
-      n: number of training instances, the last ones, on which trials are compared, and
-        of held-out ones to which the best trial is then fitted.
+      n: number of validation instances, the first ones, on which trials are compared.
       consensus: number of training instances whose fits are averaged into the common
         start.
       rounds: how often they are fitted and averaged.

@@ -1,4 +1,4 @@
-"""Train a denoiser on vectors: state, step and held-out loss."""
+"""Train a denoiser on vectors: state, step and validation loss."""
 
 import functools
 from collections.abc import Callable
