@@ -59,6 +59,20 @@ def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
     assert rows["ours"]["cpu_seconds_training"]["values"] == [0.0, 10.0, 20.0]
 
 
+def test_costs_are_those_of_the_recipes_own_stages(runs):
+    for seed, folder in enumerate(runs):
+        spent = {"cpu_seconds": 4.0 + seed, "seconds": 2.0, "psnr": 30.0}
+        for place in ("base", "fit/ours", "diffusion/a_rival"):
+            files.write_json(folder / place / "metrics.json", spent)
+    rows = results.summary(runs, [0, 1, 2])["rows"]["costs"]
+    # `evaluate` was run as well, but says nothing of its cost.
+    assert set(rows) == {"base", "fit"} and set(rows["fit"]) == {
+        "cpu_seconds",
+        "seconds",
+    }
+    assert rows["base"]["cpu_seconds"]["values"] == [4.0, 5.0, 6.0]
+
+
 def test_one_run_has_no_interval(runs):
     entry = results.summary(runs[:1], [0])["rows"]["fit"]["mlp"]["psnr"]
     assert entry == {"mean": 30.0, "ci95": None, "seeds": [0], "values": [30.0]}

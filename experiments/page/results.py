@@ -9,10 +9,11 @@ A page says where a table goes and what is in it:
 `lora-mlp` is the mean difference of two rows within a seed, `lora.2` is trial 2 of a
 sweep. `columns` are each `metric:heading:digits`, with `%` behind the digits for
 percent, `m` for thousandths, or `n` in place of digits for how many seeds have 1, such
-as `3 of 5`; `_` in a heading or label is a space. With `of=NAME`, rows
-are figures of the one row of that name instead: each is `beginning:label`, the
-beginning of its metrics and what the table calls it. With `study=NAME`, figures are of
-the study of that name. What stands between the two lines is written by `filled`.
+as `3 of 5`; `_` in a heading or label is a space. The stage `costs` has what each stage
+of the pipeline took. With `of=NAME`, rows are figures of the one row of that name
+instead: each is `beginning:label`, the beginning of its metrics and what the table
+calls it. With `study=NAME`, figures are of the study of that name. What stands between
+the two lines is written by `filled`.
 """
 
 import collections
@@ -40,6 +41,9 @@ _STAGES = (
     "benchmark",
     "scaling",
 )
+# Stages of a pipeline that have a folder for the recipe's own representation.
+_OWN = ("fit", "diffusion", "samples", "evaluate", "analyze")
+_COSTS = ("seconds", "cpu_seconds")
 _HEAD, _END = r"<!-- table (?P<options>[^>]*?) *-->[ \t]*\r?\n", "<!-- end -->"
 _TABLE = re.compile(f"(?P<head>{_HEAD})(?:(?!<!-- table).)*?(?P<end>{_END})", re.DOTALL)
 
@@ -93,6 +97,7 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
         for row, metrics in files.read_json(spent).items():
             key = "cpu_seconds_training"
             found.get(("evaluate", row), {})[key] = metrics[key]
+    found |= {("costs", row): spent for row, spent in _costs(folder).items()}
     return {
         (stage, row, name): float(value)
         for (stage, row), metrics in found.items()
@@ -103,11 +108,27 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
 
 def _trivial(folder: pathlib.Path) -> dict[str, dict]:
     """Metrics of the trivial generators that were judged beside the recipe's own."""
-    if not (path := folder / "recipe.json").exists():
-        return {}
-    name = files.read_json(path, keys=("recipe",))["recipe"]["adapter"]["name"]
-    path = folder / "evaluate" / name / "baselines.json"
+    path = folder / "evaluate" / _own(folder) / "baselines.json"
     return files.read_json(path) if path.exists() else {}
+
+
+def _costs(folder: pathlib.Path) -> dict[str, dict]:
+    """What each stage of the run's own representation took, by the stage's name."""
+    own = _own(folder)
+    places = {stage: f"{stage}/{own}" for stage in _OWN} | {"base": "base"}
+    paths = {stage: folder / place / "metrics.json" for stage, place in places.items()}
+    return {
+        stage: {key: x for key, x in files.read_json(path).items() if key in _COSTS}
+        for stage, path in paths.items()
+        if own and path.exists()
+    }
+
+
+def _own(folder: pathlib.Path) -> str:
+    """Name of the recipe's own representation; empty for a run without a recipe."""
+    if not (path := folder / "recipe.json").exists():
+        return ""
+    return files.read_json(path, keys=("recipe",))["recipe"]["adapter"]["name"]
 
 
 def filled(page: str, study: dict, *, name: str = "") -> str:
