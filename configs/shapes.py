@@ -148,6 +148,8 @@ def _small(config: ConfigDict) -> None:
         hyperdiffusion_steps=8200,
         tuned={
             "mlp": {"learning_rate": 4e-3},
+            "lora": {"learning_rate": 4e-3},
+            "mlora": {"learning_rate": 4e-3},
             "paper_mlp": {"learning_rate": 2e-3, "steps": 440},
             "paper_ddpm": {"learning_rate": 4e-3},
             "paper_lora": {"learning_rate": 4e-3},
