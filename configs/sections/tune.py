@@ -26,5 +26,5 @@ def tune(
 
 
 def brief_tune() -> ConfigDict:
-    """Three rates at the generators' own batches, for trainings that are short."""
-    return tune(learning_rates=(1e-3, 2e-3, 4e-3), batches=(), share=0.5)
+    """Four rates at the generators' own batches, for trainings that are short."""
+    return tune(learning_rates=(1e-3, 2e-3, 4e-3, 8e-3), batches=(), share=0.5)
