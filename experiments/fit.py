@@ -166,7 +166,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "steps_mean": float(np.mean([i["steps"] for i in instances])),
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),
-        **_test([instances[row]["psnr_db"] for row in test]),
+        **_test([instances[row] for row in test]),
         **surfaces.means(instances),
         "components_90": components_for(_vectors(folder, form, first)),
         **cost,
@@ -177,12 +177,13 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
     }
 
 
-def _test(quality: list[float]) -> dict[str, float]:
-    """Mean PSNR with 95 % confidence interval, over the test part."""
-    if len(quality) < 2:
+def _test(instances: list[dict]) -> dict[str, float]:
+    """Means over the test part: PSNR with 95 % confidence interval, and surfaces."""
+    if len(instances) < 2:
         return {}
-    mean, half = interval(np.array(quality))
-    return {"psnr_db_test_mean": mean, "psnr_db_test_ci95": half}
+    mean, half = interval(np.array([i["psnr_db"] for i in instances]))
+    near = {f"{key}_test": x for key, x in surfaces.means(instances).items()}
+    return {"psnr_db_test_mean": mean, "psnr_db_test_ci95": half, **near}
 
 
 def _vectors(folder: pathlib.Path, form: Representation, first) -> np.ndarray:

@@ -57,6 +57,10 @@ def test_every_stage_says_what_a_study_of_shapes_is_read_for(study):
     for key in ("iou_mean", "chamfer_squared_mean", "chamfer_squared_floor"):
         assert 0 < found[key] < 10, key
     assert found["chamfer_squared_floor"] < found["chamfer_squared_mean"]
+    instances = store.manifest(study / "fit" / NAME)["instances"]
+    judged = [i["iou"] for i in instances if i["part"] == "test"]
+    assert found["iou_mean_test"] == pytest.approx(np.mean(judged))
+    assert found["iou_mean_test"] != found["iou_mean"]
     judged = metrics(study, "evaluate")
     for key in ("mmd_cd", "cov_cd", "one_nna_cd"):
         assert {key, f"{key}_floor"} <= set(judged)
