@@ -42,7 +42,7 @@ _STAGES = (
     "scaling",
 )
 # Stages of a pipeline that have a folder for the recipe's own representation.
-_OWN = ("fit", "diffusion", "samples", "evaluate", "analyze")
+_OWN = ("fit", "diffusion", "evaluate", "analyze")
 _COSTS = ("seconds", "cpu_seconds")
 _HEAD, _END = r"<!-- table (?P<options>[^>]*?) *-->[ \t]*\r?\n", "<!-- end -->"
 _TABLE = re.compile(f"(?P<head>{_HEAD})(?:(?!<!-- table).)*?(?P<end>{_END})", re.DOTALL)
@@ -90,14 +90,18 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
             for number, line in enumerate(files.read_lines(path)):
                 found[stage, f"{path.parent.name}.{number}"] = line
     # Trivial generators have no folder of their own; those of the recipe's own weights.
-    for row, metrics in _trivial(folder).items():
+    own = _own(folder)
+    for row, metrics in _read(folder / "evaluate" / own / "baselines.json").items():
         found.setdefault(("evaluate", row), metrics)
-    spent = folder / "generation.json"
-    if spent.exists():
-        for row, metrics in files.read_json(spent).items():
-            key = "cpu_seconds_training"
-            found.get(("evaluate", row), {})[key] = metrics[key]
-    found |= {("costs", row): spent for row, spent in _costs(folder).items()}
+    for row, metrics in _read(folder / "generation.json").items():
+        key = "cpu_seconds_training"
+        found.get(("evaluate", row), {})[key] = metrics[key]
+    # Of what a pipeline took, these two folders are all that is no stage of figures.
+    made = {"base": "base", "samples": f"samples/{own}"}
+    spent = {row: _read(folder / place / "metrics.json") for row, place in made.items()}
+    spent |= {stage: found.get((stage, own), {}) for stage in _OWN}
+    for row, metrics in spent.items():
+        found["costs", row] = {key: metrics[key] for key in _COSTS if key in metrics}
     return {
         (stage, row, name): float(value)
         for (stage, row), metrics in found.items()
@@ -106,22 +110,9 @@ def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
     }
 
 
-def _trivial(folder: pathlib.Path) -> dict[str, dict]:
-    """Metrics of the trivial generators that were judged beside the recipe's own."""
-    path = folder / "evaluate" / _own(folder) / "baselines.json"
+def _read(path: pathlib.Path) -> dict:
+    """The contents of a JSON file; none if there is no such file."""
     return files.read_json(path) if path.exists() else {}
-
-
-def _costs(folder: pathlib.Path) -> dict[str, dict]:
-    """What each stage of the run's own representation took, by the stage's name."""
-    own = _own(folder)
-    places = {stage: f"{stage}/{own}" for stage in _OWN} | {"base": "base"}
-    paths = {stage: folder / place / "metrics.json" for stage, place in places.items()}
-    return {
-        stage: {key: x for key, x in files.read_json(path).items() if key in _COSTS}
-        for stage, path in paths.items()
-        if own and path.exists()
-    }
 
 
 def _own(folder: pathlib.Path) -> str:
