@@ -83,7 +83,6 @@ def _base() -> ConfigDict:
         chunk=4,
         every=250,
         learning_rate=0.01,
-        # Rehearsal helps more than any other setting.
         rehearsal=sections.rehearsal(episodes=48, steps=160, batch=32, points=480),
     )
 
