@@ -182,7 +182,10 @@ def _test(instances: list[dict]) -> dict[str, float]:
     if len(instances) < 2:
         return {}
     mean, half = interval(np.array([i["psnr_db"] for i in instances]))
-    near = {f"{key}_test": x for key, x in surfaces.means(instances).items()}
+    near = {}
+    for key, value in surfaces.means(instances).items():
+        what, _, kind = key.rpartition("_")
+        near[f"{what}_test_{kind}"] = value
     return {"psnr_db_test_mean": mean, "psnr_db_test_ci95": half, **near}
 
 

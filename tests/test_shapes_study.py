@@ -59,8 +59,8 @@ def test_every_stage_says_what_a_study_of_shapes_is_read_for(study):
     assert found["chamfer_squared_floor"] < found["chamfer_squared_mean"]
     instances = store.manifest(study / "fit" / NAME)["instances"]
     judged = [i["iou"] for i in instances if i["part"] == "test"]
-    assert found["iou_mean_test"] == pytest.approx(np.mean(judged))
-    assert found["iou_mean_test"] != found["iou_mean"]
+    assert found["iou_test_mean"] == pytest.approx(np.mean(judged))
+    assert found["iou_test_mean"] != found["iou_mean"]
     judged = metrics(study, "evaluate")
     for key in ("mmd_cd", "cov_cd", "one_nna_cd"):
         assert {key, f"{key}_floor"} <= set(judged)
