@@ -2,8 +2,7 @@
 
   python -m experiments.pipeline --config=configs/shapes.py --workdir=runs/shapes
 
-Results: configs/shapes.md. Cost: base 709, fits 472, denoiser 129 CPU-seconds; half an
-hour in all on two cores.
+Results: configs/shapes.md, with what the variant `:small` costs.
 
 Variants: `configs/shapes.py:tiny` runs the same code on twenty shapes;
 `:hyperdiffusion` is a small version of HyperDiffusion (Erkoç et al. 2023): whole
