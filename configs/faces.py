@@ -3,7 +3,7 @@
   python -m experiments.pipeline --config=configs/faces.py --workdir=runs/faces \
       --config.data.path=faces
 
-Results: configs/faces.md. Cost: base 645, fits 880, denoiser 236 CPU-seconds.
+Results: configs/faces.md.
 
 Variants: `configs/faces.py:tiny` runs the same code on synthetic pictures;
 with `:speed`, `experiments.sweep` tries settings that make fits faster; `:small` takes

@@ -3,7 +3,7 @@
   python -m experiments.pipeline --config=configs/fashion_mnist.py \
       --workdir=runs/fashion_mnist --config.data.path=fashion_mnist.npz
 
-Results: configs/fashion_mnist.md. Cost: base 144, fits 182, denoiser 536 CPU-seconds.
+Results: configs/fashion_mnist.md.
 
 Variants: `configs/fashion_mnist.py:tiny` runs the same code on synthetic pictures in
 seconds; `:small` takes 2,000 pictures and trains for a shorter time, for studies of

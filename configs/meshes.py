@@ -11,7 +11,7 @@ side of 1.8; the manifest of the fits records the `centre` and `scale` of each s
 
 All sections but `data` are as in configs/shapes.py, except that the denoiser is not
 conditioned on clusters. This recipe has no results of its own; those of similar data
-are in configs/shapes.md. Cost: as configs/shapes.py for as many shapes.
+are in configs/shapes.md. It costs as much for as many shapes.
 
 Variant: `configs/meshes.py:tiny` runs the same code.
 """

@@ -182,10 +182,8 @@ def _test(instances: list[dict]) -> dict[str, float]:
     if len(instances) < 2:
         return {}
     mean, half = interval(np.array([i["psnr_db"] for i in instances]))
-    near = {}
-    for key, value in surfaces.means(instances).items():
-        what, _, kind = key.rpartition("_")
-        near[f"{what}_test_{kind}"] = value
+    means = surfaces.means(instances)
+    near = {"_test_".join(key.rsplit("_", 1)): x for key, x in means.items()}
     return {"psnr_db_test_mean": mean, "psnr_db_test_ci95": half, **near}
 
 
