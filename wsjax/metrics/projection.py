@@ -59,8 +59,9 @@ def components(values: np.ndarray, count: int, *, seed: int = 0) -> Components:
     count = min(count, len(x) - 1, x.shape[1])
     with np.errstate(invalid="ignore"):  # Shares of no variance, which nobody reads.
         found = PCA(count, svd_solver=solver, random_state=seed).fit(x - mean)
-    scale = found.singular_values_
-    kept = scale > scale[0] * np.sqrt(np.finfo(np.float64).eps)
+    # Rounding of the covariance leaves variances in directions of which there are none.
+    variance = found.singular_values_**2
+    kept = variance > variance[0] * max(x.shape) * np.finfo(np.float64).eps
     return Components(mean, found.components_[kept])
 
 
