@@ -2,8 +2,7 @@
 
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
-The pictures ship with scikit-learn. Results: configs/digits.md. Cost: ten minutes on
-two CPU cores.
+The pictures ship with scikit-learn. Results and costs: configs/digits.md.
 
 Variants: `configs/digits.py:tiny` runs the same code on 48 digits; with
 `:speed`, `experiments.sweep` tries settings that make fits faster, each on top of those

@@ -3,8 +3,7 @@
   python -m experiments.benchmark --config=configs/patterns.py --workdir=runs/patterns
 
 A picture has 1,024 points of three values each; the base has three layers of 128
-channels; an mLoRA adapter of rank 4 has 3,072 numbers. Results: configs/speed.md. Cost:
-base 251 CPU-seconds.
+channels; an mLoRA adapter of rank 4 has 3,072 numbers. Results: configs/speed.md.
 
 Variants: `configs/patterns.py:tiny` runs the same code; with `:speed`,
 `experiments.sweep` tries settings that make fits faster, each on top of those before
