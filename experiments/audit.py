@@ -10,11 +10,13 @@ writes audit.json and suspects.json (the samples nearest to a training thing) in
 """
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from absl import flags
 
-from experiments.judging import alike, judge, rows, verdicts
+from experiments.judging import alike, judge, rows, trials, units, verdicts
+from experiments.judging.trials import Sets
 from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
@@ -23,12 +25,15 @@ from wsjax.metrics.copy_measures import neighbours
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
 _SAMPLES = flags.DEFINE_string("samples", None, "Things that it generated.")
 _TRAIN = flags.DEFINE_string("train", None, "Things that it was trained on.")
+_RANGE = flags.DEFINE_list("range", None, "Pixel values of black and white.")
 _SIZE = flags.DEFINE_integer("size", None, "Pixels or cells per side.", 4)
 _FEATURES = flags.DEFINE_list("features", [], "Feature spaces, each module:function.")
+_CONTROL = flags.DEFINE_integer("control", 4, "Audits of real things.", 0)
 _OUT = flags.DEFINE_string("out", None, "Folder for audit.json and suspects.json.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of all random choices.")
 _NAME = "samples"
 _SUSPECTS = 20
+_KINDS = (audit.PASSED, audit.FAILED, audit.UNDECIDED)
 
 
 @blas.one_thread
@@ -38,7 +43,9 @@ def run(
     samples: str,
     *,
     size: int | None = None,
+    span: tuple[float, float] | None = None,
     features: tuple[str, ...] = (),
+    repeats: int = 4,
     out: str | None = None,
     seed: int = 0,
 ) -> dict[str, audit.Audit]:
@@ -49,50 +56,73 @@ def run(
       real: path of held-out things of the same kind.
       samples: path of what it generated.
       size: side to which pictures and shapes are brought; None: see `rows.read_rows`.
+      span: values of black and white; None: see `rows.read_rows`.
       features: further feature spaces, each `module:function`.
+      repeats: how often real things are audited in place of the samples.
       out: folder for audit.json and suspects.json; None writes nothing.
       seed: of all random choices.
 
     Raises:
       FileNotFoundError, ValueError: if a set cannot be read or differs in shape.
+      NotADirectoryError: if `out` is a file.
     """
+    folder = None if out is None else _folder(out)
+    _check_seed(seed)
     paths = {"train": train, "real": real, "samples": samples}
-    parts = {"train": "train", "real": "test"}
-    read = {
-        name: rows.read_rows(path, size=size, part=parts.get(name))
-        for name, path in paths.items()
-    }
-    alike.check(read, paths)
-    taught, labels = read["train"].things, read["train"].labels
-    made = read["samples"].things
-    found = audit.audit(
-        _different(taught),
-        read["real"].things,
-        {_NAME: made},
-        spaces=rows.spaces_of(taught, labels, list(features), seed=seed),
-        trivial=verdicts.of_values(taught, len(made), seed=seed),
-        seed=seed,
-    )
-    found[_NAME] = _complete(found[_NAME], read["samples"].skipped)
-    _print(found)
-    if out is not None:
-        folder = pathlib.Path(out).expanduser()
-        written = {
-            name: verdicts.figures(verdict) | verdicts.described({name: verdict})[name]
-            for name, verdict in found.items()
-        }
-        files.write_json(folder / "audit.json", files.finite(written))
-        files.write_json(
-            folder / "suspects.json",
-            {"suspects": _suspects(read["train"], read["samples"])},
+    read, restored = _read(paths, size=size, span=span)
+    known, made = read["train"], read["samples"]
+
+    def spaces(things: np.ndarray, classes: np.ndarray | None) -> dict:
+        return rows.spaces_of(
+            things, classes, list(features), seed=seed, restored=restored
         )
+
+    sets = Sets(known.things, known.labels, read["real"].things, spaces)
+    n = len(made.things)
+    found = trials.audited(sets, {_NAME: made.things}, n=n, seed=seed)
+    found[_NAME] = _complete(found[_NAME], made.skipped)
+    notes = trials.control(sets, n=n, repeats=repeats, seed=seed)
+    notes |= trials.noticed(sets, made.things, seed=seed)
+    _print(found, notes)
+    if folder is not None:
+        _write(folder, found, notes, _suspects(known, made))
     return found
 
 
-def _different(things: np.ndarray) -> np.ndarray:
-    """Each thing once: what is there twice would hide copies of it from the ratio."""
-    first = {row.tobytes(): i for i, row in reversed(list(enumerate(things)))}
-    return things[sorted(first.values())]
+def _read(paths: dict[str, str], **options) -> tuple[dict[str, rows.Rows], Callable]:
+    """The three sets, each training thing once, and what `units.common` returns."""
+    parts = {"train": "train", "real": "test"}
+    read = {
+        name: rows.read_rows(path, part=parts.get(name), **options)
+        for name, path in paths.items()
+    }
+    read["train"] = rows.different(read["train"])
+    alike.check_kinds(read, paths)
+    read, restored = units.common(read, paths)
+    alike.check_values(read)
+    return read, restored
+
+
+def _write(folder: pathlib.Path, found, notes: dict, suspects: list[dict]) -> None:
+    written = {
+        name: verdicts.figures(verdict) | verdicts.described({name: verdict})[name]
+        for name, verdict in found.items()
+    }
+    written[_NAME] |= notes
+    files.write_json(folder / "audit.json", files.finite(written))
+    files.write_json(folder / "suspects.json", {"suspects": suspects})
+
+
+def _folder(out: str) -> pathlib.Path:
+    folder = pathlib.Path(out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"--out={out}: expected a folder, found a file")
+    return folder
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed={seed}: expected a whole number from 0 to 2**32 - 1")
 
 
 def _complete(verdict: audit.Audit, skipped: dict[str, str]) -> audit.Audit:
@@ -120,19 +150,44 @@ def _suspects(train: rows.Rows, made: rows.Rows) -> list[dict]:
     ]
 
 
-def _print(found: dict[str, audit.Audit]) -> None:
+def _print(found: dict[str, audit.Audit], notes: dict[str, float]) -> None:
     spaces = list(next(iter(found.values())).quality)
-    heads = ["audit", "novelty", "copies", "single", "C_T", *spaces]
-    print(" " * 20 + "".join(f"{head:>12}" for head in heads), flush=True)
+    heads = ["verdict", "novelty", "copies", "single", "C_T", *spaces]
+    print(f"{'':20}" + "".join(f"{head:>12}" for head in heads), flush=True)
     for name, verdict in found.items():
         copied = verdict.copying
-        cells = ["passed" if verdict.passed else "failed", f"{copied.novelty:.2f}"]
+        cells = [verdict.verdict, f"{copied.novelty:.2f}"]
         shares = copied.copy_fraction, copied.single_fraction
         cells += [*(f"{share:.1%}" for share in shares), f"{copied.ct:.1f}"]
         cells += [f"{verdict.quality[space].excess.mean:.3g}" for space in spaces]
         print(f"{name:20}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
-    for reason in found[_NAME].reasons:
+    print(f"from {spaces[0]} on: excess over the floor; 0 is as good as more data")
+    own = found[_NAME]
+    print(f"samples: {own.verdict}" + ":" * bool(own.reasons))
+    for reason in own.reasons:
         print(f"  {reason}")
+    if "control_n" in notes:
+        shares = (f"{notes[f'control_{kind}']:.0%} {kind}" for kind in _KINDS)
+        count = f"{notes['control_n']:.0f}"
+        print(f"real things in their place ({count} of --train): {', '.join(shares)}")
+    if not own.copying.reasons:
+        least = notes.get("copies_noticed_from")
+        seen = "at no share tried" if least is None else f"from {least:.0%} on"
+        print(f"copies among such samples would be noticed {seen}", flush=True)
+
+
+def _span() -> tuple[float, float] | None:
+    """The flag --range as numbers."""
+    if _RANGE.value is None:
+        return None
+    try:
+        low, high = map(float, _RANGE.value)
+    except ValueError as error:
+        given = ",".join(_RANGE.value)
+        raise ValueError(
+            f"--range={given}: expected two numbers, such as --range=0,16"
+        ) from error
+    return low, high
 
 
 if __name__ == "__main__":
@@ -143,7 +198,9 @@ if __name__ == "__main__":
             _REAL.value,
             _SAMPLES.value,
             size=_SIZE.value,
+            span=_span(),
             features=tuple(_FEATURES.value),
+            repeats=_CONTROL.value,
             out=_OUT.value,
             seed=_SEED.value,
         ),

@@ -22,7 +22,7 @@ from experiments.domain.representation import Representation, entries, show
 from experiments.domain.views import Views
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
-from experiments.judging import baselines, judge, samples, scores, verdicts
+from experiments.judging import baselines, judge, samples, scores, trials, verdicts
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
 from experiments.recipe.evaluation import judging_of
@@ -120,6 +120,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     view = data.domain.views(form)
     trivial, drawn = _baselines(study, jury, view, seen, metrics)
     audited = _audited(study, jury, made, drawn)
+    if study.own:
+        metrics |= trials.of_judge(study.judging, data, jury, fits.rows, n=study.n)
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
@@ -142,13 +144,17 @@ def _baselines(
 ) -> tuple[dict[str, dict], dict[str, samples.Made]]:
     """Metrics of trivial generators of weights, and their samples.
 
-    Also draws the samples. `like`: metrics of the generator that is judged.
+    The metrics are those of the recipe's own representation; a rival has its samples
+    for the audit alone. Also draws the samples. `like`: metrics of the generator that
+    is judged.
     """
     judging, n = study.judging, study.n
     drawn = baselines.draws(study.fits, n, seed=judging.seed)
     adapters = {name: study.decode(rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, view, adapters)
     made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
+    if not study.own:
+        return {}, made
     figures = {
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
     }

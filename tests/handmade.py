@@ -133,9 +133,10 @@ def write_manifest(place, instances):
 
 def write_verdict(folder, name, reasons):
     """What the audit says of a generator, and of a trivial one beside it."""
-    alone = {"passed": False, "reasons": ["trivial by itself"], "leads": {}}
+    alone = {"verdict": "trivial", "reasons": [], "leads": {}}
     lead = {"mean": -1.0, "low": -2.0, "high": -0.5}
-    own = {"passed": not reasons, "reasons": reasons}
+    verdict = "failed" if reasons else "passed"
+    own = {"verdict": verdict, "reasons": reasons}
     own["leads"] = {"pixel_pca4": {"gaussian_values": lead}}
     found = {name: own, "gaussian_values": alone}
     files.write_json(folder / "evaluate" / name / "audit.json", found)

@@ -120,7 +120,7 @@ def test_what_is_no_copy_but_no_better_than_trivial_fails(verdicts):
     assert not found.passed and not found.copying.reasons
     assert "which is trivial, by" in found.reasons[0]
     for name in ("gaussian", "average"):
-        assert verdicts[name].reasons[-1] == "trivial by itself"
+        assert verdicts[name].verdict == audits.TRIVIAL
         assert not verdicts[name].passed and not verdicts[name].copying.reasons
 
 
@@ -151,16 +151,16 @@ def test_a_tie_in_one_space_is_made_good_by_another():
     assert found.passed and found.quality["b"].leads["easy"] == (2, 2, 2)
     distance, excess, _ = found.quality["b"]
     assert (distance.mean, excess.mean) == (1.5, 0.5)
-    assert verdict(a=tie, b=tie).reasons == (
-        "no better than easy, which is trivial, by any measure",
-    )
+    both = verdict(a=tie, b=tie)
+    assert both.verdict == audits.UNDECIDED and not both.passed
+    assert both.reasons == ("no better than easy, which is trivial, by any measure",)
 
 
 def test_no_lead_makes_good_a_loss():
     lost, won = {"ours": [5, 6], "easy": [3, 4]}, {"ours": [1, 2], "easy": [3, 4]}
-    assert verdict(a=won, b=lost).reasons == (
-        "worse than easy, which is trivial, by b",
-    )
+    found = verdict(a=won, b=lost)
+    assert found.verdict == audits.FAILED
+    assert found.reasons == ("worse than easy, which is trivial, by b",)
 
 
 def test_every_rival_counts_and_draws_are_compared_one_by_one():
@@ -171,7 +171,13 @@ def test_every_rival_counts_and_draws_are_compared_one_by_one():
 def test_without_a_rival_only_copies_fail():
     assert verdict(a={"ours": [1, 2]}).passed
     copied = verdict(CLEAN._replace(reasons=("too near",)), a={"ours": [1, 2]})
-    assert not copied.passed and copied.reasons == ("too near",)
+    assert copied.verdict == audits.FAILED and copied.reasons == ("too near",)
+
+
+def test_copies_fail_where_their_quality_is_undecided():
+    tie = {"ours": [1, 2], "easy": [2, 1]}
+    found = verdict(CLEAN._replace(reasons=("too near",)), a=tie)
+    assert found.verdict == audits.FAILED and len(found.reasons) == 2
 
 
 def test_what_cannot_be_audited_is_refused():

@@ -203,12 +203,27 @@ def test_where_rows_are_few_they_are_one_cell(sets, find):
     assert copy_measures.ct(copied, real) == whole < -2
 
 
+def test_training_rows_that_are_there_twice_count_once(sets):
+    train, out = sets
+    made, twice = copies(train, 0.05), np.concatenate([train, train[::-1]])
+    assert copying.copying(twice, out, made) == copying.copying(train, out, made)
+    found = copy_measures.neighbours(twice)(train[:9])
+    np.testing.assert_array_equal(found.place, np.arange(9))
+    assert (found.ratio == 0).all()
+
+
+def test_of_few_training_rows_there_are_few_cells(sets):
+    found = copy_measures.neighbours(sets[0][:3], cells=10)(sets[1])
+    assert set(found.cell) <= {0, 1, 2}
+
+
 def test_what_cannot_be_compared_is_refused(sets, find):
     train, out = sets
     with pytest.raises(ValueError, match="cells=0"):
         copy_measures.neighbours(train, cells=0)
-    with pytest.raises(ValueError, match="two training rows"):
-        copying.copying(train[:1], out, out)
+    for one in (train[:1], train[[0, 0, 0]]):
+        with pytest.raises(ValueError, match="two different training rows"):
+            copying.copying(one, out, out)
     with pytest.raises(ValueError, match="features"):
         find(out[:, :3])
     with pytest.raises(ValueError, match="NaN"):

@@ -74,7 +74,7 @@ def test_every_generator_gets_the_same_finite_figures(study):
     assert np.isfinite(list(own.values())).all()
     lone = {"ssim_test_mean", "seconds", "cpu_seconds"}
     lone |= {key for key in own if "copies_" in key}
-    for share in verdicts._SHARES:
+    for share in verdicts.SHARES:
         for kind in ("copies", "noisy_copies"):
             assert 0 <= own[f"refused_{kind}_{share:g}"] <= 1
     for name in WEIGHTS:
@@ -107,12 +107,16 @@ def test_verdicts_are_those_of_the_figures_beside_them_and_say_why(study):
     found = read(study / "evaluate" / NAME / "audit.json")
     assert found.keys() == rows.keys()
     for name, row in rows.items():
-        assert row["audit_passed"] == found[name]["passed"]
-        assert found[name]["passed"] == (not found[name]["reasons"])
+        verdict, reasons = found[name]["verdict"], found[name]["reasons"]
+        if verdict == "trivial":
+            assert "audit_passed" not in row
+            continue
+        assert row["audit_passed"] == (verdict == "passed") == (not reasons)
+        assert row["audit_undecided"] == (verdict == "undecided")
     for name in (*WEIGHTS[:-1], *VALUES):
-        assert found[name]["reasons"][-1] == "trivial by itself"
+        assert found[name]["verdict"] == "trivial"
     # Real things are no trivial generator, and no bar to be met.
-    assert "trivial by itself" not in found["resample_test"]["reasons"]
+    assert found["resample_test"]["verdict"] != "trivial"
     rivals = set(found[NAME]["leads"]["pixel_pca4"])
     assert "resample_test" not in rivals and rivals <= {*WEIGHTS, *VALUES}
 
@@ -120,21 +124,25 @@ def test_verdicts_are_those_of_the_figures_beside_them_and_say_why(study):
 def test_a_rival_is_judged_in_folders_of_its_own_by_the_same_baselines(
     study, tmp_path, capsys
 ):
-    """It made the very samples of the recipe's own, so it gets the same figures."""
+    """It made the very samples of the recipe's own, so it gets the same figures.
+
+    The control is of the data, and stands beside the recipe's own alone.
+    """
     folder = shutil.copytree(study, tmp_path / "copy")
     for stage in ("diffusion", "samples"):
         shutil.copytree(folder / stage / NAME, folder / stage / RIVAL)
     found = evaluate.run(recipe(RIVAL), str(folder))
     own = read(folder / "evaluate" / NAME / "metrics.json")
+    assert own["control_n"] == 16 and own["control_passed"] in (0, 1)
     assert (
         _lasting(found)
-        == _lasting(own)
+        == {k: v for k, v in _lasting(own).items() if not k.startswith("control_")}
         == _lasting(read(folder / "evaluate" / RIVAL / "metrics.json"))
     )
     told = capsys.readouterr().out
     assert all(f"\n{name} " in told for name in (RIVAL, *WEIGHTS, "floor", "ceiling"))
     before = read(study / "evaluate" / NAME / "baselines.json")
-    assert read(folder / "evaluate" / RIVAL / "baselines.json") == before
+    _holds(before, read(folder / "evaluate" / RIVAL / "baselines.json"))
     both = read(folder / "evaluate" / NAME / "baselines.json")
     assert both == {**before, RIVAL: _lasting(found)}
     # Judged anew, the recipe's own finds its rival there.
@@ -150,8 +158,16 @@ def test_a_rival_without_baselines_gets_its_own(study, tmp_path):
     shutil.rmtree(folder / "evaluate")
     evaluate.run(recipe(RIVAL), str(folder))
     found = read(folder / "evaluate" / RIVAL / "baselines.json")
-    assert found == read(study / "evaluate" / NAME / "baselines.json")
+    _holds(read(study / "evaluate" / NAME / "baselines.json"), found)
     assert not (folder / "evaluate" / NAME).exists()
+
+
+def _holds(rows, audited):
+    """A rival's trivial generators have the figures of the audit, and no others."""
+    assert audited.keys() == rows.keys()
+    for name, figures in audited.items():
+        assert "novelty" in figures and "fd_pixel_pca4_test" not in figures
+        assert figures == {key: rows[name][key] for key in figures}
 
 
 def _lasting(metrics):

@@ -13,9 +13,13 @@ def rows(n, seed, shift=0.0, scale=1.0):
 def test_more_of_the_same_has_none_and_what_is_moved_has_its_distance():
     """Of Gaussians with equal covariances the distance is that of the means squared."""
     sets = {"same": rows(900, 2), "moved": rows(900, 3, shift=1.0)}
-    found = excess.draws(rows(900, 0), rows(900, 1), sets, repeats=30)
+    out, train = rows(900, 0), rows(900, 1)
+    found = excess.draws(out, train, sets, repeats=30)
     assert abs(found.excess("same").mean()) < 0.05
-    assert found.excess("moved").mean() == pytest.approx(3, rel=0.1)
+    far, near = (x.mean(axis=0) - out.mean(axis=0) for x in (sets["moved"], train))
+    expected = far @ far - near @ near
+    assert 2.5 < expected < 3.5
+    assert found.excess("moved").mean() == pytest.approx(expected, rel=0.05)
     low, high = excess.interval(found.excess("same"))[1:]
     assert low < 0 < high
     lead = found.lead("same", "moved")
@@ -36,6 +40,23 @@ def test_small_sets_have_no_bias():
         for seed in range(40)
     ]
     assert abs(np.mean(means)) < 0.15
+
+
+@pytest.mark.parametrize(("train", "made"), [(900, 40), (40, 900)])
+def test_a_larger_set_has_no_advantage(train, made):
+    """Of few rows draws repeat more of them, which makes distances larger."""
+    means = [
+        excess.draws(
+            rows(200, 3 * seed),
+            rows(train, 3 * seed + 1),
+            {"x": rows(made, 3 * seed + 2)},
+            repeats=10,
+        )
+        .excess("x")
+        .mean()
+        for seed in range(40)
+    ]
+    assert abs(np.mean(means)) < 0.03
 
 
 def test_all_sets_meet_the_same_draws():

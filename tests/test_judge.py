@@ -52,12 +52,13 @@ def made(jury, pictures, n=None, labels=None):
 def test_figures_are_those_of_the_library(jury):
     config, pictures = recipe(), jury.real[:20][:, ::-1]
     found = scores.figures(judging_of(config), jury, made(jury, pictures))
-    space, out = jury.features["pixel_pca4"], jury.heldout
+    space, out, fresh = jury.features["pixel_pca4"], jury.heldout, jury.fresh
     real, ours = space(jury.real), space(pictures)
-    options = {"repeats": 2, "seed": config.seed, "rebuilt": real}
-    halves = equal_count.at_equal_count(generation.frechet, real, ours, **options)
-    options["rebuilt"] = real[~out]
-    sets = real[out], ours, real[~out]
+    unseen = real[out | fresh]
+    options = {"repeats": 2, "seed": config.seed, "rebuilt": unseen}
+    halves = equal_count.at_equal_count(generation.frechet, unseen, ours, **options)
+    options["rebuilt"] = real[fresh]
+    sets = real[out], ours, real[fresh]
     clean = equal_count.against_heldout(generation.frechet, *sets, **options)
     for key, values in (("", halves), ("_test", clean)):
         for end, value in values.items():
@@ -67,6 +68,19 @@ def test_figures_are_those_of_the_library(jury):
     ours, unseen = (np.median(generation.nearest(x, flat[1])[0]) for x in flat[::2])
     assert found["novelty_function"] == pytest.approx(ours / unseen)
     assert found["novelty_function"] == found["novelty_weights"]
+
+
+def test_spaces_learn_from_one_half_of_the_training_part_and_floors_are_of_the_other(
+    jury, data
+):
+    learnt = ~data.heldout & ~jury.fresh
+    assert not (jury.fresh & data.heldout).any()
+    assert abs(int(learnt.sum()) - int(jury.fresh.sum())) <= 1
+    own = features.classifier(jury.real[learnt], data.labels[learnt])
+    seen = own.features(jury.real[:9])
+    np.testing.assert_allclose(jury.features["classifier"](jury.real[:9]), seen)
+    own = features.pixel_pca(jury.real[learnt], components=4)(jury.real[:9])
+    np.testing.assert_allclose(jury.features["pixel_pca4"](jury.real[:9]), own)
 
 
 def test_floors_are_taken_over_for_as_many_samples_only(jury):
@@ -105,14 +119,14 @@ def test_a_shape_without_a_surface_failed(jury):
 
 def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     """Training pictures by their true labels; of the wrong ones none is right."""
-    train = np.flatnonzero(~data.heldout)[:20]
+    train = np.flatnonzero(~data.heldout & ~jury.fresh)[:20]
     pictures, labels = jury.real[train], data.labels[train]
     right, wrong, some = (
         scores.figures(judging_of(recipe()), jury, made(jury, pictures, labels=asked))
         for asked in (
             labels,
             (labels + 1) % 10,
-            np.where(np.arange(20) < 5, (labels + 1) % 10, -1),
+            np.where(np.arange(len(labels)) < 5, (labels + 1) % 10, -1),
         )
     )
     assert right["class_accuracy"] > 0.9
@@ -182,7 +196,7 @@ def test_one_class_is_judged_without_a_classifier(value):
     values = random if value is None else np.full_like(random, value)
     heldout = np.arange(14) % 3 == 0
     jury, found = judged(values, np.full(14, 3), heldout)
-    assert jury.reader is None and "pixel_pca14" in jury.features
+    assert jury.reader is None and "pixel_pca4" in jury.features
     assert not [key for key in found if "class" in key or "confident" in key]
     assert np.isnan(found["novelty_function"]) == (value is not None)
     rest = {k: v for k, v in found.items() if not k.startswith("novelty")}

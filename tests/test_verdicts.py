@@ -29,7 +29,8 @@ def judge():
         yield real[~heldout].reshape(TRAIN, -1)
 
     rest = {}, {}, None, {}, lambda values: values
-    return Judge(real, rebuilt, taught, rebuilt, heldout, "test", *rest)
+    sides = heldout, ~heldout
+    return Judge(real, rebuilt, taught, rebuilt, *sides, "test", *rest)
 
 
 @pytest.fixture(scope="module")

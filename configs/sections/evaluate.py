@@ -22,6 +22,7 @@ def evaluate() -> ConfigDict:
         neighbours=3,  # The k of precision and recall.
         confident=0.9,  # Lowest probability of the top class that counts as recognised.
         repeats=8,  # Random draws of sets that each distance is averaged over.
+        control=4,  # How often the audit is tried on real instances.
     )
 
 

@@ -145,7 +145,7 @@ def _diffusion(section: ConfigDict) -> ConfigDict:
 
 
 def _evaluate(section: ConfigDict) -> ConfigDict:
-    section.update(components=4, repeats=2)
+    section.update(components=4, repeats=2, control=1)
     return section
 
 

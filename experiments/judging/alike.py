@@ -7,14 +7,14 @@ import numpy as np
 from experiments.judging import judge
 from experiments.judging.rows import Rows
 
-__all__ = ["check"]
+__all__ = ["check_kinds", "check_values"]
 
 _LEAST = 10
 _FARTHER = 5.0  # How many times as wide, or as far as training things spread.
 
 
-def check(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
-    """Refuses sets of which no comparison would mean anything.
+def check_kinds(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
+    """Refuses sets of different kinds, or of too few things.
 
     Args:
       sets: "train", "real" and "samples".
@@ -22,15 +22,23 @@ def check(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
 
     Raises:
       ValueError: if a set has fewer than 10 things, or things of another shape or kind
-        than the training set; if training or held-out things could not all be used; if
-        all training things are equal; if held-out things are training things or
-        samples; or if these spread five times as wide, or narrow, as training things.
+        than the training set; or if training or held-out things could not all be used.
     """
     for name, own in sets.items():
         _check_one(name, own, sets["train"], f"--{name}={paths[name]}")
+
+
+def check_values(sets: Mapping[str, Rows]) -> None:
+    """Refuses sets of one kind of which no comparison would mean anything.
+
+    Args:
+      sets: "train", "real" and "samples".
+
+    Raises:
+      ValueError: if held-out things are training things or samples; or if they spread
+        five times as wide, or narrow, as training things.
+    """
     flat = {name: judge.flat(own.things) for name, own in sets.items()}
-    if (flat["train"] == flat["train"][:1]).all():
-        raise ValueError(f"--train={paths['train']}: all things in it are equal")
     for name in ("train", "samples"):
         _check_apart(flat["real"], flat[name], name)
     _check_units(flat["train"], flat["real"])
@@ -40,7 +48,7 @@ def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
     """Refuses a set that has too few things, or other ones than the training set."""
     if len(own.things) < _LEAST:
         raise ValueError(
-            f"{at}: expected {_LEAST} things or more, found {len(own.things)}"
+            f"{at}: expected {_LEAST} different things or more, found {len(own.things)}"
         )
     if own.things.shape[1:] != train.things.shape[1:]:
         raise ValueError(

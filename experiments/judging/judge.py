@@ -21,6 +21,7 @@ __all__ = [
     "briefly",
     "first_feature",
     "flat",
+    "halves",
     "make",
     "nearest",
     "of_fits",
@@ -38,6 +39,8 @@ class Judge(NamedTuple):
     `[N, *size, C]`: the same, rendered from the fit after encoding and decoding;
     `taught`: reads the values of all training instances, augmented copies included, as
     blocks of rows; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans;
+    `fresh` `[N]` booleans: the half of the training instances that floors are taken
+    from, since no feature space has learnt from them;
     `part`: name of the part that is held out, which figures against it end in;
     `features`: feature function by name; `seen`: by the same names, the features
     `[N, F]` of `real` and of `rebuilt`; `reader`: a classifier trained on the training
@@ -50,6 +53,7 @@ class Judge(NamedTuple):
     taught: Callable[[], Iterator[np.ndarray]]
     vectors: np.ndarray
     heldout: np.ndarray
+    fresh: np.ndarray
     part: str
     features: dict
     seen: dict
@@ -80,20 +84,41 @@ def make(
       part: name of the part that is held out, "test" or "validation".
     """
     real, reader, known = data.pictures(rows), None, {}
+    learnt, fresh = halves(~heldout, seed=judging.seed)
     labels = None if data.labels is None else data.labels[rows]
-    if labels is not None and features.has_classes(labels[~heldout]):
-        train = real[~heldout], labels[~heldout]
-        reader = features.classifier(*train, seed=judging.seed)
+    if labels is not None and features.has_classes(labels[learnt]):
+        shown = real[learnt], labels[learnt]
+        reader = features.classifier(*shown, seed=judging.seed)
         out = real[heldout], labels[heldout]
         known = read(judging, reader, *out, "_floor")
-    named = spaces.by_name(judging, data, real, reader)
+    named = spaces.by_name(judging, data, real[learnt], reader)
     seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
     taught = functools.partial(_taught, data)
-    arrays = real, rebuilt, taught, vectors, heldout
+    arrays = real, rebuilt, taught, vectors, heldout, fresh
     judge = Judge(*arrays, part, named, seen, reader, known, data.domain.whole)
     for kind, (train, out, _) in sides(judge).items():
         known[f"nn_{kind}_median_floor"] = float(np.median(nearest(out, train)[0]))
     return judge
+
+
+def halves(train: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits training instances: spaces learn from one half, floors are of the other.
+
+    In a space that has learnt from them, training instances lie farther from held-out
+    ones than new instances do.
+
+    Args:
+      train: `[N]` booleans, True for training instances.
+      seed: of the split.
+
+    Returns:
+      `(learnt, fresh)`, each `[N]` booleans.
+    """
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(train))
+    learnt, fresh = np.zeros_like(train), np.zeros_like(train)
+    learnt[order[: len(order) // 2]] = True
+    fresh[order[len(order) // 2 :]] = True
+    return learnt, fresh
 
 
 def _taught(data: Data) -> Iterator[np.ndarray]:

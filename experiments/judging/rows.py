@@ -15,7 +15,7 @@ from wsjax.meshes import formats
 from wsjax.metrics import features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["Rows", "read_rows", "spaces_of"]
+__all__ = ["Rows", "different", "read_rows", "spaces_of"]
 
 _COMPONENTS = 32  # Most components of the first feature space.
 _SUFFIXES = {*formats.SUFFIXES, ".parquet"}
@@ -39,7 +39,11 @@ class Rows(NamedTuple):
 
 
 def read_rows(
-    path: str | os.PathLike, *, size: int | None = None, part: str | None = None
+    path: str | os.PathLike,
+    *,
+    size: int | None = None,
+    span: tuple[float, float] | None = None,
+    part: str | None = None,
 ) -> Rows:
     """Reads a set of things.
 
@@ -48,6 +52,7 @@ def read_rows(
         meshes, or a weight set that `experiments.fit` or `experiments.sample` wrote.
       size: side in pixels or cells to which pictures and shapes are brought; None
         keeps the size of pictures and takes 24 cells for shapes.
+      span: values of black and white in pictures; None: as `wsjax.data.ranges` says.
       part: "train", "validation" or "test", of weights that were fitted; None: all.
 
     Raises:
@@ -67,7 +72,7 @@ def read_rows(
         found = shapes.load_path(path, **({} if size is None else {"size": size}))
         (grid,) = shapes.read(found, np.arange(len(found.names)), "grid")
         return Rows(grid.astype(np.float32), found.labels, found.names, found.skipped)
-    pictures = data.images.load_path(path, size=size)
+    pictures = data.images.load_path(path, size=size, range=span)
     scale = 255 if pictures.pixels.dtype == np.uint8 else 1
     things = np.asarray(pictures.pixels, np.float32) / scale
     unused = {k: why for k, why in pictures.skipped.items() if k not in pictures.others}
@@ -101,7 +106,7 @@ def _plain(path: pathlib.Path) -> Rows | None:
             rows = file["x"]
             named = [name for name in ("y", "labels") if name in file.files]
             labels = file[named[0]] if named else None
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile):
         return None  # The loader of pictures says what is wrong with it.
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"{path}: x should be real numbers, found {rows.dtype}")
@@ -109,6 +114,11 @@ def _plain(path: pathlib.Path) -> Rows | None:
         raise ValueError(
             f"{path}: {named[0]} should have one class for each of {len(rows)} rows, "
             f"found {labels.shape}"
+        )
+    if labels is not None and labels.dtype.kind not in "iubUS":
+        raise ValueError(
+            f"{path}: {named[0]} should have classes, whole numbers or strings, found "
+            f"{labels.dtype}"
         )
     # Numbers of more digits keep them: an offset must not make rows equal.
     rows = rows.astype(np.float64 if rows.dtype.itemsize > 4 else np.float32)
@@ -122,8 +132,23 @@ def _has_meshes(path: pathlib.Path) -> bool:
     return any(file.suffix.lower() in _SUFFIXES for file in files)
 
 
+def different(rows: Rows) -> Rows:
+    """Each thing once, the first time that it is there."""
+    things = rows.things
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(things)))}
+    kept = np.array(sorted(first.values()), int)
+    labels = None if rows.labels is None else rows.labels[kept]
+    names = [rows.names[i] for i in kept]
+    return rows._replace(things=things[kept], labels=labels, names=names)
+
+
 def spaces_of(
-    train: np.ndarray, labels: np.ndarray | None, named: list[str], *, seed: int
+    train: np.ndarray,
+    labels: np.ndarray | None,
+    named: list[str],
+    *,
+    seed: int,
+    restored: Callable[[np.ndarray], np.ndarray] = lambda things: things,
 ) -> dict[str, _Space]:
     """Feature spaces for things of one shape.
 
@@ -133,20 +158,28 @@ def spaces_of(
       named: further ones, each `module:function` with `function(things [n, *S]) ->
         [n, F]`.
       seed: of the classifier.
+      restored: brings things to what `named` ones are made for.
 
     Returns:
-      By name: principal components; those of a classifier, where there are classes; a
-      random convolutional network, for pictures and grids of 8 cells or more; `named`.
+      By name: principal components; a random network of these, for rows; the features
+      of a classifier, where there are classes; a random convolutional network, for
+      pictures and grids of 8 cells or more; `named`.
 
     Raises:
       ValueError: if a name cannot be imported.
     """
     components = min(_COMPONENTS, features.most_components(train))
     spaces = {"pca": features.pixel_pca(train, components=components)}
+    if train.ndim == 2:
+        spaces["network"] = features.random_network(train, components=components)
     if features.has_classes(labels):
         spaces["classifier"] = features.classifier(train, labels, seed=seed).features
     try:
         spaces["random_conv"] = random_conv(train.shape[1:])
     except ValueError:
         pass  # Rows, or too small.
-    return spaces | {name: imported(name) for name in named}
+    own = {name: imported(name) for name in named}
+    return spaces | {
+        name: lambda things, space=space: space(restored(things))
+        for name, space in own.items()
+    }

@@ -57,7 +57,8 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
     measure floors and ceilings too.
     """
     real, rebuilt = judge.seen[name]
-    train, out = ~judge.heldout, judge.heldout
+    fresh, out = judge.fresh, judge.heldout
+    unseen = fresh | out  # By the feature space.
     drawing = {
         "floors": floors,
         "repeats": judging.repeats,
@@ -66,19 +67,19 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
     measured = {}
 
     def heldout(measure):
-        sets = real[out], ours, real[train]
+        sets = real[out], ours, real[fresh]
         return equal_count.against_heldout(
-            measure, *sets, rebuilt=rebuilt[train], **drawing
+            measure, *sets, rebuilt=rebuilt[fresh], **drawing
         )
 
     for label, distance in _DISTANCES.items():
         measured[f"{label}_{name}"] = equal_count.at_equal_count(
-            distance, real, ours, rebuilt=rebuilt, **drawing
+            distance, real[unseen], ours, rebuilt=rebuilt[unseen], **drawing
         )
         measured[f"{label}_{name}_{judge.part}"] = heldout(distance)
     # `unlimited` removes a bias that falls as 1 / count: FD has it, MMD has none.
     measured[f"fd_{name}_unlimited"] = equal_count.unlimited(
-        generation.frechet, real, ours, **drawing
+        generation.frechet, real[unseen], ours, **drawing
     )
     for label, share in _SHARES.items():
         measure = functools.partial(share, k=judging.neighbours)

@@ -26,7 +26,8 @@ class Judging(NamedTuple):
     `onnx_std`, which standardise its input per channel; `unit`: whether features are
     scaled to length 1; `neighbours`: the k of precision and recall; `confident`: class
     probability that counts as recognised; `repeats`: random draws of sets that each
-    distance is averaged over; `seed` of the run.
+    distance is averaged over; `control`: how often real instances are audited in place
+    of samples; `seed` of the run.
     """
 
     features: Sequence[str]
@@ -38,6 +39,7 @@ class Judging(NamedTuple):
     neighbours: int
     confident: float
     repeats: int
+    control: int
     seed: int
 
 
@@ -84,8 +86,8 @@ def by_name(
     Args:
       judging: the settings.
       data: the data set.
-      real: `[N, *size, C]` values of the fitted instances on the grid, to which the PCA
-        is fitted; it has fewer components if these do not allow all.
+      real: `[N, *size, C]` values on the grid, to which the PCA is fitted; it has fewer
+        components if these do not allow all.
       reader: a classifier of such values; None leaves the space "classifier" out.
 
     Raises:

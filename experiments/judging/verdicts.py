@@ -20,6 +20,7 @@ from wsjax.metrics.copy_measures import Neighbours, neighbours
 from wsjax.metrics.copying import Copying, cells_for, compared, refused
 
 __all__ = [
+    "SHARES",
     "Training",
     "curve",
     "described",
@@ -30,7 +31,7 @@ __all__ = [
     "verdicts",
 ]
 
-_SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)  # Of copies: `noticed`.
+SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)  # Of copies: `noticed`.
 _SCALES = (0.25, 0.5, 0.75, 1.0)  # Of noise, in standard deviations of each value.
 
 
@@ -124,7 +125,7 @@ def verdicts(
     distances = {
         space: excess.draws(
             real[out],
-            real[~out],
+            real[judge.fresh],
             {name: seen[space] for name, (_, seen) in every.items()},
             seed=seed,
         )
@@ -159,7 +160,7 @@ def noticed(
     for kind, rows in (("copies", copies), ("noisy_copies", copies + noise)):
         drawn = [find(rows) for find in known.finds]
         views = list(zip(ours, drawn, known.real, strict=True))
-        metrics |= curve(kind, refused(views, shares=_SHARES, seed=seed))
+        metrics |= curve(kind, refused(views, shares=SHARES, seed=seed))
     return metrics
 
 
@@ -189,14 +190,17 @@ def figures(found: audit.Audit) -> dict[str, float]:
         metrics[f"excess_{space}_high"] = high
         _, low, high = quality.distance
         metrics[f"fd_{space}_test_ci95"] = (high - low) / 2
-    return metrics | {"audit_passed": float(found.passed)}
+    if found.verdict != audit.TRIVIAL:
+        for verdict in (audit.PASSED, audit.UNDECIDED):
+            metrics[f"audit_{verdict}"] = float(found.verdict == verdict)
+    return metrics
 
 
 def described(found: Mapping[str, audit.Audit]) -> dict[str, dict]:
     """Verdicts for audit.json: why, and the leads over trivial generators."""
     return {
         name: {
-            "passed": verdict.passed,
+            "verdict": verdict.verdict,
             "reasons": list(verdict.reasons),
             "leads": {
                 space: {rival: lead._asdict() for rival, lead in quality.leads.items()}

@@ -6,9 +6,10 @@ better than noise on them. The audit has two halves. Samples must not lie nearer
 training set than held-out things do, in whole or in part (`wsjax.metrics.copying`). And
 held against every trivial generator that does not copy, they must be nearer to held-out
 things in one feature space at least, and farther in none (`wsjax.metrics.excess`).
-Where all trivial generators copy, they must be as near in every space as training
-things. It asks for nothing that depends on how things are represented, so that its bar
-is the same for all.
+Samples that are nearer in none and farther in none are undecided: more of them, more
+held-out things or another space may tell. Where all trivial generators copy, samples
+must be as near in every space as training things. It asks for nothing that depends on
+how things are represented, so that its bar is the same for all.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +21,20 @@ from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.copying import Copying, cells_for, compared
 from wsjax.metrics.excess import Draws, Interval, draws, interval
 
-__all__ = ["Audit", "Quality", "audit", "judge", "verdicts"]
+__all__ = [
+    "FAILED",
+    "PASSED",
+    "TRIVIAL",
+    "UNDECIDED",
+    "Audit",
+    "Quality",
+    "audit",
+    "judge",
+    "verdicts",
+]
+
+PASSED, FAILED, UNDECIDED, TRIVIAL = "passed", "failed", "undecided", "trivial"
+"""Verdicts; trivial generators have the last one by definition."""
 
 
 class Quality(NamedTuple):
@@ -37,16 +51,21 @@ class Quality(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """The verdict: `reasons` why the samples failed, none if `passed`."""
+    """The `verdict`, and the `reasons` why the samples have not passed, if so."""
 
     copying: Copying
     quality: dict[str, Quality]
-    passed: bool
+    verdict: str
     reasons: tuple[str, ...]
 
+    @property
+    def passed(self) -> bool:
+        """Whether the samples are no copies and better than what is trivial."""
+        return self.verdict == PASSED
+
     def failed(self, reason: str) -> "Audit":
-        """The same verdict with one more reason to fail."""
-        return self._replace(passed=False, reasons=(*self.reasons, reason))
+        """The same with one more reason, for which the samples fail."""
+        return self._replace(verdict=FAILED, reasons=(*self.reasons, reason))
 
 
 def audit(
@@ -58,6 +77,7 @@ def audit(
     trivial: Mapping[str, np.ndarray],
     rebuilt: np.ndarray | None = None,
     taught: np.ndarray | None = None,
+    fresh: np.ndarray | None = None,
     repeats: int = 100,
     seed: int = 0,
 ) -> dict[str, Audit]:
@@ -74,11 +94,13 @@ def audit(
         and an encoding; None takes `heldout` itself.
       taught: `[U, F]` flattened, all that may have been copied, such as augmented
         copies beside `train`; None takes `train` itself.
+      fresh: `[G, *S]` training things that no feature space has learnt from, for the
+        floor; None takes `train`, which is right only if none has learnt from it.
       repeats: bootstrap draws per space.
       seed: of all random choices.
 
     Returns:
-      The verdict on every set and on every trivial generator, which never passes.
+      The verdict on every set and on every trivial generator.
 
     Raises:
       ValueError: if a name is both in `sets` and `trivial`, if there is no feature
@@ -99,7 +121,7 @@ def audit(
     drawn = {
         name: draws(
             space(heldout),
-            space(train),
+            space(train if fresh is None else fresh),
             {key: space(x) for key, x in every.items()},
             repeats=repeats,
             seed=seed,
@@ -117,15 +139,13 @@ def verdicts(
     Args:
       copied: by name of the set, whether it is copied.
       drawn: by feature space, the distances of all sets.
-      trivial: names of the trivial generators, which never pass.
+      trivial: names of the trivial generators.
     """
     rivals = [name for name in trivial if not copied[name].reasons]
     found = {name: judge(name, copied[name], drawn, rivals) for name in copied}
     if trivial and not rivals:
         found = {name: _unrivalled(verdict) for name, verdict in found.items()}
-    for name in trivial:
-        found[name] = found[name].failed("trivial by itself")
-    return found
+    return found | {name: found[name]._replace(verdict=TRIVIAL) for name in trivial}
 
 
 def judge(
@@ -151,17 +171,20 @@ def judge(
         )
         for space, found in drawn.items()
     }
-    reasons = list(copied.reasons)
+    failed, undecided = list(copied.reasons), []
     for rival in rivals:
         leads = {space: found.leads[rival] for space, found in quality.items()}
         worse = [space for space, lead in leads.items() if lead.high < 0]
         if worse:
-            reasons.append(
+            failed.append(
                 f"worse than {rival}, which is trivial, by {', '.join(worse)}"
             )
         elif not any(lead.low > 0 for lead in leads.values()):
-            reasons.append(f"no better than {rival}, which is trivial, by any measure")
-    return Audit(copied, quality, not reasons, tuple(reasons))
+            undecided.append(
+                f"no better than {rival}, which is trivial, by any measure"
+            )
+    verdict = FAILED if failed else UNDECIDED if undecided else PASSED
+    return Audit(copied, quality, verdict, (*failed, *undecided))
 
 
 def _unrivalled(found: Audit) -> Audit:

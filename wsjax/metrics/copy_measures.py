@@ -37,9 +37,11 @@ def neighbours(
 ) -> Callable[[np.ndarray], Neighbours]:
     """Prepares the search for the two nearest training rows of any rows.
 
+    A training row that is there twice counts once: the ratio would hide its copies.
+
     Args:
-      train: `[T, F]`, at least 2.
-      cells: number of parts of the training set, found by k-means, at most T.
+      train: `[T, F]`, at least 2 different rows.
+      cells: most parts of the training set, found by k-means; fewer of fewer rows.
       seed: of k-means.
 
     Returns:
@@ -49,12 +51,14 @@ def neighbours(
     Raises:
       ValueError: if there are too few training rows, or a value is not finite.
     """
-    if len(train) < 2:
-        raise ValueError(f"two training rows are needed, got {len(train)}")
-    if not 0 < cells <= len(train):
+    first = _different(train)
+    if len(first) < 2:
         raise ValueError(
-            f"cells={cells}: expected 1 to the {len(train)} training rows; give fewer"
+            f"two different training rows are needed, got {len(first)} in {len(train)}"
         )
+    if cells < 1:
+        raise ValueError(f"cells={cells}: expected 1 or more")
+    train, cells = train[first], min(cells, len(first))
     search = NearestNeighbors(n_neighbors=2).fit(train)
     apart = search.kneighbors(n_neighbors=1)[0][:, 0]
     parts = KMeans(cells, n_init=4, random_state=seed).fit(np.asarray(train, float))
@@ -63,13 +67,19 @@ def neighbours(
         places = search.kneighbors(rows, return_distance=False).T
         # The search expands |x - y|^2, which leaves rounding where the distance is 0.
         both = [np.subtract(rows, train[place], dtype=float) for place in places]
-        first, second = np.sort(np.linalg.norm(both, axis=2), axis=0)
-        ratio = np.divide(first, second, out=np.ones_like(first), where=second > 0)
-        authentic = first > apart[places[0]]
+        near, second = np.sort(np.linalg.norm(both, axis=2), axis=0)
+        ratio = np.divide(near, second, out=np.ones_like(near), where=second > 0)
+        authentic = near > apart[places[0]]
         cell = parts.predict(np.asarray(rows, float))
-        return Neighbours(first, ratio, places[0], authentic, cell)
+        return Neighbours(near, ratio, first[places[0]], authentic, cell)
 
     return find
+
+
+def _different(rows: np.ndarray) -> np.ndarray:
+    """Indices of the rows, each the first time that it is there."""
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(rows)))}
+    return np.array(sorted(first.values()), int)
 
 
 def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:

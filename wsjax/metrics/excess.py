@@ -53,8 +53,10 @@ def draws(
 ) -> Draws:
     """Draws the distance of each set to held-out things, and of training things.
 
-    A draw takes the held-out things and as many things of the training part as of each
-    set at random, with replacement.
+    A draw takes the held-out things at random, with replacement. Of training things and
+    of each set it takes as many, the number that the smallest has: first so many
+    different ones, then these with replacement. A distance grows with what repeats, so
+    that a larger set must not repeat less.
 
     Args:
       heldout: `[H, F]` features of held-out things, the reference.
@@ -79,7 +81,9 @@ def draws(
         some = generator.integers(0, len(heldout), len(heldout))
         distance = distance_to(heldout[some])
         for place, x in enumerate(rows):
-            found[place, i] = distance(x[generator.integers(0, len(x), count)])
+            different = generator.permutation(len(x))[:count]
+            again = generator.integers(0, count, count)
+            found[place, i] = distance(x[different[again]])
     return Draws(found[0], dict(zip(sets, found[1:], strict=True)))
 
 
