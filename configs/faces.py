@@ -200,12 +200,13 @@ def _small(config: ConfigDict) -> None:
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,
-        paper_steps=245,
-        hyperdiffusion_steps=5500,
+        paper_steps=1430,
+        hyperdiffusion_steps=8100,
+        longer=4,
         tuned={
             "mlp": {"learning_rate": 2e-3},
             "mlora": {"learning_rate": 2e-3},
-            "paper_mlp": {"learning_rate": 1e-3, "steps": 470},
+            "paper_mlp": {"learning_rate": 1e-3},
             "paper_ddpm": {"learning_rate": 4e-3},
             "paper_lora": {"learning_rate": 4e-3},
             "paper_mlora": {"learning_rate": 4e-3},

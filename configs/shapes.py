@@ -142,13 +142,14 @@ def _small(config: ConfigDict) -> None:
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
         config.diffusion.steps,
-        paper_steps=250,
-        hyperdiffusion_steps=8200,
+        paper_steps=820,
+        hyperdiffusion_steps=9000,
+        longer=4,
         tuned={
             "mlp": {"learning_rate": 4e-3},
             "lora": {"learning_rate": 4e-3},
             "mlora": {"learning_rate": 4e-3},
-            "paper_mlp": {"learning_rate": 2e-3, "steps": 440},
+            "paper_mlp": {"learning_rate": 2e-3, "steps": 1100},
             "paper_ddpm": {"learning_rate": 4e-3},
             "paper_lora": {"learning_rate": 4e-3},
             "paper_mlora": {"learning_rate": 4e-3},

@@ -34,7 +34,7 @@ def generators(
     Args:
       steps: training steps of the recipe's own denoiser.
       paper_steps: training steps of the paper's denoisers, chosen so that they take as
-        much CPU time as the recipe's own denoiser.
+        much CPU time as the recipe's own denoiser and its latent, compilation left out.
       hyperdiffusion_steps: training steps of HyperDiffusion, chosen so that it takes as
         much CPU time as the recipe's base, fits and denoiser together.
       longer: how many times as many steps generators `_long` take at most.
@@ -80,6 +80,7 @@ def shape_generators(
     *,
     paper_steps: int = 2000,
     hyperdiffusion_steps: int = 36000,
+    longer: int = 8,
     tuned: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ConfigDict:
     """The generators for shapes; arguments as those of `generators`."""
@@ -87,6 +88,7 @@ def shape_generators(
         steps=steps,
         paper_steps=paper_steps,
         hyperdiffusion_steps=hyperdiffusion_steps,
+        longer=longer,
         tuned=tuned,
         guidance=1.0,  # None: the classifier recognises every sample without it.
     )
