@@ -94,8 +94,8 @@ def _digits(*, size: int, n: int | None = None) -> ConfigDict:
 def _generators(steps: int) -> ConfigDict:
     """The rivals, with the best settings that `experiments.tune` found for each.
 
-    Denoisers take as much CPU time as the recipe's own with its latent does, compilation
-    left out; `hyperdiffusion` takes as much as its base, fits and denoiser together.
+    Denoisers take as much CPU time as the recipe's own and its latent, compilation left
+    out; `hyperdiffusion` takes as much as its base, fits and denoiser together.
     """
     return sections.generators(
         steps=steps,
