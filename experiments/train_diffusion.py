@@ -22,16 +22,10 @@ from tqdm import tqdm
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
-from experiments.generator import (
-    choice,
-    conditions,
-    distil,
-    divergence,
-    encoding,
-    trained,
-)
+from experiments.generator import choice, conditions, distil, encoding, trained
 from experiments.generator.distil import Lesson
 from experiments.generator.trained import Generator
+from experiments.recipe import divergence
 from experiments.recipe.generator import (
     chosen,
     generator_name,

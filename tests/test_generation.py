@@ -9,8 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from configs import digits
 from experiments import evaluate, generation, sample, train_diffusion
-from experiments.generator import divergence
-from experiments.recipe import dataset
+from experiments.recipe import dataset, divergence
 from experiments.recipe.generator import chosen, with_generator
 from experiments.recipe.opening import opened
 from tests import handmade, runs

@@ -104,9 +104,10 @@ def test_an_entry_of_another_form_is_refused_by_page_study_and_place(
     [
         (
             ":0% -->",
-            ":999 -->",
-            r"line 3: column 'share:done:999': .* at most 15 digits",
+            ":16% -->",
+            "line 3: column 'share:done:16%': .* at most 15 digits",
         ),
+        (":0% -->", ":999999999 -->", "line 3: column 'share:done:9.* at most 15"),
         ("stage=fit", "stage=fits", "line 3: no row 'mlp' .* stages evaluate, fit"),
         ("psnr:", "psrn:", "line 3: no metric 'psrn' .*; did you mean psnr?"),
         ("psnr:", "quite:", "line 3: no metric 'quite' of stage 'fit' in the study$"),
