@@ -5,7 +5,8 @@ r"""The generation study: trains and judges all generators of a recipe alike.
 Runs train_base, fit, train_diffusion, sample and evaluate for the recipe's own
 generator and for each in `config.generators` but those that end in `_long`, or for
 those that `--rows` names; finished stages are kept. Writes generation.json (metrics and
-CPU-seconds of each generator) and the report.
+CPU-seconds of each generator) and the report. A generator that fails stops no other:
+generation.json has the reason as `failed`, and the binary ends with an error.
 """
 
 import pathlib
@@ -22,15 +23,16 @@ from experiments import (
     train_base,
     train_diffusion,
 )
-from experiments.recipe import dataset
+from experiments.domain.data import Data
 from experiments.recipe.generator import (
     chosen,
     generator_name,
     short,
     with_generator,
 )
+from experiments.recipe.opening import opened
 from experiments.recipe.representation import standalone, with_name
-from experiments.running import compiled, launch
+from experiments.running import launch, parts
 from wsjax import costs, files
 
 _ROWS = flags.DEFINE_list("rows", [], "Generators, such as ours,paper_ddpm_long.")
@@ -47,22 +49,29 @@ def run(
     `names`: "ours" and keys of `config.generators`; (): all that are not long.
 
     Raises:
-      ValueError: if the recipe has no such generator.
+      ValueError: if the recipe has no such generator; if generation.json has another
+        form; at the end, if generators failed, naming them and the reasons.
     """
     path = pathlib.Path(workdir) / "generation.json"
     check(config, names)
-    unlabelled = dataset.load(config).labels is None
-    rows = files.read_json(path) if path.exists() else {}
-    for name in names or short(config):
+    rows = files.read_rows(path) if path.exists() else {}
+    data, _ = opened(config, workdir)  # No folder of another recipe gets any row.
+    listed = served(config, names, data)
+
+    def judge(name: str) -> None:
         one = with_generator(config, name)
-        if unlabelled and chosen(one).diffusion.conditional:
-            print(f"{name}: left out, the data have no labels", flush=True)
-            continue
         rows[generator_name(one)] = _judged(one, workdir)
         files.write_json(path, rows)
-        compiled.forget()
-    report.run(config, workdir)
+
+    _, failed = parts.each(listed, judge)
+    for name, reason in failed.items():
+        own = generator_name(with_generator(config, name))
+        rows[own] = rows.get(own, {}) | {"failed": reason}
+    files.write_json(path, rows)
+    if len(failed) < len(listed):
+        report.run(config, workdir)
     _print_table(rows)
+    parts.refuse(failed, "generators")
     return rows
 
 
@@ -70,6 +79,21 @@ def check(config: ConfigDict, names: Sequence[str]) -> None:
     """Refuses names that are no generators, before hours of work; a ValueError."""
     for name in names:
         chosen(with_generator(config, name))
+
+
+def served(config: ConfigDict, names: Sequence[str], data: Data) -> list[str]:
+    """The generators of these names that need no labels, or all if there are labels.
+
+    `names`: as of `run`.
+    """
+    listed = []
+    for name in names or short(config):
+        needs = chosen(with_generator(config, name)).diffusion.conditional
+        if needs and data.labels is None:
+            print(f"{name}: left out, the data have no labels", flush=True)
+        else:
+            listed.append(name)
+    return listed
 
 
 def rows() -> Sequence[str]:
@@ -99,8 +123,11 @@ def _print_table(rows: dict[str, dict[str, float]]) -> None:
     for name, row in rows.items():
         for key, value in row.items():
             ends = key.endswith(("_floor", "_ceiling", "_ci95"))
-            if key.startswith(_SHOWN) and not ends and value is not None:
+            number = isinstance(value, int | float)
+            if key.startswith(_SHOWN) and not ends and number:
                 print(f"  {name:20} {key:32} {value:.4g}")
+        if "failed" in row:
+            print(f"  {name:20} failed: {row['failed']}")
 
 
 if __name__ == "__main__":

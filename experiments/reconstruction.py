@@ -24,9 +24,10 @@ from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import standalone, with_name
-from experiments.running import binding, launch, run_folder
+from experiments.running import binding, launch, parts, run_folder
 from wsjax import files
 
+_ENDS = ("", "_equal_cpu", "_converged")
 _ENOUGH = 0.1  # dB of PSNR: a doubling of the steps that gains less is the last one.
 
 
@@ -35,25 +36,37 @@ def run(config: ConfigDict, workdir: str, *, like: str = "") -> dict[str, dict]:
 
     `like`: run folder of another seed, whose trials are judged here too; "": they are
     chosen on the validation instances of this run.
+
+    Raises:
+      ValueError: at the end, if representations failed, naming them and the reasons.
+      FileNotFoundError: at the end, if `like` has chosen no trials of some of them.
     """
     data, root = opened(config, workdir)
     train_base.run(config, workdir)
     forms = {name: prepared(config, name) for name in config.sweep.variants}
     for name, form in forms.items():
         binding.bind(root / "reconstruction" / name, _settings(form, name, like))
-    spent = {}
-    for name, form in forms.items():
-        place = _place(root, name)
-        if not standalone(form):
-            _borrow(root / "base", place / "base")
-        spent[name] = train_base.run(form, str(place))["cpu_seconds"]
+    spent, failed = parts.each(forms, lambda name: _based(forms[name], root))
     if not like:
-        _choose(forms, root, data)
+        failed |= _choose({name: forms[name] for name in spent}, root, data)
     source = pathlib.Path(like or root)
-    return {
-        name: _judged(form, root, data, _chosen(source, name), spent[name])
-        for name, form in forms.items()
-    }
+    ready = [x for x in spent if x not in failed and _path(source, x).exists()]
+    found, late = parts.each(
+        ready,
+        lambda x: _judged(forms[x], root, data, _chosen(source, x), spent[x]),
+    )
+    parts.refuse(failed | late, "representations")
+    for name in forms:
+        run_folder.need(_path(source, name), "reconstruction")
+    return found
+
+
+def reference(folder: pathlib.Path) -> pathlib.Path | None:
+    """The run folder whose trials a run folder judges; None if it has not begun to."""
+    for path in sorted(folder.glob("reconstruction/*/settings.json")):
+        return folder.with_name(str(files.read_json(path).get("like") or folder.name))
+    # Earlier versions wrote no settings.
+    return folder if any(folder.glob("reconstruction/*/chosen.json")) else None
 
 
 def _settings(form: ConfigDict, name: str, like: str) -> dict:
@@ -78,6 +91,18 @@ def _place(root: pathlib.Path, name: str) -> pathlib.Path:
     return root / "reconstruction" / name / "run"
 
 
+def _path(root: pathlib.Path, name: str) -> pathlib.Path:
+    return root / "reconstruction" / name / "chosen.json"
+
+
+def _based(form: ConfigDict, root: pathlib.Path) -> float:
+    """Trains a representation's base or start; returns the CPU-seconds of that."""
+    place = _place(root, form.adapter.name)
+    if not standalone(form):
+        _borrow(root / "base", place / "base")
+    return train_base.run(form, str(place))["cpu_seconds"]
+
+
 def _borrow(source: pathlib.Path, place: pathlib.Path) -> None:
     """Copies the trained autodecoder, which is the same for all, to `place`."""
     if place.exists():
@@ -89,28 +114,49 @@ def _borrow(source: pathlib.Path, place: pathlib.Path) -> None:
     os.replace(half, place)
 
 
-def _choose(forms: dict[str, ConfigDict], root: pathlib.Path, data: Data) -> None:
-    """Writes chosen.json of each representation, where it is missing."""
-    trials = {}
-    for name, form in forms.items():
-        lines = sweep.swept(form, _place(root, name), data, name)
-        trials[name] = sweep.best(name, lines, None)
-    slowest = max(trial["cpu_seconds_per_field"] for trial in trials.values())
-    for name, trial in trials.items():
-        path = root / "reconstruction" / name / "chosen.json"
-        if not path.exists():
-            own = trial["trial"]
-            equal = {**own, "steps": sweep.equal_steps(trial, slowest)}
-            longest = _longest(forms[name], _place(root, name), data, trial)
-            found = {"": own, "_equal_cpu": equal, "_converged": longest}
-            files.write_json(path, found)
+def _choose(
+    forms: dict[str, ConfigDict], root: pathlib.Path, data: Data
+) -> dict[str, str]:
+    """Writes chosen.json of each representation; returns the reasons of those without.
+
+    One that was added since may be slower, which gives all others more steps.
+    """
+
+    def best(name: str) -> dict:
+        lines = sweep.swept(forms[name], _place(root, name), data, name)
+        return sweep.best(name, lines, None)
+
+    trials, failed = parts.each(forms, best)
+    slowest = sweep.slowest_of(trials)
+    _, late = parts.each(
+        trials, lambda name: _choose_one(forms[name], root, data, trials[name], slowest)
+    )
+    return failed | late
+
+
+def _choose_one(
+    form: ConfigDict, root: pathlib.Path, data: Data, trial: dict, slowest: float
+) -> None:
+    """Writes chosen.json of a representation, unless it holds the same trials.
+
+    `slowest`: CPU-seconds per field that the slowest representation takes.
+    """
+    name, own = form.adapter.name, files.finite(trial["trial"])
+    known = _chosen(root, name) if _path(root, name).exists() else {}
+    equal = {**own, "steps": sweep.equal_steps(trial, slowest)}
+    found = {"": own, "_equal_cpu": equal}
+    if found.items() <= known.items():
+        return
+    if known.get("") == own:
+        found["_converged"] = known["_converged"]
+    else:
+        found["_converged"] = _longest(form, _place(root, name), data, trial)
+    files.write_json(_path(root, name), found)
 
 
 def _chosen(root: pathlib.Path, name: str) -> dict[str, dict]:
     """The trials of a representation, by the end of the names of their metrics."""
-    path = root / "reconstruction" / name / "chosen.json"
-    run_folder.need(path, "reconstruction")
-    return files.read_json(path)
+    return files.read_rows(_path(root, name), keys=_ENDS)
 
 
 def _judged(
@@ -126,11 +172,20 @@ def _judged(
     """
     name, options = config.adapter.name, config.reconstruction
     folder = root / "reconstruction" / name
-    if (metrics := run_folder.finished(folder, f"reconstruction {name}")) is not None:
-        return metrics
+    path = folder / "metrics.json"
+    known = files.read_json(path) if path.exists() else {}
+    stale = [
+        end
+        for end, trial in chosen.items()
+        if known.get(f"steps{end}") != trial.get("steps", config.fit.steps)
+        or known.get(f"learning_rate{end}") != trial["learning_rate"]
+    ]
+    if not stale:
+        return run_folder.finished(folder, f"reconstruction {name}") or {}
     test = data.rows("test")[: options.n]
-    metrics = {"cpu_seconds_base": spent, "n": len(test)}
-    for end, trial in chosen.items():
+    metrics = {**known, "cpu_seconds_base": spent, "n": len(test)}
+    for end in stale:
+        trial = chosen[end]
         found = sweep.tried(config, _place(root, name), data, name, trial, test)
         metrics[f"psnr_db_test_mean{end}"] = found["psnr_db_mean"]
         metrics[f"psnr_db_test_ci95{end}"] = found["psnr_db_ci95"]

@@ -27,7 +27,7 @@ from experiments.fitting.start import common_start
 from experiments.recipe.fits import BY_NAME, fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of, with_name
-from experiments.running import binding, compiled, launch, run_folder
+from experiments.running import binding, compiled, launch, parts, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, files, latent, tree
 from wsjax.analysis.interval import interval
@@ -35,17 +35,23 @@ from wsjax.fit.consensus import Diverged
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
-    """Sweeps the representations of the recipe; returns the metrics of each."""
+    """Sweeps the representations of the recipe; returns the metrics of each.
+
+    Raises:
+      ValueError: at the end, if representations failed, naming them and the reasons.
+    """
     data, root = opened(config, workdir)
-    chosen = {
-        name: best(name, swept(config, root, data, name), config.sweep.target)
-        for name in config.sweep.variants
-    }
-    slowest = max(trial["cpu_seconds_per_field"] for trial in chosen.values())
-    return {
-        name: _close(config, root, data, trial, slowest)
-        for name, trial in chosen.items()
-    }
+    target = config.sweep.target
+    chosen, failed = parts.each(
+        config.sweep.variants,
+        lambda name: best(name, swept(config, root, data, name), target),
+    )
+    slowest = slowest_of(chosen)
+    found, late = parts.each(
+        chosen, lambda name: _close(config, root, data, chosen[name], slowest)
+    )
+    parts.refuse(failed | late, "representations")
+    return found
 
 
 def best(name: str, lines: list[dict], target: float | None) -> dict:
@@ -89,6 +95,11 @@ def _close(config, root: pathlib.Path, data, trial: dict, slowest: float) -> dic
     for key in ("psnr_db_mean", "psnr_db_ci95"):
         metrics[f"equal_cpu_{key}"] = found[key]
     return run_folder.close(folder, stage, metrics)
+
+
+def slowest_of(trials: dict[str, dict]) -> float:
+    """CPU-seconds per field of the slowest of some trials; 0 if there are none."""
+    return max((x["cpu_seconds_per_field"] for x in trials.values()), default=0.0)
 
 
 def equal_steps(trial: dict, slowest: float) -> int:

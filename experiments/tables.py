@@ -9,7 +9,9 @@ as it is. Tables that name a study, such as `study=faces`, are written with
 `--study=faces=PATH`.
 """
 
+import os
 import pathlib
+import stat
 
 from absl import flags
 
@@ -29,26 +31,66 @@ def run(page: str, study: str) -> str:
       study: `PATH` or `NAME=PATH`, of a study/metrics.json or a run folder.
 
     Raises:
-      ValueError: if the page names what the study lacks.
+      ValueError: if the page names what the study lacks, or a file has another form.
       OSError: if a file cannot be read or written.
     """
-    path, (name, _, place) = pathlib.Path(page), study.rpartition("=")
-    found = pathlib.Path(place)
-    if found.is_dir():
-        run_folder.need(found / "recipe.json", "pipeline")
-        rows = results.summary([found], [0])
-    else:
-        rows = files.read_json(found, keys=("rows", "seeds"))
-    page = path.read_bytes().decode()  # As it is: line ends are the author's.
+    path, (name, found) = pathlib.Path(page), _named(study)
+    text, rows = _text(path), _figures(found)
     try:
-        text = results.filled(page, rows, name=name)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{found}: expected what experiments.study writes, found another form "
-            f"({error!r})"
-        ) from error
-    files.write_bytes(path.resolve(), text.encode())
+        text = results.filled(text, rows, name=name)
+    except ValueError as error:
+        raise ValueError(f"{path}, from {found}: {error}") from error
+    mode = stat.S_IMODE(path.stat().st_mode)
+    files.write_bytes(path.resolve(), text.encode(), mode=mode)
     return text
+
+
+def _named(study: str) -> tuple[str, pathlib.Path]:
+    """The name of a study, "" without one, and the path of its figures."""
+    path = pathlib.Path(study)
+    if "=" not in study or path.exists():
+        return "", path
+    name, _, place = study.partition("=")
+    return name, pathlib.Path(place)
+
+
+def _text(path: pathlib.Path) -> str:
+    """The text of a page that may be rewritten; its line ends are its author's."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"--page={path}: expected a Markdown file, not a folder"
+        )
+    if not path.exists():
+        raise FileNotFoundError(
+            f"--page={path}: expected a Markdown file, found nothing there"
+        )
+    # The superuser may write any file: a page without the permission is kept all the
+    # same.
+    if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise PermissionError(
+            f"--page={path} is read-only; permit writing, as by chmod u+w, or name "
+            "another page"
+        )
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"--page={path}: expected UTF-8, found the byte "
+            f"{error.object[error.start]:#x} at {error.start}; save the page as UTF-8"
+        ) from error
+
+
+def _figures(path: pathlib.Path) -> dict:
+    """The summary of a study, from its file or from a run folder."""
+    if path.is_dir():
+        run_folder.need(path / "recipe.json", "pipeline")
+        return results.summary([path], [0])
+    if not path.exists():
+        raise FileNotFoundError(
+            f"--study={path}: expected a study/metrics.json or a run folder, found "
+            "nothing there"
+        )
+    return files.read_json(path, keys=("rows", "seeds"))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from experiments.domain.representation import Representation
 from experiments.generator import choice, conditions, distil, encoding, trained
 from experiments.generator.distil import Lesson
 from experiments.generator.trained import Generator
+from experiments.recipe import divergence
 from experiments.recipe.generator import (
     chosen,
     generator_name,
@@ -38,7 +39,6 @@ from experiments.running import binding, launch, processes, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, latent, tree
 from wsjax.diffusion import train
-from wsjax.fit.consensus import Diverged
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
@@ -199,7 +199,7 @@ def _train(
         scored = _scores(score, score_key, state.averages, tree.row(examples, heldout))
         lowest = int(np.argmin(scored))
         line |= {"loss_validation": scored[lowest], "decay": settings.decays[lowest]}
-        _check_finite(line, settings)
+        divergence.check(line, config)
         line["chosen"] = choice.chosen([*lines, line], settings.tolerance)
         if line["chosen"]:
             best = jax.tree.map(jnp.copy, state.averages[lowest])
@@ -235,15 +235,6 @@ def _resume(folder: pathlib.Path, state: train.State, params):
     last = int(whole["state"].step)
     lines = run_folder.lines_until(folder / "train.jsonl", last)
     return whole["state"], whole["chosen"], lines
-
-
-def _check_finite(line: dict, settings: ConfigDict) -> None:
-    """Raises Diverged if the validation loss of a line is not finite."""
-    if not np.isfinite(line["loss_validation"]):
-        raise Diverged(
-            f"training diverged before step {line['step']}; lower "
-            f"--config.diffusion.learning_rate={settings.learning_rate}"
-        )
 
 
 if __name__ == "__main__":

@@ -20,16 +20,16 @@ from ml_collections import ConfigDict
 from experiments import generation, train_diffusion
 from experiments.domain.data import Data
 from experiments.generator.distil import Lesson
+from experiments.recipe import dataset
 from experiments.recipe.generator import (
     chosen,
     generator_name,
     settings_of,
-    short,
     with_generator,
 )
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import binding, compiled, launch, run_folder
+from experiments.running import binding, compiled, launch, parts, run_folder
 from wsjax import files
 from wsjax.fit.consensus import Diverged
 
@@ -40,14 +40,22 @@ def run(
     """Tunes generators that learn from fits; returns the best trial of each.
 
     `names`: "ours" and keys of `config.generators`; (): all but those that are trained
-    longer, which have the settings of the others.
+    longer, which have the settings of the others. Those that need labels which the data
+    lack are left out.
+
+    Raises:
+      ValueError: if the recipe has no such generator; at the end, if generators failed,
+        naming them and the reasons.
     """
-    found = {}
-    for name in names or short(config):
-        recipe = with_generator(config, name)
-        if not chosen(recipe).diffusion.teacher:
-            found[generator_name(recipe)] = _tuned(recipe, workdir)
-    return found
+    generation.check(config, names)
+    listed = generation.served(config, names, dataset.load(config))
+    recipes = {name: with_generator(config, name) for name in listed}
+    found, failed = parts.each(
+        [x for x, recipe in recipes.items() if not chosen(recipe).diffusion.teacher],
+        lambda name: _tuned(recipes[name], workdir),
+    )
+    parts.refuse(failed, "generators")
+    return {generator_name(recipes[name]): trial for name, trial in found.items()}
 
 
 def _tuned(recipe: ConfigDict, workdir: str) -> dict:

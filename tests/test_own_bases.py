@@ -120,13 +120,18 @@ def compared(tmp_path, monkeypatch):
         "lora": [{"learning_rate": (0.02, 0.01)}],
     }
     config.reconstruction.update(n=5, doublings=4)
-    calls, seconds = [], {"mlp": 0.001, "lora": 0.004}
+    calls, seconds = (
+        [],
+        {"mlp": 0.001, "lora": 0.004, "mlora": 0.008, "mlora_asym": 0.001},
+    )
 
     def tried(config, root, data, name, trial, rows):
         steps = trial.get("steps", config.fit.steps)
         calls.append(
             (name, root, trial, {data.part_of(row) for row in rows}, len(rows))
         )
+        if trial["learning_rate"] > 1:
+            return {"trial": trial, "psnr_db_mean": None}
         quality = 3 * np.log2(min(steps, 32)) - 100 * abs(trial["learning_rate"] - 0.02)
         return {
             "trial": trial,
@@ -205,3 +210,39 @@ def test_the_autodecoder_is_trained_once(compared):
     assert files.read_lines(own / "train.jsonl") == [{"step": 1}]
     assert (own / "checkpoints" / "1").read_bytes() == b"by hand"
     assert not (folder / "reconstruction" / "mlp" / "run" / "base").exists()
+
+
+def test_a_slower_representation_gives_the_others_more_steps(compared):
+    found, calls, folder, config = compared
+    config.sweep.variants = {
+        **config.sweep.variants.to_dict(),
+        "mlora": [{"learning_rate": (0.02,)}],
+    }
+    calls.clear()
+    again = reconstruction.run(config, str(folder))
+    for name, factor in (("mlp", 8), ("lora", 2), ("mlora", 1)):
+        assert again[name]["steps_equal_cpu"] == factor * config.fit.steps
+        metrics = files.read_json(folder / "reconstruction" / name / "metrics.json")
+        assert metrics["steps_equal_cpu"] == factor * config.fit.steps
+    # Of the old ones, nothing else is fitted again.
+    tried = [call for call in calls if len(call) > 2 and call[0] != "mlora"]
+    assert [(x[0], x[2]["steps"]) for x in tried] == [
+        (name, again[name]["steps_equal_cpu"]) for name in ("lora", "mlp")
+    ]
+    for key in ("steps", "steps_converged", "psnr_db_test_mean_converged"):
+        assert again["mlp"][key] == found["mlp"][key]
+    calls.clear()
+    assert reconstruction.run(config, str(folder)) == again
+    assert not [call for call in calls if len(call) > 2]
+
+
+def test_a_representation_that_diverges_stops_no_other(compared):
+    found, _, folder, config = compared
+    config.sweep.variants = {
+        "mlora": [{"learning_rate": (2.0,)}],
+        **config.sweep.variants.to_dict(),
+        "mlora_asym": [{"learning_rate": (0.02,)}],
+    }
+    with pytest.raises(ValueError, match="failed, .*: mlora: all 1 trials of mlora"):
+        reconstruction.run(config, str(folder))
+    assert (folder / "reconstruction" / "mlora_asym" / "metrics.json").exists()

@@ -4,11 +4,13 @@ import copy
 import math
 import re
 
+import jax
 import pytest
 from flax.traverse_util import flatten_dict
 
 from configs import digits, faces, fashion_mnist, images, meshes, patterns, shapes
 from experiments.recipe import ranges
+from experiments.running.keys import keys
 
 RECIPES = (digits, faces, fashion_mnist, images, meshes, patterns, shapes)
 # The loader of the data, or what the request is judged against, has the range of these.
@@ -17,6 +19,7 @@ ELSEWHERE = ("data.", "sample.guidance", "sample.interval", "sample.strength")
 NUMBERS = {
     "1 or more, and whole": ((0, -1, 1.5, True, "two"), 1),
     "0 or more, and whole": ((-1, 0.5, False), 0),
+    "a whole number from 0 to 4294967295": ((2**32, -1, 0.5, True), 2**32 - 1),
     "a number above 0": ((0.0, -1e-9, math.inf, math.nan), 1e-30),
     "a number of 0 or more": ((-1e-9, math.inf, math.nan), 0.0),
     "a number from 0 to below 1": ((-0.1, 1.0, 7.0, math.nan), 0.0),
@@ -79,3 +82,10 @@ def test_what_is_left_out_passes():
     config = digits.get_config("tiny")
     config.fit.n = config.base.n = config.fit.floor = None
     ranges.check(config)
+
+
+def test_different_seeds_have_different_keys():
+    """Up to the largest that a recipe may have; its successor would be seed 0 again."""
+    seeds = (0, 1, ranges.MOST_SEED - 1, ranges.MOST_SEED)
+    drawn = {tuple(jax.random.key_data(keys(s)["fit"]).tolist()) for s in seeds}
+    assert len(drawn) == len(seeds)

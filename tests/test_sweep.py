@@ -96,3 +96,21 @@ def test_a_trial_changes_what_it_names_and_nothing_else(name):
 def test_the_validation_part_is_large_enough_for_the_sweep():
     config = faces.get_config()
     assert config.sweep.n <= config.data.n * config.data.validation
+
+
+def test_a_representation_whose_trials_all_diverge_stops_no_other(
+    tmp_path, monkeypatch
+):
+    def tried(config, root, data, name, trial, rows):
+        line = {"trial": trial, "steps": 9, "numbers_per_field": 50}
+        psnr, cost = (None, None) if name == SWEPT[1] else (30.0, 0.5)
+        measured = {"psnr_db_mean": psnr, "psnr_db_ci95": 0.1}
+        return line | measured | {"cpu_seconds_per_field": cost}
+
+    monkeypatch.setattr(sweep, "tried", tried)
+    line = f"representations failed, .*: {SWEPT[1]}: all . trials of {SWEPT[1]} diver"
+    with pytest.raises(ValueError, match=line):
+        sweep.run(recipe(), str(tmp_path))
+    metrics = files.read_json(tmp_path / "sweep" / SWEPT[0] / "metrics.json")
+    assert metrics["psnr_db_mean"] == 30.0 and metrics["equal_cpu_steps"] == 9
+    assert not (tmp_path / "sweep" / SWEPT[1] / "metrics.json").exists()

@@ -5,6 +5,7 @@ import pytest
 from configs import digits
 from experiments import fit, train_base, train_diffusion, tune
 from experiments.generator import choice
+from experiments.recipe import dataset
 from experiments.recipe.generator import chosen, with_generator
 from tests import trained_runs
 from wsjax import files
@@ -140,3 +141,28 @@ def test_four_representations_meet_two_generators():
             options.update(learning_rate=0.0, batch=0, steps=0, every=0)
         assert own.to_json() == alike.to_json(), (kind, form)
         assert row.sample.to_json() == rows[kind, "mlora_asym"].sample.to_json()
+
+
+def test_an_unknown_name_is_refused_before_any_is_tuned(folder, made_up):
+    with pytest.raises(ValueError, match="generator='nope'; choose one of"):
+        tune.run(recipe(), str(folder), names=("ours", "nope"))
+    assert not made_up
+
+
+def test_what_needs_labels_is_left_out_of_data_without(tmp_path, made_up, monkeypatch):
+    unlabelled = dataset.load(recipe())._replace(labels=None)
+    monkeypatch.setattr(dataset, "load", lambda config: unlabelled)
+    names = ("conditional", "paper_ddpm")
+    folder = trained_runs.folder(tmp_path / "run", recipe())
+    assert tune.run(recipe(), str(folder), names=names).keys() == {"paper_ddpm"}
+    assert {call[0].parent.name for call in made_up} == {"paper_ddpm"}
+
+
+def test_a_generator_whose_trials_all_diverge_stops_no_other(folder, made_up):
+    config = recipe()
+    rates = {"tune": {"learning_rates": (2.0,)}}
+    config.generators.paper_ddpm.update(rates)
+    line = "generators failed, .*: paper_ddpm: all 1 trials diverged; give lower"
+    with pytest.raises(ValueError, match=line):
+        tune.run(config, str(folder), names=("paper_ddpm", "ours"))
+    assert (folder / "tune" / trained_runs.NAME / "metrics.json").exists()

@@ -27,6 +27,7 @@ __all__ = [
     "natural",
     "read_json",
     "read_lines",
+    "read_rows",
     "remove_temporary",
     "safe_name",
     "to_json",
@@ -88,8 +89,13 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(x) if i % 2 else x for i, x in enumerate(pieces)], name
 
 
-def write_bytes(path: AnyPath, data: bytes) -> None:
+def write_bytes(path: AnyPath, data: bytes, *, mode: int | None = None) -> None:
     """Writes a file whole: temporary name, flush to disk, rename.
+
+    Args:
+      path: of the file; its folder is made.
+      data: what it will hold.
+      mode: permissions of the file, such as 0o600; None: those of a new file.
 
     Raises:
       OSError: if it cannot be written, naming it and the way out; the old file stays.
@@ -101,6 +107,8 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
+            if mode is not None:
+                temporary.chmod(mode)  # Before there is anything to be read in it.
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -184,6 +192,26 @@ def read_json(path: AnyPath, *, keys: Sequence[str] = ()) -> dict:
             "it and run the command that writes it again"
         )
     return content
+
+
+def read_rows(path: AnyPath, *, keys: Sequence[str] = ()) -> dict[str, dict]:
+    """Reads an object of objects, such as metrics by row, from a JSON file.
+
+    Args:
+      path: of the file.
+      keys: of objects that there must be.
+
+    Raises:
+      ValueError: if the file holds something else, naming it and the way out.
+    """
+    rows = read_json(path, keys=keys)
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise ValueError(
+                f"{path}: expected an object in {name!r}, found {_shortened(row)}; "
+                "delete the file and run the command that writes it again"
+            )
+    return rows
 
 
 def _shortened(content: object) -> str:

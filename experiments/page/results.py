@@ -17,35 +17,21 @@ the two lines is written by `filled`.
 """
 
 import collections
+import difflib
 import pathlib
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
-from wsjax import files
-from wsjax.analysis.interval import interval
+from experiments.page import entries, measured
 
 __all__ = ["filled", "summary"]
 
-_STAGES = (
-    "fit",
-    "reconstruction",
-    "evaluate",
-    "analyze",
-    "structure",
-    "sweep",
-    "speed",
-    "tune",
-    "diffusion",
-    "benchmark",
-    "scaling",
-)
-# Stages of a pipeline that have a folder for the recipe's own representation.
-_OWN = ("fit", "diffusion", "evaluate", "analyze")
-_COSTS = ("seconds", "cpu_seconds")
-_HEAD, _END = r"<!-- table (?P<options>[^>]*?) *-->[ \t]*\r?\n", "<!-- end -->"
+_HEAD = r"<!-- table (?P<options>[^>\r\n]*?) *-->[ \t]*\r?\n"
+_END = "<!-- end -->"
 _TABLE = re.compile(f"(?P<head>{_HEAD})(?:(?!<!-- table).)*?(?P<end>{_END})", re.DOTALL)
+# What its author took for the head of a table.
+_MEANT = re.compile(r"<!--\s*table(?=\s|-->)[^\r\n]*")
+_DIGITS = 15  # A double has no more.
 
 
 def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
@@ -56,70 +42,22 @@ def summary(folders: Sequence[pathlib.Path], seeds: Sequence[int]) -> dict:
       seeds: of the runs, in the same order.
 
     Returns:
-      `{"seeds": [...], "rows": {stage: {row: {metric: entry}}}}`. An entry has `mean`,
-      `ci95`, half the width of its 95 % Student interval (None for one value), `seeds`,
-      those of the runs that have the metric as a finite number, and their `values`.
+      `{"seeds": [...], "rows": {stage: {row: {metric: entry}}}}`; for an entry, see
+      `entries`.
+
+    Raises:
+      ValueError: if a file of a run has another form, naming it.
     """
     found = collections.defaultdict(dict)
     for seed, folder in zip(seeds, folders, strict=True):
-        for key, value in _metrics(folder).items():
+        for key, value in measured.figures(folder).items():
             found[key][seed] = value
     rows: dict = {}
     for (stage, row, metric), values in found.items():
-        rows.setdefault(stage, {}).setdefault(row, {})[metric] = _described(values)
+        rows.setdefault(stage, {}).setdefault(row, {})[metric] = entries.described(
+            values
+        )
     return {"seeds": list(seeds), "rows": rows}
-
-
-def _described(values: dict[int, float]) -> dict:
-    """The entry of values by seed."""
-    known = {seed: float(x) for seed, x in values.items() if np.isfinite(x)}
-    kept = list(known.values())
-    mean, half = (kept[0] if kept else None), None
-    if len(kept) > 1:
-        mean, half = interval(np.array(kept))
-    return {"mean": mean, "ci95": half, "seeds": list(known), "values": kept}
-
-
-def _metrics(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
-    """All numbers of a run, by stage, row and name."""
-    found = {}
-    for stage in _STAGES:
-        for path in sorted(folder.glob(f"{stage}/*/metrics.json")):
-            found[stage, path.parent.name] = files.read_json(path)
-        for path in sorted(folder.glob(f"{stage}/*/trials.jsonl")):
-            for number, line in enumerate(files.read_lines(path)):
-                found[stage, f"{path.parent.name}.{number}"] = line
-    # Trivial generators have no folder of their own; those of the recipe's own weights.
-    own = _own(folder)
-    for row, metrics in _read(folder / "evaluate" / own / "baselines.json").items():
-        found.setdefault(("evaluate", row), metrics)
-    for row, metrics in _read(folder / "generation.json").items():
-        key = "cpu_seconds_training"
-        found.get(("evaluate", row), {})[key] = metrics[key]
-    # Of what a pipeline took, these two folders are all that is no stage of figures.
-    made = {"base": "base", "samples": f"samples/{own}"}
-    spent = {row: _read(folder / place / "metrics.json") for row, place in made.items()}
-    spent |= {stage: found.get((stage, own), {}) for stage in _OWN}
-    for row, metrics in spent.items():
-        found["costs", row] = {key: metrics[key] for key in _COSTS if key in metrics}
-    return {
-        (stage, row, name): float(value)
-        for (stage, row), metrics in found.items()
-        for name, value in metrics.items()
-        if isinstance(value, int | float)
-    }
-
-
-def _read(path: pathlib.Path) -> dict:
-    """The contents of a JSON file; none if there is no such file."""
-    return files.read_json(path) if path.exists() else {}
-
-
-def _own(folder: pathlib.Path) -> str:
-    """Name of the recipe's own representation; empty for a run without a recipe."""
-    if not (path := folder / "recipe.json").exists():
-        return ""
-    return files.read_json(path, keys=("recipe",))["recipe"]["adapter"]["name"]
 
 
 def filled(page: str, study: dict, *, name: str = "") -> str:
@@ -134,20 +72,19 @@ def filled(page: str, study: dict, *, name: str = "") -> str:
       ValueError: if a table has no end, no table is of this study, or one names a
         stage, row or metric that the study lacks, or an option that no table has.
     """
-    heads, names = len(re.findall("<!-- table ", page)), set()
-    if heads != (whole := len(_TABLE.findall(page))):
-        raise ValueError(
-            f"the page has {heads} tables, of which {whole} are a line `<!-- table … "
-            f"-->` and, below it, `{_END}`; complete the others"
-        )
+    entries.check(study)
+    _check_heads(page)
+    names = set()
 
     def written(found: re.Match) -> str:
-        options = found["options"].split(" ")
-        given = dict(option.partition("=")[::2] for option in options if option)
-        names.add(own := given.pop("study", ""))
-        if own != name:
-            return found[0]
-        table = _table(given, study["rows"], len(study["seeds"]))
+        try:
+            given = _options(found["options"])
+            names.add(own := given.pop("study", ""))
+            if own != name:
+                return found[0]
+            table = _table(given, study["rows"], len(study["seeds"]))
+        except ValueError as error:
+            raise ValueError(f"line {_line(page, found)}: {error}") from error
         return found["head"] + table + found["end"]
 
     text = _TABLE.sub(written, page)
@@ -157,6 +94,34 @@ def filled(page: str, study: dict, *, name: str = "") -> str:
     return text
 
 
+def _line(page: str, found: re.Match) -> int:
+    return page.count("\n", 0, found.start()) + 1
+
+
+def _check_heads(page: str) -> None:
+    """Refuses a page with a table that would never be written."""
+    whole = {found.start() for found in _TABLE.finditer(page)}
+    meant = list(_MEANT.finditer(page))
+    others = [found for found in meant if found.start() not in whole]
+    if others:
+        raise ValueError(
+            f"the page has {len(meant)} tables, of which {len(whole)} are a line "
+            f"`<!-- table … -->` and, below it, `{_END}`; complete the others, first "
+            f"line {_line(page, others[0])}: `{others[0][0]}`"
+        )
+
+
+def _options(text: str) -> dict[str, str]:
+    """The options of a table, such as `stage=fit`."""
+    given: dict[str, str] = {}
+    for option in filter(None, re.split(r"[ \t]+", text)):
+        key, _, value = option.partition("=")
+        if key in given:
+            raise ValueError(f"a table gives {key}= twice; leave one of them out")
+        given[key] = value
+    return given
+
+
 def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
     if given.keys() - {"of"} != {"stage", "rows", "columns"}:
         raise ValueError(
@@ -164,68 +129,57 @@ def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
         )
     # A comma before a space belongs to a heading.
     columns = [_column(text) for text in re.split(",(?!_)", given["columns"])]
-    heads = ["", *(heading.replace("_", " ") for _, heading, _ in columns)]
+    heads = ["", *(_plain(heading) for _, heading, _ in columns)]
     lines = [heads, ["---"] * len(heads)]
     for name in given["rows"].split(","):
         row, _, label = name.partition(":")
-        beginning, label = "", label.replace("_", " ") or f"`{row}`"
+        beginning, label = "", _plain(label) or f"`{row}`"
         if "of" in given:  # Without a label, `row` is code: a beginning is no name.
             row, beginning = given["of"], row
         cells = [
-            _cell(_entry(rows, given["stage"], row, beginning + metric), digits, seeds)
+            entries.shown(
+                _entry(rows, given["stage"], row, beginning + metric), digits, seeds
+            )
             for metric, _, digits in columns
         ]
         lines.append([label, *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _plain(text: str) -> str:
+    """What a table shows of a heading or label."""
+    if "|" in text:
+        raise ValueError(f"{text!r}: a | ends a cell of a table; use another sign")
+    return text.replace("_", " ")
+
+
 def _column(text: str) -> tuple[str, str, str]:
-    parts = re.fullmatch(r"([^:]+):([^:]*):(\d+[%m]?|n)", text)
-    if parts is None:
+    parts = re.fullmatch(r"([^:]+):([^:]*):(([0-9]{1,2})[%m]?|n)", text)
+    if parts is None or int(parts[4] or 0) > _DIGITS:
         raise ValueError(
-            f"column {text!r}: expected metric:heading:digits, such as psnr:PSNR,_dB:2"
+            f"column {text!r}: expected metric:heading:digits, such as psnr:PSNR,_dB:2,"
+            f" with at most {_DIGITS} digits"
         )
-    return parts.groups()
+    return parts[1], parts[2], parts[3]
 
 
 def _entry(rows: dict, stage: str, row: str, metric: str) -> dict | None:
     """An entry of the summary; None if the row has no such metric, but others do."""
     known = rows.get(stage, {})
-    if row not in known and "-" in row:
-        pair = [_entry(rows, stage, name, metric) for name in row.split("-", 1)]
-        return None if None in pair else _difference(*pair)
+    if row not in known and row.count("-") == 1:
+        pair = [_entry(rows, stage, name, metric) for name in row.split("-")]
+        return None if None in pair else entries.difference(*pair)
     if row not in known:
         names = ", ".join(sorted(known)) or "none"
+        stages = "" if known else f", but of the stages {', '.join(sorted(rows))}"
+        twice = "; a difference is of two rows" if "-" in row else ""
         raise ValueError(
             f"no row {row!r} of stage {stage!r} in the study; it has {names}"
+            f"{stages}{twice}"
         )
-    if not any(metric in other for other in known.values()):
-        raise ValueError(f"no metric {metric!r} of stage {stage!r} in the study")
+    metrics = {name for other in known.values() for name in other}
+    if metric not in metrics:
+        close = difflib.get_close_matches(metric, sorted(metrics), 5, 0.5)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"no metric {metric!r} of stage {stage!r} in the study{hint}")
     return known[row].get(metric)
-
-
-def _difference(first: dict, second: dict) -> dict:
-    """The entry of the differences of two entries, seed by seed."""
-    values, taken = (
-        dict(zip(x["seeds"], x["values"], strict=True)) for x in (first, second)
-    )
-    shared = [seed for seed in values if seed in taken]
-    return _described({seed: values[seed] - taken[seed] for seed in shared})
-
-
-def _cell(entry: dict | None, digits: str, seeds: int) -> str:
-    """A mean with its interval, such as `31.96 ± 0.08`, and of how few of the seeds."""
-    if entry is None or entry["mean"] is None:
-        return "–"
-    few = len(entry["seeds"])
-    if digits == "n":
-        return f"{sum(value == 1 for value in entry['values'])} of {few}"
-    scale = {"%": 100, "m": 1000}.get(digits[-1], 1)
-    count = digits.rstrip("%m")
-    mean = f"{scale * entry['mean']:.{int(count)}f}"
-    if not float(mean):
-        mean = mean.removeprefix("-")
-    of = "" if few == seeds else f" ({few} of {seeds})"
-    if entry["ci95"] is None:
-        return mean + of
-    return f"{mean} ± {scale * entry['ci95']:.{int(count)}f}{of}"

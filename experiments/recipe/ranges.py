@@ -9,7 +9,9 @@ from typing import NamedTuple
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-__all__ = ["RANGES", "Range", "check", "ranges_of"]
+__all__ = ["MOST_SEED", "RANGES", "Range", "check", "ranges_of"]
+
+MOST_SEED = 2**32 - 1
 
 
 class Range(NamedTuple):
@@ -65,9 +67,15 @@ RANGES = (
         adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
         fit.compare fit.guess fit.points fit.retries fit.rounds
-        reconstruction.doublings reconstruction.episodes seed structure.n
+        reconstruction.doublings reconstruction.episodes structure.n
         structure.points sweep.rounds
         """.split(),
+    ),
+    # JAX takes no more of a seed than these bits, and scikit-learn refuses more.
+    Range(
+        f"a whole number from 0 to {MOST_SEED}",
+        lambda x: _whole(x, 0) and _between(x, 0, MOST_SEED + 1),
+        ["seed"],
     ),
     Range(
         "a number above 0",
