@@ -115,8 +115,10 @@ def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
     sample.run(config, workdir)
     verdict = evaluate.run(config, workdir)
     spent = {f"cpu_seconds_{stage}": m["cpu_seconds"] for stage, m in stages.items()}
+    spent["cpu_seconds_training"] = sum(spent.values())
+    spent["compile_seconds_denoiser"] = stages["denoiser"]["compile_seconds"]
     kept = {key: x for key, x in verdict.items() if key not in costs.KEYS}
-    return kept | spent | {"cpu_seconds_training": sum(spent.values())}
+    return kept | spent
 
 
 def _print_table(rows: dict[str, dict[str, float]]) -> None:

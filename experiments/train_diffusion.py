@@ -57,11 +57,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if metrics is not None:
         return metrics
     form = representation_of(config, root, data.channels)
-    clock = costs.now()
+    clock, compiled = costs.now(), costs.compile_seconds()
     own = lesson(recipe, root, folder, form, data)
     prepared = costs.since(clock)
     metrics = fitted(config, folder, own)
     metrics |= costs.total([prepared, metrics])
+    metrics["compile_seconds"] = round(costs.compile_seconds() - compiled, 3)
     if processes.first():
         run_folder.close(folder, stage, metrics)
     return metrics

@@ -37,6 +37,7 @@ def runs(tmp_path):
         recipe = {"recipe": {"adapter": {"name": "ours"}}}
         files.write_json(place / "recipe.json", recipe)
         spent = {"ours": {"cpu_seconds_training": 10.0 * seed}}
+        spent["ours"] |= {"cpu_seconds_denoiser": 4.0, "compile_seconds_denoiser": 1.0}
         files.write_json(place / "generation.json", spent)
     return [tmp_path / f"seed-{seed}" for seed in range(3)]
 
@@ -57,6 +58,8 @@ def test_trivial_generators_and_costs_have_rows_and_no_run_counts_twice(runs):
     assert rows["ours"]["fd"]["values"] == [1.0, 2.0, 3.0]
     assert rows["trivial"]["fd"]["mean"] == 5.0 and "rare" not in rows
     assert rows["ours"]["cpu_seconds_training"]["values"] == [0.0, 10.0, 20.0]
+    assert rows["ours"]["cpu_seconds_denoiser"]["values"] == [4.0, 4.0, 4.0]
+    assert rows["ours"]["compile_seconds_denoiser"]["values"] == [1.0, 1.0, 1.0]
 
 
 def test_costs_are_those_of_the_recipes_own_stages(runs):

@@ -21,6 +21,7 @@ _STAGES = (
 )
 # Stages of a pipeline that have a folder for the recipe's own representation.
 _OWN = ("fit", "diffusion", "evaluate", "analyze")
+_SPENT = ("cpu_seconds_", "compile_seconds_")
 _COSTS = ("seconds", "cpu_seconds")
 
 
@@ -41,8 +42,8 @@ def figures(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
     own = _own(folder)
     for row, metrics in _rows(folder / "evaluate" / own / "baselines.json").items():
         found.setdefault(("evaluate", row), metrics)
-    for row, cost in _trained(folder / "generation.json").items():
-        found.get(("evaluate", row), {})["cpu_seconds_training"] = cost
+    for row, spent in _trained(folder / "generation.json").items():
+        found.get(("evaluate", row), {}).update(spent)
     # Of what a pipeline took, these two folders are all that is no stage of figures.
     made = {"base": "base", "samples": f"samples/{own}"}
     spent = {row: _read(folder / place / "metrics.json") for row, place in made.items()}
@@ -67,12 +68,13 @@ def _rows(path: pathlib.Path) -> dict[str, dict]:
     return files.read_rows(path) if path.exists() else {}
 
 
-def _trained(path: pathlib.Path) -> dict[str, float]:
-    """CPU-seconds of training of the generators of a generation.json."""
+def _trained(path: pathlib.Path) -> dict[str, dict[str, float]]:
+    """CPU-seconds of training, in all and by stage, by row of a generation.json."""
     key, found = "cpu_seconds_training", {}
     for row, metrics in _rows(path).items():
         if isinstance(metrics.get(key), int | float):
-            found[row] = metrics[key]
+            spent = {k: x for k, x in metrics.items() if k.startswith(_SPENT)}
+            found[row] = spent
         elif "failed" not in metrics:
             raise ValueError(
                 f"{path}: expected a number {key}, or why it failed, of {row!r}, found "
