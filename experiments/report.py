@@ -170,10 +170,16 @@ def _features(rows: list[dict]) -> list[str]:
 
 
 def _failures(study: Study) -> list[dict]:
-    """Instances and samples that were skipped or failed: stage, name and reason."""
+    """What was skipped or failed, also generators: stage, name and reason."""
     failures = [
         {"stage": "data", "name": name, "reason": reason}
         for name, reason in study.data.unreadable.items()
+    ]
+    path = study.root / "generation.json"
+    failures += [
+        {"stage": "generation", "name": name, "reason": row["failed"]}
+        for name, row in (files.read_rows(path) if path.exists() else {}).items()
+        if "failed" in row
     ]
     for stage in ("fit", "samples"):
         for form in study.metrics[stage]:

@@ -9,7 +9,9 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from configs import digits, faces, fashion_mnist, images, meshes, patterns, shapes
+from experiments import pipeline
 from experiments.recipe import ranges
+from experiments.recipe.opening import opened
 from experiments.running.keys import keys
 
 RECIPES = (digits, faces, fashion_mnist, images, meshes, patterns, shapes)
@@ -89,3 +91,12 @@ def test_different_seeds_have_different_keys():
     seeds = (0, 1, ranges.MOST_SEED - 1, ranges.MOST_SEED)
     drawn = {tuple(jax.random.key_data(keys(s)["fit"]).tolist()) for s in seeds}
     assert len(drawn) == len(seeds)
+
+
+def test_a_seed_is_refused_before_it_splits_the_data(tmp_path):
+    config = digits.get_config("tiny")
+    config.seed = -1
+    for run in (opened, pipeline.run):
+        with pytest.raises(ValueError, match=r"--config\.seed=-1: expected a whole"):
+            run(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

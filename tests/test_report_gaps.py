@@ -103,6 +103,13 @@ def test_without_a_reason_the_page_claims_nothing(config, folder, verdict, shown
     assert f"{OWN} {shown} 8.00 3.20× – 75.0 % 50.0 % 0.75 – 0.50" in table
 
 
+def test_a_generator_that_failed_is_named_with_its_reason(config, folder):
+    rows = {OWN: {}, "paper_ddpm": {"failed": "diverged before step 4"}}
+    files.write_json(folder / "generation.json", rows)
+    text = handmade.text(report.run(config, str(folder)).read_text())
+    assert "generation paper_ddpm diverged before step 4" in text
+
+
 def test_reasons_are_text(config, folder):
     evil = "<img src=x onerror=hacked=1>"
     handmade.write_verdict(folder, OWN, [evil])

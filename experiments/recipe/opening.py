@@ -30,10 +30,9 @@ def opened(config: ConfigDict, workdir: str) -> tuple[Data, pathlib.Path]:
         loader of the data set.
       OSError: if the folder cannot be written.
     """
+    ranges.check(config)  # First: a seed, for example, splits the data.
     data = dataset.load(config)
     if not (pathlib.Path(workdir) / "recipe.json").exists():
         checks.check(config, data, denoiser=False)
-    else:
-        ranges.check(config)  # Some keys may change.
     recipe = json.loads(config.to_json())
     return data, run_folder.open_run(recipe, workdir, data.fingerprint)

@@ -66,7 +66,7 @@ RANGES = (
         """
         adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
-        fit.compare fit.guess fit.points fit.retries fit.rounds
+        evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
         reconstruction.doublings reconstruction.episodes structure.n
         structure.points sweep.rounds
         """.split(),
