@@ -33,8 +33,14 @@ __all__ = [
     "verdicts",
 ]
 
-PASSED, FAILED, UNDECIDED, TRIVIAL = "passed", "failed", "undecided", "trivial"
-"""Verdicts; trivial generators have the last one by definition."""
+PASSED = "passed"
+"""Verdict on samples that are no copies and better than what is trivial."""
+FAILED = "failed"
+"""Verdict on copies, and on what is worse than something trivial."""
+UNDECIDED = "undecided"
+"""Verdict on samples that the sets cannot tell from something trivial."""
+TRIVIAL = "trivial"
+"""Verdict on trivial generators, by definition."""
 
 
 class Quality(NamedTuple):
