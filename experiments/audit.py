@@ -21,6 +21,7 @@ from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
 from wsjax.metrics.copy_measures import neighbours
+from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
 
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
 _SAMPLES = flags.DEFINE_string("samples", None, "Things that it generated.")
@@ -33,7 +34,7 @@ _OUT = flags.DEFINE_string("out", None, "Folder for audit.json and suspects.json
 _SEED = flags.DEFINE_integer("seed", 0, "Of all random choices.")
 _NAME = "samples"
 _SUSPECTS = 20
-_KINDS = (audit.PASSED, audit.FAILED, audit.UNDECIDED)
+_KINDS = (PASSED, FAILED, UNDECIDED)
 
 
 @blas.one_thread

@@ -11,6 +11,7 @@ from wsjax.metrics import features
 from wsjax.metrics.audit import audit, judge
 from wsjax.metrics.copying import Copying
 from wsjax.metrics.excess import Draws
+from wsjax.metrics.verdict import FAILED, TRIVIAL, UNDECIDED
 
 SIDE, N = 10, 500
 
@@ -120,7 +121,7 @@ def test_what_is_no_copy_but_no_better_than_trivial_fails(verdicts):
     assert not found.passed and not found.copying.reasons
     assert "which is trivial, by" in found.reasons[0]
     for name in ("gaussian", "average"):
-        assert verdicts[name].verdict == audits.TRIVIAL
+        assert verdicts[name].verdict == TRIVIAL
         assert not verdicts[name].passed and not verdicts[name].copying.reasons
 
 
@@ -152,14 +153,14 @@ def test_a_tie_in_one_space_is_made_good_by_another():
     distance, excess, _ = found.quality["b"]
     assert (distance.mean, excess.mean) == (1.5, 0.5)
     both = verdict(a=tie, b=tie)
-    assert both.verdict == audits.UNDECIDED and not both.passed
+    assert both.verdict == UNDECIDED and not both.passed
     assert both.reasons == ("no better than easy, which is trivial, by any measure",)
 
 
 def test_no_lead_makes_good_a_loss():
     lost, won = {"ours": [5, 6], "easy": [3, 4]}, {"ours": [1, 2], "easy": [3, 4]}
     found = verdict(a=won, b=lost)
-    assert found.verdict == audits.FAILED
+    assert found.verdict == FAILED
     assert found.reasons == ("worse than easy, which is trivial, by b",)
 
 
@@ -171,13 +172,13 @@ def test_every_rival_counts_and_draws_are_compared_one_by_one():
 def test_without_a_rival_only_copies_fail():
     assert verdict(a={"ours": [1, 2]}).passed
     copied = verdict(CLEAN._replace(reasons=("too near",)), a={"ours": [1, 2]})
-    assert copied.verdict == audits.FAILED and copied.reasons == ("too near",)
+    assert copied.verdict == FAILED and copied.reasons == ("too near",)
 
 
 def test_copies_fail_where_their_quality_is_undecided():
     tie = {"ours": [1, 2], "easy": [2, 1]}
     found = verdict(CLEAN._replace(reasons=("too near",)), a=tie)
-    assert found.verdict == audits.FAILED and len(found.reasons) == 2
+    assert found.verdict == FAILED and len(found.reasons) == 2
 
 
 def test_what_cannot_be_audited_is_refused():

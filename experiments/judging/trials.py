@@ -18,6 +18,7 @@ from experiments.judging.spaces import Judging
 from wsjax.metrics import audit, features
 from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.copying import cells_for, refused
+from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
 
 __all__ = ["Sets", "audited", "control", "noticed", "of_judge"]
 
@@ -87,7 +88,7 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
         found[audited(own, real, n=count, seed=seed + repeat)["real"].verdict] += 1
     if not repeats:
         return {}
-    kinds = (audit.PASSED, audit.FAILED, audit.UNDECIDED)
+    kinds = (PASSED, FAILED, UNDECIDED)
     shares = {f"control_{kind}": found[kind] / repeats for kind in kinds}
     return shares | {"control_n": count}
 

@@ -18,6 +18,7 @@ from wsjax.analysis import trivial
 from wsjax.metrics import audit, excess
 from wsjax.metrics.copy_measures import Neighbours, neighbours
 from wsjax.metrics.copying import Copying, cells_for, compared, refused
+from wsjax.metrics.verdict import PASSED, TRIVIAL, UNDECIDED
 
 __all__ = [
     "SHARES",
@@ -190,8 +191,8 @@ def figures(found: audit.Audit) -> dict[str, float]:
         metrics[f"excess_{space}_high"] = high
         _, low, high = quality.distance
         metrics[f"fd_{space}_test_ci95"] = (high - low) / 2
-    if found.verdict != audit.TRIVIAL:
-        for verdict in (audit.PASSED, audit.UNDECIDED):
+    if found.verdict != TRIVIAL:
+        for verdict in (PASSED, UNDECIDED):
             metrics[f"audit_{verdict}"] = float(found.verdict == verdict)
     return metrics
 

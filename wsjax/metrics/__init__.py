@@ -21,6 +21,7 @@ __all__ = [
     "reconstruction",
     "shape_sets",
     "shapes",
+    "verdict",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(__name__, __all__)

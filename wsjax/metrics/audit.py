@@ -20,27 +20,9 @@ import numpy as np
 from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.copying import Copying, cells_for, compared
 from wsjax.metrics.excess import Draws, Interval, draws, interval
+from wsjax.metrics.verdict import FAILED, PASSED, TRIVIAL, UNDECIDED
 
-__all__ = [
-    "FAILED",
-    "PASSED",
-    "TRIVIAL",
-    "UNDECIDED",
-    "Audit",
-    "Quality",
-    "audit",
-    "judge",
-    "verdicts",
-]
-
-PASSED = "passed"
-"""Verdict on samples that are no copies and better than what is trivial."""
-FAILED = "failed"
-"""Verdict on copies, and on what is worse than something trivial."""
-UNDECIDED = "undecided"
-"""Verdict on samples that the sets cannot tell from something trivial."""
-TRIVIAL = "trivial"
-"""Verdict on trivial generators, by definition."""
+__all__ = ["Audit", "Quality", "audit", "judge", "verdicts"]
 
 
 class Quality(NamedTuple):
@@ -57,7 +39,7 @@ class Quality(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """The `verdict`, and the `reasons` why the samples have not passed, if so."""
+    """The `verdict`, see `wsjax.metrics.verdict`, and `reasons` if it is not passed."""
 
     copying: Copying
     quality: dict[str, Quality]
