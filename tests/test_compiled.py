@@ -6,6 +6,7 @@ from jax.extend.backend import get_backend
 
 from configs import digits
 from experiments import generation, pipeline, study, sweep, tune
+from experiments.recipe import dataset
 from tests import runs
 
 KEPT = []  # What a library's own caches hold: clearing must not need its leave.
@@ -28,7 +29,7 @@ def swept(folder, monkeypatch):
     config = digits.get_config("tiny")
     folder = runs.with_base(folder / "run")
     monkeypatch.setattr(sweep, "_measured", compiles)
-    data = generation.dataset.load(config)
+    data = dataset.load(config)
     trial, rows = {"learning_rate": 0.1}, data.rows("validation")
     return lambda: sweep.tried(config, folder, data, "lora", trial, rows)
 
