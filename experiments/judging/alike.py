@@ -61,7 +61,8 @@ def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
     if own.origin != train.origin:
         raise ValueError(
             f"{at}: expected {train.origin or 'no weights'}, as in --train, found "
-            f"{own.origin or 'no weights'}"
+            f"{own.origin or 'no weights'}; give all three as weight sets of one "
+            "representation, or all as rows of an npz"
         )
     if own.skipped and name != "samples":
         first, why = next(iter(own.skipped.items()))
