@@ -17,6 +17,7 @@ from absl import flags
 
 from experiments.judging import alike, judge, rows, trials, units, verdicts
 from experiments.judging.trials import Sets
+from experiments.recipe import ranges
 from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
@@ -122,8 +123,10 @@ def _folder(out: str) -> pathlib.Path:
 
 
 def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"--seed={seed}: expected a whole number from 0 to 2**32 - 1")
+    if not 0 <= seed <= ranges.MOST_SEED:
+        raise ValueError(
+            f"--seed={seed}: expected a whole number from 0 to {ranges.MOST_SEED}"
+        )
 
 
 def _complete(verdict: audit.Audit, skipped: dict[str, str]) -> audit.Audit:

@@ -19,7 +19,7 @@ from experiments import (
     train_base,
     train_diffusion,
 )
-from experiments.recipe import checks, dataset, ranges
+from experiments.recipe import checks, dataset
 from experiments.recipe.representation import needs_base, with_name
 from experiments.running import launch
 from wsjax import adapters
@@ -46,7 +46,6 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
       ValueError: before any stage starts, if the data cannot serve the recipe.
     """
     begin = time.perf_counter()
-    ranges.check(config)
     checks.check(config, dataset.load(config))
     metrics = {}
     if needs_base(config):

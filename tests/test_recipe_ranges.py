@@ -9,7 +9,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from configs import digits, faces, fashion_mnist, images, meshes, patterns, shapes
-from experiments import pipeline
+from experiments import pipeline, tune
 from experiments.recipe import ranges
 from experiments.recipe.opening import opened
 from experiments.running.keys import keys
@@ -96,7 +96,7 @@ def test_different_seeds_have_different_keys():
 def test_a_seed_is_refused_before_it_splits_the_data(tmp_path):
     config = digits.get_config("tiny")
     config.seed = -1
-    for run in (opened, pipeline.run):
+    for run in (opened, pipeline.run, tune.run):
         with pytest.raises(ValueError, match=r"--config\.seed=-1: expected a whole"):
             run(config, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()

@@ -83,14 +83,13 @@ def make(
       rebuilt: `[N, *size, C]` their values on the grid, rendered from decoded weights.
       part: name of the part that is held out, "test" or "validation".
     """
-    real, reader, known = data.pictures(rows), None, {}
+    real, known = data.pictures(rows), {}
     learnt, fresh = halves(~heldout, seed=judging.seed)
     labels = None if data.labels is None else data.labels[rows]
-    if labels is not None and features.has_classes(labels[learnt]):
-        shown = real[learnt], labels[learnt]
-        reader = features.classifier(*shown, seed=judging.seed)
-        out = real[heldout], labels[heldout]
-        known = read(judging, reader, *out, "_floor")
+    seen_labels = None if labels is None else labels[learnt]
+    reader = spaces.reader(judging, real[learnt], seen_labels)
+    if reader is not None:
+        known = read(judging, reader, real[heldout], labels[heldout], "_floor")
     named = spaces.by_name(judging, data, real[learnt], reader)
     seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
     taught = functools.partial(_taught, data)

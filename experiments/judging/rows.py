@@ -12,7 +12,7 @@ from experiments.judging.spaces import imported
 from wsjax import data, store, tree
 from wsjax.data import shapes
 from wsjax.meshes import formats
-from wsjax.metrics import features
+from wsjax.metrics import copy_measures, features
 from wsjax.metrics.random_conv import random_conv
 
 __all__ = ["Rows", "different", "read_rows", "spaces_of"]
@@ -134,12 +134,10 @@ def _has_meshes(path: pathlib.Path) -> bool:
 
 def different(rows: Rows) -> Rows:
     """Each thing once, the first time that it is there."""
-    things = rows.things
-    first = {row.tobytes(): i for i, row in reversed(list(enumerate(things)))}
-    kept = np.array(sorted(first.values()), int)
+    kept = copy_measures.different(rows.things)
     labels = None if rows.labels is None else rows.labels[kept]
     names = [rows.names[i] for i in kept]
-    return rows._replace(things=things[kept], labels=labels, names=names)
+    return rows._replace(things=rows.things[kept], labels=labels, names=names)
 
 
 def spaces_of(

@@ -13,7 +13,7 @@ from wsjax.metrics.imagenet_features import imagenet_features
 from wsjax.metrics.onnx_features import onnx_features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["Judging", "by_name", "check", "imported"]
+__all__ = ["Judging", "by_name", "check", "imported", "reader"]
 
 _NAMES = ("pixel_pca", "classifier", "random_conv", "imagenet")
 
@@ -118,6 +118,15 @@ def by_name(
     if judging.unit:
         spaces = {f"{name}_unit": features.unit(s) for name, s in spaces.items()}
     return spaces
+
+
+def reader(
+    judging: Judging, things: np.ndarray, labels: np.ndarray | None
+) -> features.Classifier | None:
+    """A classifier of things `[n, *S]` by labels `[n]`, None unless of two classes."""
+    if not features.has_classes(labels):
+        return None
+    return features.classifier(things, labels, seed=judging.seed)
 
 
 def imported(name: str) -> Callable[[np.ndarray], np.ndarray]:

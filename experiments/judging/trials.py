@@ -15,7 +15,7 @@ from experiments.domain.data import Data
 from experiments.judging import judge, spaces, verdicts
 from experiments.judging.judge import Judge
 from experiments.judging.spaces import Judging
-from wsjax.metrics import audit, features
+from wsjax.metrics import audit
 from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.copying import cells_for, refused
 from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
@@ -120,9 +120,7 @@ def of_judge(
     """
 
     def learnt(things: np.ndarray, classes: np.ndarray | None) -> dict[str, Callable]:
-        reader = None
-        if features.has_classes(classes):
-            reader = features.classifier(things, classes, seed=judging.seed)
+        reader = spaces.reader(judging, things, classes)
         return spaces.by_name(judging, data, things, reader)
 
     train, out = ~known.heldout, known.heldout

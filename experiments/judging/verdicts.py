@@ -32,7 +32,8 @@ __all__ = [
     "verdicts",
 ]
 
-SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)  # Of copies: `noticed`.
+SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Shares of copies at which refusals are counted."""
 _SCALES = (0.25, 0.5, 0.75, 1.0)  # Of noise, in standard deviations of each value.
 
 

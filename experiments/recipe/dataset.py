@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from experiments.domain import pictures, shapes
 from experiments.domain.data import Data
 from experiments.domain.surfaces import Meshing
+from experiments.recipe import ranges
 from wsjax import data
 from wsjax.data import augment, images, split
 from wsjax.data.shapes import Shapes, fingerprint
@@ -26,9 +27,11 @@ def load(config: ConfigDict) -> Data:
     """Loads the data set that a recipe names and splits it.
 
     Raises:
-      ValueError: if `data.augment` has an unknown key or a negative number, or is given
-        for shapes; or as the loader of the data set.
+      ValueError: if a number of the recipe is out of range, such as the seed, which
+        splits the data; if `data.augment` has an unknown key or a negative number, or
+        is given for shapes; or as the loader of the data set.
     """
+    ranges.check(config)
     options = config.data.to_dict()
     fractions = {part: options.pop(part) for part in ("validation", "test")}
     name = options.pop("name")

@@ -6,7 +6,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
-from experiments.recipe import checks, dataset, ranges
+from experiments.recipe import checks, dataset
 from experiments.running import run_folder
 
 __all__ = ["opened"]
@@ -30,7 +30,6 @@ def opened(config: ConfigDict, workdir: str) -> tuple[Data, pathlib.Path]:
         loader of the data set.
       OSError: if the folder cannot be written.
     """
-    ranges.check(config)  # First: a seed, for example, splits the data.
     data = dataset.load(config)
     if not (pathlib.Path(workdir) / "recipe.json").exists():
         checks.check(config, data, denoiser=False)

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["Neighbours", "ct", "neighbours", "z_score"]
+__all__ = ["Neighbours", "ct", "different", "neighbours", "z_score"]
 
 
 class Neighbours(NamedTuple):
@@ -30,6 +30,12 @@ class Neighbours(NamedTuple):
     place: np.ndarray
     authentic: np.ndarray
     cell: np.ndarray
+
+
+def different(rows: np.ndarray) -> np.ndarray:
+    """Where each different row of `[n, ...]` is for the first time, rising indices."""
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(rows)))}
+    return np.array(sorted(first.values()), int)
 
 
 def neighbours(
@@ -51,7 +57,7 @@ def neighbours(
     Raises:
       ValueError: if there are too few training rows, or a value is not finite.
     """
-    first = _different(train)
+    first = different(train)
     if len(first) < 2:
         raise ValueError(
             f"two different training rows are needed, got {len(first)} in {len(train)}"
@@ -74,12 +80,6 @@ def neighbours(
         return Neighbours(near, ratio, first[places[0]], authentic, cell)
 
     return find
-
-
-def _different(rows: np.ndarray) -> np.ndarray:
-    """Indices of the rows, each the first time that it is there."""
-    first = {row.tobytes(): i for i, row in reversed(list(enumerate(rows)))}
-    return np.array(sorted(first.values()), int)
 
 
 def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
