@@ -6,7 +6,9 @@ Reads fit/, diffusion/ and samples/<generator>/, writes evaluate/<generator>/:
 metrics.json, baselines.json (the same metrics for trivial generators), audit.json (each
 verdict in words) and pictures. The recipe's own generator has the name of its
 representation; `--config.generator=` names another generator of the recipe, a rival,
-which is judged in the same way.
+which is judged in the same way, and against the same trivial generators: those that see
+values, and those that see weights of the recipe's own representation (of the rival's,
+as long as there are no fits of the recipe's own).
 """
 
 import pathlib
@@ -18,11 +20,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.domain.data import Data
-from experiments.domain.representation import Representation, entries, show
-from experiments.domain.views import Views
+from experiments.domain.representation import show
 from experiments.generator import encoding
-from experiments.generator.encoding import Fitted
 from experiments.judging import baselines, judge, samples, scores, trials, verdicts
+from experiments.judging.baselines import Fields
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
 from experiments.recipe.evaluation import judging_of
@@ -51,18 +52,17 @@ _AGAIN = "resample_test"  # No trivial generator: it draws what is held out.
 class Study(NamedTuple):
     """The generator that is judged, and the fits that it was trained on.
 
-    `name`: of the generator; `decode`: free entries `[n, K]` to stacked adapters; `n`:
-    number of samples that the recipe asks for; `rivals`: names of the recipe's other
-    generators; `own`: whether this generator is the recipe's own, not a rival.
+    `name`: of the generator; `fields`: the representation with these fits; `bar`: the
+    one whose weights trivial generators see; `n`: number of samples that the recipe
+    asks for; `rivals`: names of its other generators; `own`: whether this is its own.
     """
 
     judging: Judging
     root: pathlib.Path
     name: str
     data: Data
-    form: Representation
-    fits: Fitted
-    decode: Callable
+    fields: Fields
+    bar: Fields
     n: int
     rivals: list[str]
     own: bool
@@ -82,7 +82,7 @@ class Study(NamedTuple):
 def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Judges the samples of the recipe's generator, and baselines; returns metrics."""
     data, root = opened(config, workdir)
-    home, config = config.adapter.name, chosen(config)
+    recipe, config = config, chosen(config)
     name = (generator := generator_of(config)).name
     metrics = run_folder.finished(
         root / "evaluate" / name, "evaluate", ("baselines.json", "audit.json")
@@ -90,17 +90,16 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if metrics is not None:
         return metrics
     clock = costs.now()
-    form = representation_of(config, root, data.channels)
     run_folder.need(root / "samples" / name / "manifest.json", "sample")
-    fits = encoding.fitted(root, form, data, beside="test")
+    form = representation_of(config, root, data.channels)
+    _, fits, _ = fields = baselines.fields(root, form, data)
     study = Study(
         judging_of(config),
         root,
         name,
         data,
-        form,
-        fits,
-        decode=jax.jit(jax.vmap(entries(form, fits.first).decode)),
+        fields,
+        bar=_bar(recipe, root, data, fields),
         n=config.sample.n,
         rivals=list(config.generators),
         own=config.generator == OURS,
@@ -117,44 +116,54 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     jury = judge.of_fits(study.judging, *real, codec, render, part="test")
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
-    view = data.domain.views(form)
-    trivial, drawn = _baselines(study, jury, view, seen, metrics)
+    trivial, drawn = _baselines(study, jury, seen, metrics)
     audited = _audited(study, jury, made, drawn)
     if study.own:
         metrics |= trials.of_judge(study.judging, data, jury, fits.rows, n=study.n)
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     _print_table(judge.first_feature(jury), {name: metrics, **trivial})
-    _draw(study, view, jury, made)
-    _keep_baselines(study, home, metrics, trivial)
+    _draw(study, jury, made)
+    _keep_baselines(study, recipe.adapter.name, metrics, trivial)
     metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
 
 
+def _bar(recipe: ConfigDict, root: pathlib.Path, data: Data, own: Fields) -> Fields:
+    """The fits that all generators of a recipe are held against, if there are any."""
+    home = recipe.adapter.name
+    fitted = (root / "fit" / home / "metrics.json").exists()
+    if not fitted or home == own.form.name:
+        return own
+    return baselines.fields(root, representation_of(recipe, root, data.channels), data)
+
+
 def _samples(study: Study) -> tuple:
     """The number of samples drawn; the finite ones, stacked; and their class labels."""
-    weights, instances = store.load(study.samples, like=study.fits.first)
+    weights, instances = store.load(study.samples, like=study.fields.fits.first)
     done = store.done(instances)
     labels = np.array([instance.get("label", -1) for instance in instances])
     return len(done), tree.row(weights, done), labels[done]
 
 
 def _baselines(
-    study: Study, jury, view, seen: Callable, like: dict
+    study: Study, jury, seen: Callable, like: dict
 ) -> tuple[dict[str, dict], dict[str, samples.Made]]:
-    """Metrics of trivial generators of weights, and their samples.
+    """Metrics of trivial generators of weights, and their samples, which it draws too.
 
-    The metrics are those of the recipe's own representation; a rival has its samples
-    for the audit alone. Also draws the samples. `like`: metrics of the generator that
-    is judged.
+    A rival has the samples for the audit alone. `like`: metrics of the generator.
     """
-    judging, n = study.judging, study.n
-    drawn = baselines.draws(study.fits, n, seed=judging.seed)
-    adapters = {name: study.decode(rows) for name, rows in drawn.items()}
-    sheets.baselines(study.folder, view, adapters)
-    made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
+    judging, n, bar = study.judging, study.n, study.bar
+    drawn = baselines.draws(bar.fits, n, seed=judging.seed)
+    adapters = {name: bar.decode(rows) for name, rows in drawn.items()}
+    sheets.baselines(study.folder, study.data.domain.views(bar.form), adapters)
     if not study.own:
-        return {}, made
+        render = show(bar.form, study.data)
+        return {}, {
+            name: samples.made(jury, n, x, render(x), drawn[name], np.full(n, -1))
+            for name, x in adapters.items()
+        }
+    made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
     figures = {
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
     }
@@ -178,10 +187,11 @@ def _audited(
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:
     """Metrics that only pictures or only shapes have (`Domain.compare`)."""
-    fits, heldout = study.fits, np.flatnonzero(study.fits.heldout)
+    _, fits, decode = study.fields
+    heldout = np.flatnonzero(fits.heldout)
 
     def pairs():
-        return jury.real[heldout], render(study.decode(fits.vectors[heldout]))
+        return jury.real[heldout], render(decode(fits.vectors[heldout]))
 
     return study.data.domain.compare(study.samples, fits.rows, fits.heldout, pairs)
 
@@ -220,19 +230,20 @@ def _print_table(feature: str, rows: dict[str, dict]) -> None:
         print(f"{name:20}{''.join(shown)}", flush=True)
 
 
-def _draw(study: Study, view: Views, jury: judge.Judge, made) -> None:
+def _draw(study: Study, jury: judge.Judge, made) -> None:
     """Draws samples with their nearest training instances, and fits with originals."""
-    fits, taught = study.fits, study.data.rows("train")
+    (form, fits, decode), taught = study.fields, study.data.rows("train")
+    view = study.data.domain.views(form)
     _, indices = judge.nearest(judge.flat(made.values[:_SHOWN]), jury.taught())
     sampled = tree.row(made.adapters, slice(_SHOWN))
     sheets.nearest(study.folder, view, sampled, taught[indices])
     chosen = np.flatnonzero(jury.heldout)[:12]
-    instances = store.manifest(study.root / "fit" / study.form.name)["instances"]
+    instances = store.manifest(study.root / "fit" / form.name)["instances"]
     rows = fits.rows[chosen]
-    fitted = study.decode(fits.vectors[chosen])
+    fitted = decode(fits.vectors[chosen])
     described = [instances[row] for row in rows]
     sheets.reconstructions(study.folder, view, fitted, rows, described)
-    study.data.domain.examples(study.form, study.folder, fitted, rows)
+    study.data.domain.examples(form, study.folder, fitted, rows)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def _lasting(metrics):
 def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     folder = shutil.copytree(study, tmp_path / "copy")
     form = representation_of(recipe(), folder, 1)
-    fits = encoding.fitted(folder, form, data, beside="test")
+    fields = baselines.fields(folder, form, data)
     path = folder / "samples" / NAME / "weights_00000000.safetensors"
     shard = evaluate.store.read_shard(path)
     instances = [i | {"label": k % 3} for k, i in enumerate(shard.instances)]
@@ -188,7 +188,7 @@ def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     evaluate.store.finish(path.parent, {})
     judging = judging_of(recipe())
     case = evaluate.Study(
-        judging, folder, NAME, data, form, fits, None, n=20, rivals=[], own=True
+        judging, folder, NAME, data, fields, fields, n=20, rivals=[], own=True
     )
     n, weights, labels = evaluate._samples(case)
     assert n == 20 and len(jax.tree.leaves(weights)[0]) == 19

@@ -69,6 +69,35 @@ def test_every_generator_has_its_figures_and_what_its_training_cost(study):
         assert min(spent.values()) > 0
 
 
+def test_all_are_held_against_trivial_generators_of_the_recipes_own_weights(
+    study, tmp_path
+):
+    """As long as there are such weights; a generator on its own has its own bar."""
+    folder = shutil.copytree(study[0], tmp_path / "copy")
+    others = folder / "evaluate" / OTHER / "baselines.json"
+    own = json.loads((folder / "evaluate" / OWN / "baselines.json").read_text())
+    bar = {
+        name: row["excess_pixel_pca4"]
+        for name, row in own.items()
+        if name not in (PUPIL, OTHER)
+    }
+    assert {"gaussian_mixture", "gaussian_neighbours"} < bar.keys()
+
+    def held():
+        rows = json.loads(others.read_text())
+        assert rows.keys() == bar.keys()
+        return {name: row["excess_pixel_pca4"] for name, row in rows.items()}
+
+    assert held() == bar
+    shutil.rmtree(folder / "fit" / OWN)
+    shutil.rmtree(folder / "evaluate" / OTHER)
+    evaluate.run(recipe(OTHER), str(folder))
+    alone = held()
+    assert {x for x in bar if alone[x] != bar[x]} == {
+        name for name in bar if not name.endswith("_values") and "noise_v" not in name
+    }
+
+
 def test_each_generator_has_folders_of_its_own(study):
     folder, rows = study
     for stage in ("diffusion", "samples", "evaluate"):
@@ -103,7 +132,8 @@ def test_a_second_study_keeps_all(study, tmp_path, capsys):
     touched = {p.name for p in after if after[p] != before.get(p)}
     assert touched == {"generation.json", "report.html"} and set(after) == set(before)
     kept = [x for x in capsys.readouterr().out.splitlines() if "finished before" in x]
-    assert len(kept) == 3 * 5  # Base, fit, denoiser, samples, verdict.
+    # The bar's base and fits; then base, fit, denoiser, samples, verdict of each.
+    assert len(kept) == 2 + 3 * 5
 
 
 def test_one_more_generator_joins_a_finished_study(study, tmp_path):

@@ -1,15 +1,36 @@
 """Samples of trivial generators: the baselines that a trained one must beat."""
 
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import numpy as np
 
+from experiments.domain.data import Data
+from experiments.domain.representation import Representation, entries
+from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
 
-__all__ = ["draws"]
+__all__ = ["Fields", "draws", "fields"]
 
 _SCALE = 0.5  # Of the noise of "add_noise".
+
+
+class Fields(NamedTuple):
+    """Fits of a representation; `decode`: free entries `[n, K]` to stacked adapters."""
+
+    form: Representation
+    fits: Fitted
+    decode: Callable
+
+
+def fields(folder: pathlib.Path, form: Representation, data: Data) -> Fields:
+    """The fits of training and test instances in a run folder."""
+    fits = encoding.fitted(folder, form, data, beside="test")
+    return Fields(form, fits, jax.jit(jax.vmap(entries(form, fits.first).decode)))
 
 
 def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:

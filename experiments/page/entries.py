@@ -34,7 +34,11 @@ def difference(first: dict, second: dict) -> dict:
 
 
 def shown(entry: dict | None, digits: str, seeds: int) -> str:
-    """A mean with its interval, such as `31.96 ± 0.08`, and of how few of the seeds."""
+    """A mean with its interval, such as `31.96 ± 0.08`, and of how few of the seeds.
+
+    Of shares whose interval would leave 0 to 100 %, which a Student interval knows
+    nothing of, the least and the most instead: `0 to 100`.
+    """
     if entry is None or entry["mean"] is None:
         return "–"
     few = len(entry["seeds"])
@@ -42,13 +46,28 @@ def shown(entry: dict | None, digits: str, seeds: int) -> str:
         return f"{sum(value == 1 for value in entry['values'])} of {few}"
     scale = {"%": 100, "m": 1000}.get(digits[-1], 1)
     count = digits.rstrip("%m")
-    mean = f"{scale * entry['mean']:.{int(count)}f}"
-    if not float(mean):
-        mean = mean.removeprefix("-")
+    least, mean, most = (
+        _number(scale * x, int(count))
+        for x in (min(entry["values"]), entry["mean"], max(entry["values"]))
+    )
     of = "" if few == seeds else f" ({few} of {seeds})"
     if entry["ci95"] is None:
         return mean + of
-    return f"{mean} ± {scale * entry['ci95']:.{int(count)}f}{of}"
+    if digits[-1] == "%" and _leaves_shares(entry):
+        return f"{least} to {most}{of}"
+    return f"{mean} ± {_number(scale * entry['ci95'], int(count))}{of}"
+
+
+def _number(x: float, digits: int) -> str:
+    text = f"{x:.{digits}f}"
+    return text if float(text) else text.removeprefix("-")
+
+
+def _leaves_shares(entry: dict) -> bool:
+    """Whether all values are from 0 to 1, but not all of their interval."""
+    mean, half = entry["mean"], entry["ci95"]
+    shares = all(0 <= x <= 1 for x in entry["values"])
+    return shares and not half <= mean <= 1 - half
 
 
 def check(study: dict) -> None:
