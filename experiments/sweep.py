@@ -133,7 +133,7 @@ def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]
         found = tried(config, root, data, name, trial, rows)
         lines.append({"name": name, "trial_number": number, **found})
         files.write_lines(path, lines)
-        print(f"sweep: {lines[-1]}", flush=True)
+        run_folder.told(f"trial {number} of {name}", trial | found)
     return [line for line in lines if line["trial"] in own]
 
 

@@ -2,13 +2,13 @@ r"""Tunes the denoiser of each generator on validation instances.
 
   python -m experiments.tune --config=configs/digits.py --workdir=runs/digits
 
-For the recipe's own generator and each of its rivals alike: first trains at every
-learning rate of the section `tune`, at the generator's own batch size; then, at the
-rate of the lowest validation loss, with every other batch size. Every trial sees as
-many instances, `tune.share` of those that the recipe trains on, so that all cost about
-the same; `--rows` names some of the generators. Runs train_base and fit first. Writes
-tune/<generator>/: trials.jsonl and metrics.json, with the best trial. A second run
-resumes. The best settings were copied into the recipes by hand.
+For the recipe's own generator and each of `config.generators` that learns from fits:
+first trains at every learning rate of the section `tune`, at the generator's own batch
+size; then, at the rate of the lowest validation loss, with every other batch size.
+Every trial sees as many instances, `tune.share` of those that the recipe trains on, so
+that all cost about the same; `--rows` names some of the generators. Runs train_base and
+fit first. Writes tune/<generator>/: trials.jsonl and metrics.json, with the best trial.
+A second run resumes. Recipes of this project hold the best settings, copied by hand.
 """
 
 import functools
@@ -90,7 +90,7 @@ def _swept(
             known = [at | _tried(config, at, place, lesson())]
             lines.extend(known)
             files.write_lines(path, lines)
-            print(f"tune {folder.name}: {lines[-1]}", flush=True)
+            run_folder.told(f"trial of {folder.name}", lines[-1])
         own.extend(line for line in known if line not in own)
 
     for rate in config.tune.learning_rates:

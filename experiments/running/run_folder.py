@@ -23,6 +23,7 @@ __all__ = [
     "lines_until",
     "need",
     "open_run",
+    "told",
     "versions",
 ]
 
@@ -216,9 +217,14 @@ def close(folder: pathlib.Path, stage: str, metrics: dict) -> dict:
     """
     metrics = files.finite(metrics)
     files.write_json(folder / "metrics.json", metrics)
+    told(stage, metrics)
+    return metrics
+
+
+def told(stage: str, metrics: dict) -> None:
+    """Prints the first twelve metrics of a stage, or of a trial, in one line."""
     shown = [f"{k} {_short(v)}" for k, v in metrics.items() if not isinstance(v, dict)]
     print(f"{stage}: {', '.join(shown[:12])}", flush=True)
-    return metrics
 
 
 def _short(value) -> str:
