@@ -75,12 +75,11 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if labels is not None and probes.can_probe(labels, fits.heldout):
         metrics |= _probe(config, study, weights, pixels, labels)
     metrics |= _draw(config, study, weights, labels)
+    spent = costs.since(clock)  # The structure study counts its own costs.
     studied = structure.run(config, workdir).get(own_row(config), {})
     kinds = ("_displaced_", "_lambda_")
     metrics |= {k: v for k, v in studied.items() if any(x in k for x in kinds)}
-    return run_folder.close(
-        folder, f"analyze {form.name}", {**metrics, **costs.since(clock)}
-    )
+    return run_folder.close(folder, f"analyze {form.name}", {**metrics, **spent})
 
 
 def _probe(

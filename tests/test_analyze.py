@@ -1,5 +1,7 @@
 """What `analyze` reads classes off: which features, of which instances."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,21 @@ def test_where_all_are_fitted_again_the_weights_are_probed_once(study, probed):
     metrics, calls = probed(1000)
     all_good = metrics["common_n"] == len(study.fits.rows)
     assert ("paired_" in calls) != all_good
+
+
+def test_the_structure_study_counts_its_own_costs(unbroken, tmp_path, monkeypatch):
+    spent = []
+
+    def since(_):
+        return {"cpu_seconds": 1.0 + sum(spent), "seconds": 1.0 + sum(spent)}
+
+    def structured(*_):
+        spent.append(1000.0)
+        return {}
+
+    monkeypatch.setattr(analyze.costs, "since", since)
+    monkeypatch.setattr(analyze.structure, "run", structured)
+    config, folder = recipe(), shutil.copytree(unbroken, tmp_path / "copy")
+    config.fit.update(group=kills.GROUP, steps=400)
+    found = analyze.run(config, str(folder))
+    assert spent and found["cpu_seconds"] == found["seconds"] == 1.0
