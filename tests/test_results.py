@@ -182,6 +182,15 @@ def test_a_metric_that_one_row_lacks_is_a_dash(runs):
     assert "| `lora` | – |" in page and "| `mlp` | 500.0 ± 0.0 |" in page
 
 
+def test_how_few_seeds_a_whole_table_has_is_said_once(runs):
+    found = results.summary(runs[:2], [0, 1])
+    found["seeds"] = [0, 1, 2]
+    page = "<!-- table stage=fit rows=lora columns=psnr:a:0,share:b:0% -->\n"
+    lines = results.filled(f"{page}<!-- end -->\n", found).splitlines()
+    assert lines[1] == "| 2 of 3 seeds | a | b |"
+    assert lines[3] == "| `lora` | 30 ± 6 | 50 ± 0 |"
+
+
 def test_verdicts_are_counted(runs):
     for seed, passed in enumerate((1.0, 0.0, 1.0)):
         path = runs[seed] / "evaluate" / "ours" / "metrics.json"

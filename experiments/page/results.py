@@ -12,8 +12,9 @@ percent, `m` for thousandths, or `n` in place of digits for how many seeds have 
 as `3 of 5`; `_` in a heading or label is a space. The stage `costs` has what each stage
 of the pipeline took. With `of=NAME`, rows are figures of the one row of that name
 instead: each is `beginning:label`, the beginning of its metrics and what the table
-calls it. With `study=NAME`, figures are of the study of that name. What stands between
-the two lines is written by `filled`.
+calls it. With `study=NAME`, figures are of the study of that name. If fewer seeds than
+the study has are behind all figures of a table, its corner says how many. What stands
+between the two lines is written by `filled`.
 """
 
 import collections
@@ -129,21 +130,26 @@ def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
         )
     # A comma before a space belongs to a heading.
     columns = [_column(text) for text in re.split(",(?!_)", given["columns"])]
-    heads = ["", *(_plain(heading) for _, heading, _ in columns)]
-    lines = [heads, ["---"] * len(heads)]
+    labels, lines = [], []
     for name in given["rows"].split(","):
         row, _, label = name.partition(":")
         beginning, label = "", _plain(label) or f"`{row}`"
         if "of" in given:  # Without a label, `row` is code: a beginning is no name.
             row, beginning = given["of"], row
-        cells = [
-            entries.shown(
-                _entry(rows, given["stage"], row, beginning + metric), digits, seeds
-            )
-            for metric, _, digits in columns
-        ]
-        lines.append([label, *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        labels.append(label)
+        stage = given["stage"]
+        lines.append([_entry(rows, stage, row, beginning + x) for x, _, _ in columns])
+    # What holds for the whole table is said once.
+    counts = {len(x["seeds"]) for line in lines for x in line if x and x["seeds"]}
+    few = counts.pop() if len(counts) == 1 else seeds
+    corner = "" if few == seeds else f"{few} of {seeds} seeds"
+    heads = [corner, *(_plain(heading) for _, heading, _ in columns)]
+    table = [heads, ["---"] * len(heads)]
+    for label, line in zip(labels, lines, strict=True):
+        digits = (x for _, _, x in columns)
+        cells = (entries.shown(*x, few) for x in zip(line, digits, strict=True))
+        table.append([label, *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in table)
 
 
 def _plain(text: str) -> str:
