@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import tables
-from experiments.page import entries, results
+from experiments.page import results
 from wsjax import files
 
 PAGE = """# Title
@@ -91,26 +91,6 @@ def test_a_difference_of_rows_is_taken_seed_by_seed(runs):
     assert lines[1] == "|  | more, dB | x |"
     half = 4.302653 * np.std([10.0, 10.5, 10.0], ddof=1) / 3**0.5
     assert lines[3] == f"| `mlp-lora` | {30.5 / 3:.2f} ± {half:.2f} | – |"
-
-
-@pytest.mark.parametrize(
-    ("values", "digits", "text"),
-    [
-        ([0.0, 1.0, 1.0], "0%", "0 to 100"),
-        ([0.004, 0.0, 0.002], "1%", "0.0 to 0.4"),
-        ([0.985, 0.98, 0.995], "1%", "98.0 to 99.5"),
-        ([0.5, 0.5, 0.5], "0%", "50 ± 0"),
-        ([1.0, 1.0, 1.0], "0%", "100 ± 0"),
-        ([0.6, 0.5, 0.7], "0%", "60 ± 25"),
-        ([0.0, 1.0, 1.0], "1", "0.7 ± 1.4"),  # No share.
-        ([-0.1, 0.1, 0.3], "0%", "10 ± 50"),  # A difference of shares.
-        ([-1e-9, 0.0, 1e-9], "2", "0.00 ± 0.00"),
-    ],
-)
-def test_no_share_has_an_interval_beyond_all_or_nothing(values, digits, text):
-    entry = entries.described(dict(enumerate(values)))
-    assert entries.shown(entry, digits, 3) == text
-    assert entries.shown(entry, digits, 4) == f"{text} (3 of 4)"
 
 
 def test_a_page_gets_its_tables_and_keeps_everything_else(runs, tmp_path):
