@@ -54,7 +54,7 @@ def shown(entry: dict | None, digits: str, seeds: int) -> str:
     if entry["ci95"] is None:
         return mean + of
     if digits[-1] == "%" and _leaves_shares(entry):
-        return f"{least} to {most}{of}"
+        return (least if least == most else f"{least} to {most}") + of
     return f"{mean} ± {_number(scale * entry['ci95'], int(count))}{of}"
 
 
