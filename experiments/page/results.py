@@ -130,14 +130,13 @@ def _table(given: dict[str, str], rows: dict, seeds: int) -> str:
         )
     # A comma before a space belongs to a heading.
     columns = [_column(text) for text in re.split(",(?!_)", given["columns"])]
-    labels, lines = [], []
+    labels, lines, stage = [], [], given["stage"]
     for name in given["rows"].split(","):
         row, _, label = name.partition(":")
         beginning, label = "", _plain(label) or f"`{row}`"
         if "of" in given:  # Without a label, `row` is code: a beginning is no name.
             row, beginning = given["of"], row
         labels.append(label)
-        stage = given["stage"]
         lines.append([_entry(rows, stage, row, beginning + x) for x, _, _ in columns])
     # What holds for the whole table is said once.
     counts = {len(x["seeds"]) for line in lines for x in line if x and x["seeds"]}
