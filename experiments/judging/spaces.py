@@ -1,7 +1,9 @@
 """The feature spaces in which a recipe compares samples with real instances."""
 
+import hashlib
 import importlib
 import pathlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from wsjax.metrics.random_conv import random_conv
 __all__ = ["Judging", "by_name", "check", "imported", "reader"]
 
 _NAMES = ("pixel_pca", "classifier", "random_conv", "imagenet")
+_KEPT = 32  # Sets of pictures whose features are kept.
 
 
 class Judging(NamedTuple):
@@ -104,7 +107,7 @@ def by_name(
         elif name == "random_conv":
             spaces[name] = random_conv(real.shape[1:])
         elif name == "imagenet":
-            spaces[name] = imagenet_features
+            spaces[name] = _described
         elif ":" in name:
             spaces[name.replace(":", ".")] = imported(name)
         elif reader is not None:
@@ -118,6 +121,25 @@ def by_name(
     if judging.unit:
         spaces = {f"{name}_unit": features.unit(s) for name, s in spaces.items()}
     return spaces
+
+
+_features: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+
+def _described(pictures: np.ndarray) -> np.ndarray:
+    """`imagenet_features`, kept for the next generator that is judged in this process.
+
+    All of a recipe's are held against the same real and trivial pictures, and the
+    network takes longer than all other spaces together.
+    """
+    told = f"{pictures.shape} {pictures.dtype}".encode()
+    digest = hashlib.sha256(told + np.ascontiguousarray(pictures).tobytes()).digest()
+    if digest not in _features:
+        _features[digest] = imagenet_features(pictures)
+        if len(_features) > _KEPT:
+            _features.popitem(last=False)
+    _features.move_to_end(digest)
+    return _features[digest].copy()
 
 
 def reader(
