@@ -1,6 +1,5 @@
 """The feature spaces in which a recipe compares samples with real instances."""
 
-import hashlib
 import importlib
 import pathlib
 from collections import OrderedDict
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.domain.data import Data
+from wsjax import tree
 from wsjax.metrics import features
 from wsjax.metrics.imagenet_features import imagenet_features
 from wsjax.metrics.onnx_features import onnx_features
@@ -123,7 +123,7 @@ def by_name(
     return spaces
 
 
-_features: OrderedDict[bytes, np.ndarray] = OrderedDict()
+_features: OrderedDict[str, np.ndarray] = OrderedDict()
 
 
 def _described(pictures: np.ndarray) -> np.ndarray:
@@ -132,14 +132,13 @@ def _described(pictures: np.ndarray) -> np.ndarray:
     All of a recipe's are held against the same real and trivial pictures, and the
     network takes longer than all other spaces together.
     """
-    told = f"{pictures.shape} {pictures.dtype}".encode()
-    digest = hashlib.sha256(told + np.ascontiguousarray(pictures).tobytes()).digest()
-    if digest not in _features:
-        _features[digest] = imagenet_features(pictures)
+    key = tree.fingerprint({"pictures": pictures})
+    if key not in _features:
+        _features[key] = imagenet_features(pictures)
         if len(_features) > _KEPT:
             _features.popitem(last=False)
-    _features.move_to_end(digest)
-    return _features[digest].copy()
+    _features.move_to_end(key)
+    return _features[key].copy()
 
 
 def reader(
