@@ -1,7 +1,9 @@
 """Parquet files of samples of signed distance, written here with spheres."""
 
+import os
 import sys
 
+import chex
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -161,6 +163,18 @@ def test_occupancy_takes_no_sign_from_the_surface(tmp_path, load):
     exact = np.linalg.norm(points[0], axis=1) - 0.6
     np.testing.assert_array_equal(values[0, :, 0], np.where(exact < 0, -1, 1))
     assert np.abs(exact).min() > 1e-6
+
+
+def test_a_copied_file_gives_the_same_points(tmp_path, load):
+    found = []
+    for name, time in (("a", 1e9), ("b", 2e9)):
+        file = tmp_path / name / "shapes.parquet"
+        file.parent.mkdir()
+        write(file, [sphere()])
+        os.utime(file, (time, time))
+        shapes_of = load(file, cache=tmp_path / name / "cache")
+        found.append(shapes.read(shapes_of, [0], "points", "surface"))
+    chex.assert_trees_all_equal(*found)
 
 
 def test_bad_rows_stop_no_other(tmp_path, load):
