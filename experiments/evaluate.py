@@ -11,6 +11,7 @@ values, and those that see weights of the recipe's own representation (of the ri
 as long as there are no fits of the recipe's own).
 """
 
+import json
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,31 +23,27 @@ from ml_collections import ConfigDict
 from experiments.domain.data import Data
 from experiments.domain.representation import show
 from experiments.generator import encoding
-from experiments.judging import baselines, judge, samples, scores, trials, verdicts
+from experiments.judging import (
+    baselines,
+    copies,
+    judge,
+    samples,
+    scores,
+    trials,
+    verdicts,
+)
 from experiments.judging.baselines import Fields
 from experiments.judging.spaces import Judging
 from experiments.page import sheets
+from experiments.page.summary import print_table
 from experiments.recipe.evaluation import judging_of
-from experiments.recipe.generator import OURS, chosen, generator_of
+from experiments.recipe.generator import OURS, chosen, drawing_of, generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import blas, launch, run_folder
+from experiments.running import binding, blas, launch, run_folder
 from wsjax import costs, files, store, tree
 
-# Columns of the closing table: keys of metrics; F stands for the feature space.
-_COLUMNS = {
-    "FD": "fd_F_test",
-    "MMD-G": "mmd_gaussian_F_test",
-    "MMD-P": "mmd_polynomial_F_test",
-    "precision": "precision_F_test",
-    "recall": "recall_F_test",
-    "novelty": "novelty_function",
-    "in weights": "novelty_weights",
-    "failed": "failed_fraction",
-    "audit": "audit_passed",
-}
 _SHOWN = 50  # Most samples on nearest.png.
-_AGAIN = "resample_test"  # No trivial generator: it draws what is held out.
 
 
 class Study(NamedTuple):
@@ -84,6 +81,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     data, root = opened(config, workdir)
     recipe, config = config, chosen(config)
     name = (generator := generator_of(config)).name
+    home = _home(recipe, config, root)
+    binding.bind(root / "evaluate" / name, _settings(config, home))
     metrics = run_folder.finished(
         root / "evaluate" / name, "evaluate", ("baselines.json", "audit.json")
     )
@@ -99,7 +98,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         name,
         data,
         fields,
-        bar=_bar(recipe, root, data, fields),
+        bar=fields if home == form.name else _bar(recipe, root, data),
         n=config.sample.n,
         rivals=list(config.generators),
         own=config.generator == OURS,
@@ -119,22 +118,31 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     trivial, drawn = _baselines(study, jury, seen, metrics)
     audited = _audited(study, jury, made, drawn)
     if study.own:
-        metrics |= trials.of_judge(study.judging, data, jury, fits.rows, n=study.n)
+        metrics |= trials.of_judge(study.judging, data, jury, fields, n=study.n)
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
-    _print_table(judge.first_feature(jury), {name: metrics, **trivial})
+    print_table(judge.first_feature(jury), {name: metrics, **trivial})
     _draw(study, jury, made)
     _keep_baselines(study, recipe.adapter.name, metrics, trivial)
     metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
 
 
-def _bar(recipe: ConfigDict, root: pathlib.Path, data: Data, own: Fields) -> Fields:
-    """The fits that all generators of a recipe are held against, if there are any."""
-    home = recipe.adapter.name
-    fitted = (root / "fit" / home / "metrics.json").exists()
-    if not fitted or home == own.form.name:
-        return own
+def _home(recipe: ConfigDict, config: ConfigDict, root: pathlib.Path) -> str:
+    """The representation whose fits are the bar: the recipe's own, once it has any."""
+    own = recipe.adapter.name
+    fitted = (root / "fit" / own / "metrics.json").exists()
+    return own if fitted else config.adapter.name
+
+
+def _settings(config: ConfigDict, home: str) -> dict:
+    """What a verdict depends on, as JSON types."""
+    judged = json.loads(config.evaluate.to_json())
+    n = {"n": config.sample.n}
+    return {"evaluate": judged, "bar": home} | drawing_of(config) | n
+
+
+def _bar(recipe: ConfigDict, root: pathlib.Path, data: Data) -> Fields:
     return baselines.fields(root, representation_of(recipe, root, data.channels), data)
 
 
@@ -158,11 +166,7 @@ def _baselines(
     adapters = {name: bar.decode(rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, study.data.domain.views(bar.form), adapters)
     if not study.own:
-        render = show(bar.form, study.data)
-        return {}, {
-            name: samples.made(jury, n, x, render(x), drawn[name], np.full(n, -1))
-            for name, x in adapters.items()
-        }
+        return {}, baselines.made(jury, baselines.shown(bar, study.data), drawn)
     made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
     figures = {
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
@@ -175,14 +179,24 @@ def _audited(
 ) -> dict[str, dict[str, float]]:
     """Figures of the audit by generator, trivial ones too; writes audit.json."""
     seed = study.judging.seed
-    sets = {study.name: made, _AGAIN: drawn[_AGAIN]}
-    trivial = {name: x for name, x in drawn.items() if name != _AGAIN}
-    known = verdicts.training(jury, seed=seed)
+    sets = {study.name: made, baselines.AGAIN: drawn[baselines.AGAIN]}
+    trivial = {name: x for name, x in drawn.items() if name != baselines.AGAIN}
+    known = _known(study, jury)
     found = verdicts.verdicts(study.judging, jury, known, sets, trivial, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
     figures = {name: verdicts.figures(verdict) for name, verdict in found.items()}
-    figures[study.name] |= verdicts.noticed(jury, known, made.values, seed=seed)
+    figures[study.name] |= copies.noticed(jury, known.own, made.values, seed=seed)
     return figures
+
+
+def _known(study: Study, jury: judge.Judge) -> copies.Known:
+    """The tests of copying, with training instances as samples of the bar are made."""
+    fits, seed = study.bar.fits, study.judging.seed
+    shown = baselines.shown(study.bar, study.data)(fits.vectors)
+    return copies.Known(
+        copies.training(jury.rebuilt, jury.heldout, jury.taught(), seed=seed),
+        copies.training(shown, fits.heldout, jury.taught(), seed=seed),
+    )
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:
@@ -210,24 +224,6 @@ def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> 
         for cost in costs.KEYS:
             rival.pop(cost, None)
     files.write_json(study.folder / "baselines.json", {**baselines, **rivals})
-
-
-def _print_table(feature: str, rows: dict[str, dict]) -> None:
-    """Prints quality and novelty per generator, and of real data (floor, ceiling)."""
-    own = next(iter(rows.values()))
-    for end in ("floor", "ceiling"):
-        ends = {key: f"{key}_{end}".replace("F", feature) for key in _COLUMNS.values()}
-        rows[end] = {
-            key.replace("F", feature): own[full]
-            for key, full in ends.items()
-            if full in own
-        }
-    print(f"Against the test part, features {feature}", flush=True)
-    print(" " * 20 + "".join(f"{column:>11}" for column in _COLUMNS))
-    for name, row in rows.items():
-        cells = [row.get(key.replace("F", feature)) for key in _COLUMNS.values()]
-        shown = [f"{'' if x is None else format(x, '.3g'):>11}" for x in cells]
-        print(f"{name:20}{''.join(shown)}", flush=True)
 
 
 def _draw(study: Study, jury: judge.Judge, made) -> None:

@@ -116,6 +116,9 @@ def fits(config: ConfigDict, workdir: str) -> dict[str, dict[str, float]]:
 def _judged(config: ConfigDict, workdir: str) -> dict[str, float]:
     """Runs all stages of one generator; returns its metrics and CPU-seconds."""
     stages = fits(config, workdir)
+    if teacher := chosen(config).diffusion.teacher:
+        taught = with_generator(config, teacher)
+        stages |= {"teacher": train_diffusion.run(taught, workdir)}
     stages["denoiser"] = train_diffusion.run(config, workdir)
     sample.run(config, workdir)
     verdict = evaluate.run(config, workdir)

@@ -165,7 +165,7 @@ def _features(rows: list[dict]) -> list[str]:
     keys = rows[0] if rows else ()
     names = [k[3:-6] for k in keys if k.startswith("fd_") and k.endswith("_floor")]
     # `fd_NAME_test_floor` is another distance in the same feature space.
-    again = {f"{name}_{end}" for name in names for end in ("test", "unlimited")}
+    again = {f"{name}_test" for name in names}
     return [name for name in names if name not in again]
 
 

@@ -26,10 +26,10 @@ from experiments.domain.views import Views
 from experiments.generator import conditions, request, trained
 from experiments.generator.trained import Generator, Trained
 from experiments.page import figures
-from experiments.recipe.generator import chosen, generator_of
+from experiments.recipe.generator import chosen, drawing_of, generator_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import representation_of
-from experiments.running import launch, run_folder, weight_set
+from experiments.running import binding, launch, run_folder, weight_set
 from experiments.running.keys import keys
 from wsjax import costs, fit, store, tree
 
@@ -43,6 +43,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     config = chosen(config)
     generator = generator_of(config)
     folder = root / "samples" / request.folder_name(generator)
+    binding.bind(folder, drawing_of(config))
     weight_set.reopen(folder, generator.sampling.n)
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics

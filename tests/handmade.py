@@ -26,7 +26,7 @@ AUDITED = {
     "ct": -4.25,
     "copy_fraction": 0.125,
     "single_fraction": 0.25,
-    "fd_pixel_pca4_test_ci95": 0.75,
+    "fd_pixel_pca4_unlimited": 6.25,
     "audit_passed": 0.0,
 }
 GENERATED = {

@@ -131,7 +131,7 @@ def test_a_trivial_generator_that_copies_is_no_bar(verdicts):
         assert all("noise" not in q.leads for q in found.quality.values())
 
 
-CLEAN = Copying(1.0, 0.0, 0.5, 0.5, 0.01, 0.5, 0.0, 0.01, 0.5, 0.0, ())
+CLEAN = Copying(1.0, 0.0, 0.0, 0.5, 0.5, 0.01, 0.5, 0.0, 0.01, 0.5, 0.0, ())
 
 
 def verdict(copied=CLEAN, **spaces):
@@ -190,14 +190,18 @@ def test_what_cannot_be_audited_is_refused():
         audit(few, few, {"x": few}, spaces={}, trivial={})
 
 
-def test_with_no_rival_left_samples_must_be_as_good_as_training_things():
+def test_with_no_rival_left_samples_fail_or_stay_undecided():
     """Where rows are few and wide, every trivial generator counts as a copy."""
-    near = Copying(1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, ())
+    near = CLEAN._replace(copy_fraction=0.0, copy_p=1.0)
     floor = np.linspace(1.0, 1.1, 50)
-    for added, passed in ((0.0, True), (0.5, False)):
+    for added, wanted in ((0.0, UNDECIDED), (0.5, FAILED)):
         sets = {"ours": floor[::-1] + added, "noise": floor}
         drawn = {"pca": Draws(floor, sets)}
         copied = {"ours": near, "noise": near._replace(reasons=("copied",))}
         found = audits.verdicts(copied, drawn, ["noise"])["ours"]
-        assert found.passed == passed
-    assert "and every trivial generator copies" in found.reasons[0]
+        assert found.verdict == wanted
+        (reason,) = found.reasons
+        assert "every trivial generator copies" in reason
+    copied["ours"] = near._replace(reasons=("copied",))
+    found = audits.verdicts(copied, drawn, ["noise"])["ours"]
+    assert found.verdict == FAILED and found.reasons[0] == "copied"

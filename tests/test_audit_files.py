@@ -59,8 +59,13 @@ def test_classes_and_named_functions_are_feature_spaces(tmp_path):
     np.savez(tmp_path / "train.npz", x=x, y=y)
     things, labels, *_ = rows.read_rows(tmp_path / "train.npz")
     assert things.shape == (N, 9, 9, 1) and 0 <= things.min() <= things.max() <= 1
-    found = rows.spaces_of(things, labels, ["numpy:squeeze"], seed=0)
-    assert list(found) == ["pca", "classifier", "random_conv", "numpy:squeeze"]
+    found = rows.spaces_of(things, labels, ["experiments.judging.judge:flat"], seed=0)
+    assert list(found) == [
+        "pca",
+        "classifier",
+        "random_conv",
+        "experiments.judging.judge:flat",
+    ]
     plain = rows.spaces_of(numbers(0), None, [], seed=0)
     assert list(plain) == ["pca", "network"]
     for name in ("numpy:nothing", "nowhere:x", "numpy"):
@@ -82,8 +87,11 @@ def test_a_folder_of_pictures_and_a_weight_set_are_read(tmp_path):
     cost = costs.since(costs.now())
     store.write_shard(tmp_path / "set", store.Shard(0, weights, instances, cost))
     store.finish(tmp_path / "set", {})
-    found, labels, *_ = rows.read_rows(tmp_path / "set")
+    found, labels, _, skipped, _ = rows.read_rows(tmp_path / "set")
     assert labels.tolist() == [0, 2, 3]
+    # A sample that is not there might be the copy; a failed fit taught no generator.
+    assert skipped == {"1": "failed: by hand"}
+    assert rows.read_rows(tmp_path / "set", part="train").skipped == {}
     expected = np.concatenate([numbers(1, 4), numbers(2, 4)], axis=1)[[0, 2, 3]]
     np.testing.assert_array_equal(found, expected)
 

@@ -47,10 +47,11 @@ def test_no_collapse_passes_where_rows_are_few_and_wide(tmp_path, kind):
 def test_a_floor_is_not_above_what_new_rows_reach():
     train, out, new = wide(0), wide(1, 200), wide(2)
     learnt, fresh = judge.halves(np.ones(100, bool), seed=0)
-    space = features.pixel_pca(train[learnt], components=32)
+    count = features.most_features(50)
+    space = features.pixel_pca(train[learnt], components=count)
     found = draws(space(out), space(train[fresh]), {"new": space(new)}).excess("new")
     assert abs(found.mean()) < 0.3 * found.std()
-    seen = features.pixel_pca(train, components=32)
+    seen = features.pixel_pca(train, components=count)
     biased = draws(seen(out), seen(train), {"new": seen(new)}).excess("new")
     assert biased.mean() < -3 * biased.std()
 

@@ -39,17 +39,20 @@ def find(sets):
 
 
 def test_fresh_draws_are_like_held_out_instances(sets, find):
-    """Cells are independent z-scores: their weighted mean is near 0, and below 1."""
+    """Cells are independent z-scores: C_T is far below 1, its z-score about normal."""
     out = find(sets[1])
-    scores = [copy_measures.ct(find(drawn(600, s)), out) for s in range(3, 13)]
-    assert np.abs(np.mean(scores)) < 0.5 and np.abs(scores).max() < 1.5
+    found = [copy_measures.shift(find(drawn(600, s)), out) for s in range(3, 33)]
+    means, scores = np.transpose(found)
+    assert np.abs(np.mean(means)) < 0.5 and np.abs(means).max() < 1.5
+    assert 0.5 < np.std(scores) < 1.5
+    assert np.std(scores) > 1.8 * np.std(means)
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_copies_are_noticed_by_every_measure(sets, find, share):
     made, fresh, out = find(copies(sets[0], share)), find(drawn(600, 2)), find(sets[1])
-    score = copy_measures.ct(made, out)
-    assert score < copy_measures.ct(fresh, out) - 5 * share
+    score = copy_measures.shift(made, out).ct
+    assert score < copy_measures.shift(fresh, out).ct - 5 * share
     assert share < 1 or score < -3
     found, usual = (copying.compared(x, out, quantile=0.05) for x in (made, fresh))
     expected = share + (1 - share) * 0.05
@@ -120,7 +123,7 @@ def test_as_many_samples_as_the_share_says_give_way_in_each_draw(
 
     def judged(ours, real):
         seen.append((len(ours.distance), tuple(ours.place[ours.distance == 0])))
-        return copying.Copying(*np.zeros(10), reasons=("refused",) * (len(seen) % 2))
+        return copying.Copying(*np.zeros(11), reasons=("refused",) * (len(seen) % 2))
 
     monkeypatch.setattr(copying, "compared", judged)
     made = find(drawn(600, 2)), find(sets[0][:300]), find(sets[1])
@@ -190,6 +193,19 @@ def test_the_probability_of_a_share_is_that_of_chance():
         assert np.mean(np.array(found) < 0.2) == pytest.approx(0.18, abs=0.06)
 
 
+def test_samples_that_are_nearer_in_one_part_of_the_space_alone_are_refused(sets, find):
+    """There a z-score is far below 0, and the mean over all parts is not."""
+    fresh, out = find(drawn(600, 2)), find(sets[1])
+    cells, counts = np.unique(fresh.cell, return_counts=True)
+    here = fresh.cell == cells[counts.argmax()]
+    nearer = np.where(here, 0.8 * fresh.distance, fresh.distance)
+    part = copy_measures.shift(fresh._replace(distance=nearer), out)
+    assert part.ct > -3.1 > part.z
+    reasons = copying.compared(fresh._replace(distance=nearer), out).reasons
+    assert any("standard deviations below 0" in reason for reason in reasons)
+    assert not copying.compared(fresh, out).reasons
+
+
 def test_order_of_rows_changes_nothing(sets, find):
     made, out = find(copies(sets[0], 0.2)), find(sets[1])
     turned = (copying.Neighbours(*(field[::-1] for field in x)) for x in (made, out))
@@ -200,7 +216,8 @@ def test_where_rows_are_few_they_are_one_cell(sets, find):
     out, copied = sets[1], find(copies(sets[0], 1.0)[:4])
     real = find(out[4:8])
     whole = copy_measures.z_score(copied.distance, real.distance)
-    assert copy_measures.ct(copied, real) == whole < -2
+    assert copy_measures.shift(copied, real) == (whole, whole)
+    assert whole < -2
 
 
 def test_training_rows_that_are_there_twice_count_once(sets):

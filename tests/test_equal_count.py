@@ -126,48 +126,13 @@ def test_sets_of_one_thing_are_refused(counts):
         equal_count.against_heldout(generation.frechet, *sets)
 
 
-def test_without_a_limit_the_distance_of_gaussians_is_the_true_one():
-    """Spread 1 against 1.5 along 20 axes, 1 apart on each: 20 (1 + 0.25)."""
-    finite, found = [], []
-    for seed in range(0, 8, 2):
-        pair = normal(600, 20, seed=seed), 1.0 + 1.5 * normal(300, 20, seed=seed + 1)
-        finite.append(equal_count.at_equal_count(generation.frechet, *pair))
-        found.append(equal_count.unlimited(generation.frechet, *pair))
-        assert abs(found[-1]["floor"]) < 0.1 * finite[-1]["floor"]
-    values, biased = ([x["value"] for x in rows] for rows in (found, finite))
-    assert abs(np.mean(values) - 25) < 0.5 < np.mean(biased) - 25
-
-
-def test_without_a_limit_and_without_floors_the_value_stays_alone():
-    pair = normal(40, 3), normal(15, 3, seed=1)
-    alone = equal_count.unlimited(generation.frechet, *pair, floors=False)
-    assert set(alone) == {"value"}
-
-
-def test_without_a_limit_a_line_over_the_share_is_read_off_exactly():
-    def distance(x, y):
-        return 3.0 + 7.0 / len(x) if x[0] < 100 else 5.0 - 2.0 / len(y)
-
-    samples = 200.0 + normal(50, 1)
-    found = equal_count.unlimited(distance, normal(80, 1), samples, repeats=1)
-    assert found == pytest.approx({"value": 5, "floor": 3})
-
-
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7])
 def test_it_is_known_before_whether_sets_are_large_enough(n):
     """The real ones are halved, so that as many of them are needed again."""
     real, samples = normal(n, 2), normal(9, 2, seed=1)
-    for compare, least in (
-        (equal_count.at_equal_count, equal_count.LEAST),
-        (equal_count.unlimited, equal_count.LEAST_UNLIMITED),
-    ):
-        if n // 2 >= least:
-            assert np.isfinite(compare(generation.frechet, real, samples)["value"])
-        else:
-            with pytest.raises(ValueError, match="need"):
-                compare(generation.frechet, real, samples)
-
-
-def test_two_counts_are_needed():
-    with pytest.raises(ValueError, match="need sets of 3 or more for two counts"):
-        equal_count.unlimited(generation.frechet, normal(4, 2), normal(4, 2))
+    if n // 2 >= equal_count.LEAST:
+        found = equal_count.at_equal_count(generation.frechet, real, samples)
+        assert np.isfinite(found["value"])
+    else:
+        with pytest.raises(ValueError, match="need"):
+            equal_count.at_equal_count(generation.frechet, real, samples)

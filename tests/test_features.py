@@ -149,3 +149,24 @@ def test_unit_features_have_length_one_and_their_distance_the_closed_form():
     found = generation.frechet(unit(rows), unit(turned))
     assert found == pytest.approx(2 - 2 * np.cos(angle))
     assert generation.frechet(rows, turned) > 2 * found
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(200, 5), (16, 4), (3, 1)])
+def test_of_more_features_than_rows_can_tell_the_main_axes_are_left(rows, kept):
+    spread = np.array([9.0, 7.0, 5.0, 3.0, 2.0, *[0.01] * 15])
+    real, new = (
+        spread * np.random.default_rng(seed).normal(size=(rows, 20)) for seed in (0, 1)
+    )
+    space = features.reduced(lambda x: 2.0 * x, real, components=5)
+    assert space(new).shape == (rows, kept)
+    variance = space(real).var(axis=0).sum()
+    largest = np.linalg.eigvalsh(np.cov(2.0 * real.T, bias=True))[-kept:]
+    assert variance == pytest.approx(largest.sum(), rel=1e-5)
+
+
+def test_few_features_stay_as_they_are():
+    def space(x):
+        return x[:, ::2] ** 2
+
+    real = np.random.default_rng(0).normal(size=(40, 10))
+    assert features.reduced(space, real, components=5) is space

@@ -56,6 +56,8 @@ def test_every_generator_has_its_figures_and_what_its_training_cost(study):
             "fit": metrics(folder, "fit", form)["cpu_seconds"],
             "denoiser": metrics(folder, "diffusion", name)["cpu_seconds"],
         }
+        if name == PUPIL:  # It learns from samples of a generator that had to learn.
+            spent["teacher"] = metrics(folder, "diffusion", OWN)["cpu_seconds"]
         expected = {f"cpu_seconds_{stage}": cost for stage, cost in spent.items()}
         expected["cpu_seconds_training"] = pytest.approx(sum(spent.values()))
         compiled = metrics(folder, "diffusion", name)["compile_seconds"]
@@ -148,8 +150,8 @@ def test_a_second_study_keeps_all(study, tmp_path, capsys):
     touched = {p.name for p in after if after[p] != before.get(p)}
     assert touched == {"generation.json", "report.html"} and set(after) == set(before)
     kept = [x for x in capsys.readouterr().out.splitlines() if "finished before" in x]
-    # The bar's base and fits; then base, fit, denoiser, samples, verdict of each.
-    assert len(kept) == 2 + 3 * 5
+    # The bar's base and fits; base, fit, denoiser, samples, verdict of each; a teacher.
+    assert len(kept) == 2 + 3 * 5 + 1
 
 
 def test_one_more_generator_joins_a_finished_study(study, tmp_path):

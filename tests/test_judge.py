@@ -77,7 +77,9 @@ def test_spaces_learn_from_one_half_of_the_training_part_and_floors_are_of_the_o
     assert not (jury.fresh & data.heldout).any()
     assert abs(int(learnt.sum()) - int(jury.fresh.sum())) <= 1
     own = features.classifier(jury.real[learnt], data.labels[learnt])
-    seen = own.features(jury.real[:9])
+    axes = features.reduced(own.features, jury.real[learnt], components=4)
+    seen = axes(jury.real[:9])
+    assert seen.shape == (9, 4)
     np.testing.assert_allclose(jury.features["classifier"](jury.real[:9]), seen)
     own = features.pixel_pca(jury.real[learnt], components=4)(jury.real[:9])
     np.testing.assert_allclose(jury.features["pixel_pca4"](jury.real[:9]), own)
@@ -196,7 +198,8 @@ def test_one_class_is_judged_without_a_classifier(value):
     values = random if value is None else np.full_like(random, value)
     heldout = np.arange(14) % 3 == 0
     jury, found = judged(values, np.full(14, 3), heldout)
-    assert jury.reader is None and "pixel_pca4" in jury.features
+    # Four pictures to learn from tell of one component.
+    assert jury.reader is None and "pixel_pca1" in jury.features
     assert not [key for key in found if "class" in key or "confident" in key]
     assert np.isnan(found["novelty_function"]) == (value is not None)
     rest = {k: v for k, v in found.items() if not k.startswith("novelty")}

@@ -29,7 +29,7 @@ KEYS = {
     "evaluate": "n_real n_sampled fd_pixel_pca4 fd_pixel_pca4_floor "
     "fd_pixel_pca4_ceiling mmd_gaussian_pixel_pca4 mmd_polynomial_pixel_pca4 "
     "fd_pixel_pca4_test fd_pixel_pca4_test_floor fd_pixel_pca4_test_ceiling "
-    "fd_pixel_pca4_test_ci95 mmd_gaussian_pixel_pca4_test precision_pixel_pca4_test "
+    "fd_pixel_pca4_unlimited mmd_gaussian_pixel_pca4_test precision_pixel_pca4_test "
     "fd_classifier nn_function_median nn_function_median_floor nn_weights_median "
     "nn_weights_median_floor confident_fraction confident_fraction_floor "
     "class_fraction_min ct authentic_fraction authentic_fraction_floor copy_fraction "

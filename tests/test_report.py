@@ -78,7 +78,7 @@ def test_numbers_stand_beside_their_references(page):
         "Failed instances skipped or diverged 1 4 instances in all",
         "48 weight sets, 10 of them of the test part",
         "to test pictures, on 4 principal components of the pixels; lower is better "
-        "8.00 ± 0.75 2.50 floor: training pictures 5.00 ceiling: real pictures after",
+        "8.00 2.50 floor: training pictures 5.00 ceiling: real pictures after",
         "FD over its floor 1 means as near as more real pictures 3.20× 2.00× ceiling",
         "means copies 0.75 3.00 median distance of the samples 4.00 median",
         "Copies share of samples nearer to a training picture than the nearest "

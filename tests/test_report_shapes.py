@@ -116,7 +116,7 @@ def test_numbers_of_shapes_stand_beside_their_references(page):
         "50 % is ideal 87.5 % 50.0 % ideal: the sets cannot be told apart 62.5 % train",
         "Samples without a surface fewer is better 3 20 samples in all",
         "to test shapes, on 4 principal components of the values on the grid; lower is "
-        "better 8.00 ± 0.75 2.50 floor: training shapes 5.00 ceiling: real shapes",
+        "better 8.00 2.50 floor: training shapes 5.00 ceiling: real shapes",
         "nearer to a training shape than the nearest hundredth of test shapes 12.5 %",
         "which is trivial, by grid_pca4 failed Recognised classifier",
         "distance on the grid to the nearest training shape, samples over held-out",

@@ -1,10 +1,13 @@
 """Copies are found among training instances as they are rebuilt, and as they are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from experiments.judging import verdicts
+from experiments.judging import copies, verdicts
 from experiments.judging.judge import Judge
+from experiments.judging.samples import Made
 
 TRAIN, TEST = 600, 400
 
@@ -35,7 +38,11 @@ def judge():
 
 @pytest.fixture(scope="module")
 def known(judge):
-    return verdicts.training(judge, seed=0)
+    return of(judge)
+
+
+def of(judge):
+    return copies.training(judge.rebuilt, judge.heldout, judge.taught(), seed=0)
 
 
 def test_fresh_samples_are_no_copies(known):
@@ -44,11 +51,11 @@ def test_fresh_samples_are_no_copies(known):
 
 def test_a_twentieth_of_copied_weights_is_refused(judge, known):
     """Beside instances as they are in the data, they look like any other sample."""
-    found = verdicts.noticed(judge, known, drawn(500, 2), seed=0)
+    found = copies.noticed(judge, known, drawn(500, 2), seed=0)
     assert found["refused_copies_0"] == 0 and found["copies_noticed_from"] <= 0.05
     assert found["refused_copies_0.05"] == 1
     alone = known._replace(finds=known.finds[1:], real=known.real[1:])
-    missed = verdicts.noticed(judge, alone, drawn(500, 2), seed=0)
+    missed = copies.noticed(judge, alone, drawn(500, 2), seed=0)
     assert missed["refused_copies_0.05"] < 0.2
 
 
@@ -58,6 +65,51 @@ def test_copies_of_the_data_themselves_are_refused(judge, known):
     assert found.reasons and found.novelty > 1  # Far from all that is rebuilt.
     alone = known._replace(finds=known.finds[:1], real=known.real[:1])
     assert not alone.compared(drawn(300, 3).reshape(300, -1)).reasons
+
+
+def flat(values):
+    return values.reshape(len(values), -1)
+
+
+def made(values):
+    n = len(values)
+    rows = flat(values)
+    return Made(n, {}, values, rows, np.full(n, -1), {"flat": rows})
+
+
+def test_rivals_are_the_same_whatever_the_fits_of_the_row_that_is_judged(judge, known):
+    """Beside worse fits, that lie elsewhere, copied weights look like no copies."""
+    judge = judge._replace(
+        features={"flat": flat},
+        seen={"flat": (flat(judge.real), flat(judge.rebuilt))},
+    )
+    worse = judge._replace(rebuilt=drawn(TRAIN + TEST, 8))
+    noisy = judge.rebuilt[:300] + 0.01 * drawn(300, 5)
+    trivial = {"add_noise": made(noisy), "mixture": made(drawn(300, 6))}
+    judging, rivals = SimpleNamespace(seed=0), []
+    for row in (judge, worse):
+        own = copies.Known(of(row), known)
+        assert bool(own.own.compared(flat(noisy)).reasons) == (row is judge)
+        found = verdicts.verdicts(
+            judging, judge, own, {"ours": made(drawn(300, 7))}, trivial, n=300
+        )
+        rivals.append(set(found["ours"].quality["flat"].leads))
+    assert rivals[0] == rivals[1]
+    assert "mixture" in rivals[0] and "add_noise" not in rivals[0]
+
+
+def test_samples_that_are_not_finite_fail(judge, known):
+    """Good ones among them say nothing of the others."""
+    judge = judge._replace(
+        features={"flat": flat},
+        seen={"flat": (flat(judge.real), flat(judge.rebuilt))},
+    )
+    sets = {"whole": made(drawn(300, 7)), "lost": made(drawn(300, 7))._replace(n=301)}
+    both = copies.Known(known, known)
+    found = verdicts.verdicts(SimpleNamespace(seed=0), judge, both, sets, {}, n=300)
+    assert found["lost"].verdict == "failed"
+    assert found["lost"].reasons[-1] == "1 of 301 samples are not finite"
+    assert not any("finite" in reason for reason in found["whole"].reasons)
 
 
 def test_figures_are_about_rebuilt_instances(judge, known):

@@ -8,13 +8,18 @@ import jax
 import numpy as np
 
 from experiments.domain.data import Data
-from experiments.domain.representation import Representation, entries
+from experiments.domain.representation import Representation, entries, show
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
+from experiments.judging import samples
+from experiments.judging.judge import Judge
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
 
-__all__ = ["Fields", "draws", "fields"]
+__all__ = ["AGAIN", "Fields", "draws", "fields", "made", "shown"]
+
+AGAIN = "resample_test"
+"""No trivial generator: it draws what is held out."""
 
 _SCALE = 0.5  # Of the noise of "add_noise".
 
@@ -31,6 +36,30 @@ def fields(folder: pathlib.Path, form: Representation, data: Data) -> Fields:
     """The fits of training and test instances in a run folder."""
     fits = encoding.fitted(folder, form, data, beside="test")
     return Fields(form, fits, jax.jit(jax.vmap(entries(form, fits.first).decode)))
+
+
+def shown(fields: Fields, data: Data) -> Callable[[np.ndarray], np.ndarray]:
+    """`render(rows [n, K]) -> [n, *size, C]`, what free entries show on the grid."""
+    render = show(fields.form, data)
+    return lambda rows: render(fields.decode(rows))
+
+
+def made(
+    judge: Judge, render: Callable, drawn: dict[str, np.ndarray]
+) -> dict[str, samples.Made]:
+    """Draws of trivial generators as the audit looks at them.
+
+    Args:
+      judge: the real instances.
+      render: as `shown` returns.
+      drawn: from `draws`.
+    """
+    return {
+        name: samples.made(
+            judge, len(rows), rows, render(rows), rows, np.full(len(rows), -1)
+        )
+        for name, rows in drawn.items()
+    }
 
 
 def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:
@@ -59,6 +88,6 @@ def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:
         "gaussian_neighbours": trivial.gaussian_neighbours(three, train, n=n),
         "add_noise": trivial.add_noise(four, train, n=n, scale=_SCALE),
         "average_two": trivial.average_two(five, train, n=n),
-        "resample_test": out[jax.random.randint(six, (n,), 0, len(out))],
+        AGAIN: out[jax.random.randint(six, (n,), 0, len(out))],
     }
     return {name: np.asarray(x, np.float32) for name, x in made.items()}

@@ -13,7 +13,7 @@ from experiments.domain.representation import Representation, entries
 from experiments.generator.encoding import Fitted
 from experiments.judging import parts, spaces
 from experiments.judging.spaces import Judging
-from wsjax.metrics import equal_count, features, generation
+from wsjax.metrics import excess, features, generation
 from wsjax.types import Codec
 
 __all__ = [
@@ -149,9 +149,9 @@ def of_fits(
       part: name of the part of `fits` that is held out.
 
     Raises:
-      ValueError: if there are fewer than 3 training fits or fewer than 3 held-out ones.
+      ValueError: if there are fewer than 8 training fits or fewer than 8 held-out ones.
     """
-    parts.check(fits, least=equal_count.LEAST_UNLIMITED, name=form.name)
+    parts.check(fits, least=2 * excess.LEAST, name=form.name)
     free = entries(form, fits.first)
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))

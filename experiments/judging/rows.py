@@ -17,7 +17,7 @@ from wsjax.metrics.random_conv import random_conv
 
 __all__ = ["Rows", "different", "read_rows", "spaces_of"]
 
-_COMPONENTS = 32  # Most components of the first feature space.
+_COMPONENTS = 32  # Most features of a space.
 _SUFFIXES = {*formats.SUFFIXES, ".parquet"}
 _Space = Callable[[np.ndarray], np.ndarray]
 
@@ -82,6 +82,9 @@ def read_rows(
 def _weights(path: pathlib.Path, part: str | None) -> Rows:
     weights, instances = store.load(path)
     done = store.done(instances)
+    # A fit that failed taught no generator, and nothing can copy it; samples count all.
+    bad = [i for i, good in zip(instances, done, strict=True) if not good]
+    skipped = {} if part else {i["name"]: i["status"] for i in bad}
     if part is not None:
         parts = np.array([i.get("part", part) for i in instances])
         done &= parts == part
@@ -94,7 +97,7 @@ def _weights(path: pathlib.Path, part: str | None) -> Rows:
     known = np.array(labels) if all(x is not None for x in labels) else None
     names = [i["name"] for i in kept]
     origin = f"weights of {store.manifest(path).get('representation')}"
-    return Rows(rows.astype(np.float32), known, names, {}, origin)
+    return Rows(rows.astype(np.float32), known, names, skipped, origin)
 
 
 def _plain(path: pathlib.Path) -> Rows | None:
@@ -161,12 +164,14 @@ def spaces_of(
     Returns:
       By name: principal components; a random network of these, for rows; the features
       of a classifier, where there are classes; a random convolutional network, for
-      pictures and grids of 8 cells or more; `named`.
+      pictures and grids of 8 cells or more; `named`. Of more than 32 features these are
+      the main axes.
 
     Raises:
       ValueError: if a name cannot be imported.
     """
-    components = min(_COMPONENTS, features.most_components(train))
+    most = min(_COMPONENTS, features.most_features(len(train)))
+    components = min(most, features.most_components(train))
     spaces = {"pca": features.pixel_pca(train, components=components)}
     if train.ndim == 2:
         spaces["network"] = features.random_network(train, components=components)
@@ -177,7 +182,11 @@ def spaces_of(
     except ValueError:
         pass  # Rows, or too small.
     own = {name: imported(name) for name in named}
-    return spaces | {
+    spaces |= {
         name: lambda things, space=space: space(restored(things))
         for name, space in own.items()
+    }
+    return {
+        name: features.reduced(space, train, components=most)
+        for name, space in spaces.items()
     }

@@ -7,7 +7,7 @@ from chex import ArrayTree
 
 from experiments.judging.judge import Judge
 from wsjax import tree
-from wsjax.metrics import equal_count
+from wsjax.metrics import excess
 
 __all__ = ["Made", "made"]
 
@@ -39,13 +39,13 @@ def made(
     """Looks at samples, of which `values` and the fields after it may be not finite.
 
     Raises:
-      ValueError: if fewer than 3 samples have finite values.
+      ValueError: if fewer than 4 samples have finite values.
     """
     fine = np.flatnonzero(np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
-    if len(fine) < equal_count.LEAST_UNLIMITED:
+    if len(fine) < excess.LEAST:
         raise ValueError(
             f"{len(fine)} of {n} samples are finite, but "
-            f"{equal_count.LEAST_UNLIMITED} or more are needed; draw more by sample.n, "
+            f"{excess.LEAST} or more are needed; draw more by sample.n, "
             "or train the generator anew, in a new --workdir"
         )
     adapters, values = tree.row(adapters, fine), values[fine]

@@ -77,10 +77,6 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
             distance, real[unseen], ours, rebuilt=rebuilt[unseen], **drawing
         )
         measured[f"{label}_{name}_{judge.part}"] = heldout(distance)
-    # `unlimited` removes a bias that falls as 1 / count: FD has it, MMD has none.
-    measured[f"fd_{name}_unlimited"] = equal_count.unlimited(
-        generation.frechet, real[unseen], ours, **drawing
-    )
     for label, share in _SHARES.items():
         measure = functools.partial(share, k=judging.neighbours)
         measured[f"{label}_{name}_{judge.part}"] = heldout(measure)

@@ -24,13 +24,13 @@ _KEPT = 32  # Sets of pictures whose features are kept.
 class Judging(NamedTuple):
     """How samples are judged; every field but `seed` is a key of a recipe's `evaluate`.
 
-    `features`: names of the feature spaces; `components` of the pixel PCA; `onnx`: file
-    of a network whose outputs are one more space, None for none, and `onnx_mean` and
-    `onnx_std`, which standardise its input per channel; `unit`: whether features are
-    scaled to length 1; `neighbours`: the k of precision and recall; `confident`: class
-    probability that counts as recognised; `repeats`: random draws of sets that each
-    distance is averaged over; `control`: how often real instances are audited in place
-    of samples; `seed` of the run.
+    `features`: names of the feature spaces; `components`: most features of each;
+    `onnx`: file of a network whose outputs are one more space, None for none, and
+    `onnx_mean` and `onnx_std`, which standardise its input per channel; `unit`: whether
+    features are scaled to length 1; `neighbours`: the k of precision and recall;
+    `confident`: class probability that counts as recognised; `repeats`: random draws of
+    sets that each distance is averaged over; `control`: how often real instances are
+    audited in place of samples; `seed` of the run.
     """
 
     features: Sequence[str]
@@ -83,14 +83,16 @@ def by_name(
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Feature functions `(values [n, *size, C]) -> [n, F]` by their names in metrics.
 
+    F is at most `judging.components`: of more features these are the main axes.
+
     For example, "pixel_pca" of 32 components is called "pixel_pca32", and of shapes
     "grid_pca32"; with `unit`, "_unit" is appended.
 
     Args:
       judging: the settings.
       data: the data set.
-      real: `[N, *size, C]` values on the grid, to which the PCA is fitted; it has fewer
-        components if these do not allow all.
+      real: `[N, *size, C]` values on the grid, of which main axes are; there are fewer
+        if these do not allow all.
       reader: a classifier of such values; None leaves the space "classifier" out.
 
     Raises:
@@ -99,7 +101,8 @@ def by_name(
       FileNotFoundError: as `check`.
     """
     check(judging, real.shape[1:])
-    k, spaces = min(judging.components, features.most_components(real)), {}
+    most = min(judging.components, features.most_features(len(real)))
+    k, spaces = min(most, features.most_components(real)), {}
     for name in judging.features:
         if name == "pixel_pca":
             view = f"{data.domain.view.removesuffix('s')}_pca{k}"
@@ -120,7 +123,10 @@ def by_name(
         raise ValueError("evaluate.features names nothing that these data have")
     if judging.unit:
         spaces = {f"{name}_unit": features.unit(s) for name, s in spaces.items()}
-    return spaces
+    return {
+        name: features.reduced(space, real, components=most)
+        for name, space in spaces.items()
+    }
 
 
 _features: OrderedDict[str, np.ndarray] = OrderedDict()

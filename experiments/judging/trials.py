@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.domain.data import Data
-from experiments.judging import judge, spaces, verdicts
+from experiments.judging import baselines, copies, judge, samples, verdicts
+from experiments.judging.baselines import Fields
 from experiments.judging.judge import Judge
 from experiments.judging.spaces import Judging
 from wsjax.metrics import audit
@@ -21,6 +22,8 @@ from wsjax.metrics.copying import cells_for, refused
 from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
 
 __all__ = ["Sets", "audited", "control", "noticed", "of_judge"]
+
+_REAL = "real"
 
 
 class Sets(NamedTuple):
@@ -78,14 +81,29 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
       `control_n`: things that stood for samples; none without a repeat.
     """
     count = min(n, len(sets.train) // 2)
-    found: collections.Counter[str] = collections.Counter()
-    for repeat in range(repeats):
-        order = np.random.default_rng([seed, repeat]).permutation(len(sets.train))
-        some, others = order[:count], np.sort(order[count:])
+
+    def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
         labels = None if sets.labels is None else sets.labels[others]
         own = sets._replace(train=sets.train[others], labels=labels)
-        real = {"real": sets.train[some]}
-        found[audited(own, real, n=count, seed=seed + repeat)["real"].verdict] += 1
+        real = {_REAL: sets.train[some]}
+        return audited(own, real, n=count, seed=seed)[_REAL].verdict
+
+    return _shares(verdict, len(sets.train), count, repeats=repeats, seed=seed)
+
+
+def _shares(
+    verdict: Callable[[np.ndarray, np.ndarray, int], str],
+    n: int,
+    count: int,
+    *,
+    repeats: int,
+    seed: int,
+) -> dict[str, float]:
+    """What `control` returns, of verdicts on `count` of `n` things by the others."""
+    found: collections.Counter[str] = collections.Counter()
+    for repeat in range(repeats):
+        order = np.random.default_rng([seed, repeat]).permutation(n)
+        found[verdict(order[:count], np.sort(order[count:]), seed + repeat)] += 1
     if not repeats:
         return {}
     kinds = (PASSED, FAILED, UNDECIDED)
@@ -97,33 +115,52 @@ def noticed(sets: Sets, samples: np.ndarray, *, seed: int) -> dict[str, float]:
     """How often the audit would notice exact copies among the samples, by their share.
 
     Returns:
-      The metrics of `verdicts.curve`, of copies.
+      The metrics of `copies.curve`, of copies.
     """
     rows = [judge.flat(x) for x in (sets.train, samples, sets.heldout)]
     find = neighbours(rows[0], cells=cells_for(len(rows[2])), seed=seed)
-    copies, ours, real = (find(x) for x in rows)
-    found = refused([(ours, copies, real)], shares=verdicts.SHARES, seed=seed)
-    return verdicts.curve("copies", found)
+    known, ours, real = (find(x) for x in rows)
+    found = refused([(ours, known, real)], shares=copies.SHARES, seed=seed)
+    return copies.curve("copies", found)
 
 
 def of_judge(
-    judging: Judging, data: Data, known: Judge, rows: np.ndarray, *, n: int
+    judging: Judging, data: Data, known: Judge, bar: Fields, *, n: int
 ) -> dict[str, float]:
-    """The `control` of a study's own instances.
+    """The `control` of a study's own instances, by the audit that its samples meet.
 
     Args:
       judging: the settings.
       data: the data set.
-      known: its fitted instances.
-      rows: `[N]` their indices in the data set.
+      known: the study's own fitted instances.
+      bar: the same as fields, whose weights trivial generators see.
       n: samples that the study audits.
     """
+    train, out = (np.flatnonzero(known.heldout == held) for held in (False, True))
+    count, fits = min(n, len(train) // 2), bar.fits
+    render = baselines.shown(bar, data)
+    rebuilt = render(fits.vectors)
 
-    def learnt(things: np.ndarray, classes: np.ndarray | None) -> dict[str, Callable]:
-        reader = spaces.reader(judging, things, classes)
-        return spaces.by_name(judging, data, things, reader)
+    def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
+        kept = np.concatenate([train[others], out])
+        held, own = np.arange(len(kept)) >= len(others), judging._replace(seed=seed)
+        rows, vectors = fits.rows[kept], fits.vectors[kept]
+        parts = held, vectors, rebuilt[kept]
+        jury = judge.make(own, data, rows, *parts, part=known.part)
+        taught = [judge.flat(jury.real[~held])]
+        seen = [
+            copies.training(values, held, taught, seed=seed)
+            for values in (jury.real, jury.rebuilt)
+        ]
+        some = known.real[train[some]]
+        labels = np.full(count, -1)
+        real = samples.made(jury, count, labels, some, labels, labels)
+        fitted = fits._replace(vectors=vectors, rows=rows, heldout=held)
+        drawn = baselines.draws(fitted, count, seed=seed)
+        del drawn[baselines.AGAIN]
+        weights = baselines.made(jury, render, drawn)
+        sets = own, jury, copies.Known(*seen), {_REAL: real}, weights
+        return verdicts.verdicts(*sets, n=count)[_REAL].verdict
 
-    train, out = ~known.heldout, known.heldout
-    labels = None if data.labels is None else data.labels[rows][train]
-    sets = Sets(known.real[train], labels, known.real[out], learnt)
-    return control(sets, n=n, repeats=judging.control, seed=judging.seed)
+    repeats, seed = judging.control, judging.seed
+    return _shares(verdict, len(train), count, repeats=repeats, seed=seed)

@@ -25,12 +25,13 @@ def described(values: dict[int, float]) -> dict:
 
 
 def difference(first: dict, second: dict) -> dict:
-    """The entry of the differences of two entries, seed by seed."""
+    """The entry of the differences of two entries, seed by seed; it is `signed`."""
     values, taken = (
         dict(zip(x["seeds"], x["values"], strict=True)) for x in (first, second)
     )
     shared = [seed for seed in values if seed in taken]
-    return described({seed: values[seed] - taken[seed] for seed in shared})
+    entry = described({seed: values[seed] - taken[seed] for seed in shared})
+    return entry | {"signed": True}
 
 
 def shown(entry: dict | None, digits: str, seeds: int) -> str:
@@ -64,7 +65,12 @@ def _number(x: float, digits: int) -> str:
 
 
 def _leaves_shares(entry: dict) -> bool:
-    """Whether all values are from 0 to 1, but not all of their interval."""
+    """Whether all values are from 0 to 1, but not all of their interval.
+
+    A difference of shares may be anything from -1 to 1, whatever its values are.
+    """
+    if entry.get("signed"):
+        return False
     mean, half = entry["mean"], entry["ci95"]
     shares = all(0 <= x <= 1 for x in entry["values"])
     return shares and not half <= mean <= 1 - half

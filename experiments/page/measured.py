@@ -37,7 +37,8 @@ def figures(folder: pathlib.Path) -> dict[tuple[str, str, str], float]:
             found[stage, path.parent.name] = files.read_json(path)
         for path in sorted(folder.glob(f"{stage}/*/trials.jsonl")):
             for number, line in enumerate(files.read_lines(path)):
-                found[stage, f"{path.parent.name}.{number}"] = line
+                own = line.get("trial_number", number)
+                found[stage, f"{path.parent.name}.{own}"] = line
     # Trivial generators have no folder of their own; those of the recipe's own weights.
     own = _own(folder)
     for row, metrics in _rows(folder / "evaluate" / own / "baselines.json").items():

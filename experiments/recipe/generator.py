@@ -19,6 +19,7 @@ from wsjax.diffusion import PROCESSES
 __all__ = [
     "OURS",
     "chosen",
+    "drawing_of",
     "generator_name",
     "generator_of",
     "settings_of",
@@ -96,6 +97,15 @@ def settings_of(config: ConfigDict) -> dict:
     settings = json.loads(config.diffusion.to_json())
     del settings["devices"]
     return {"adapter": {"name": config.adapter.name}, "diffusion": settings}
+
+
+def drawing_of(config: ConfigDict) -> dict:
+    """What samples depend on beside their number and generator, as JSON types.
+
+    `config`: from `chosen`.
+    """
+    settings = json.loads(config.sample.to_json())
+    return {"sample": {k: x for k, x in settings.items() if k not in ("n", "chunk")}}
 
 
 def _denoiser(config: ConfigDict) -> Denoiser:

@@ -8,8 +8,8 @@ held against every trivial generator that does not copy, they must be nearer to 
 things in one feature space at least, and farther in none (`wsjax.metrics.excess`).
 Samples that are nearer in none and farther in none are undecided: more of them, more
 held-out things or another space may tell. Where all trivial generators copy, samples
-must be as near in every space as training things. It asks for nothing that depends on
-how things are represented, so that its bar is the same for all.
+that are farther than training things fail, and all others are undecided. The audit asks
+for nothing that depends on how things are represented: its bar is the same for all.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -84,7 +84,7 @@ def audit(
         copies beside `train`; None takes `train` itself.
       fresh: `[G, *S]` training things that no feature space has learnt from, for the
         floor; None takes `train`, which is right only if none has learnt from it.
-      repeats: bootstrap draws per space.
+      repeats: draws per space, see `wsjax.metrics.excess.draws`.
       seed: of all random choices.
 
     Returns:
@@ -178,9 +178,14 @@ def judge(
 def _unrivalled(found: Audit) -> Audit:
     """The verdict where every trivial generator copies, so that none is a rival."""
     farther = [space for space, own in found.quality.items() if own.excess.low > 0]
-    if not farther:
+    if farther:
+        return found.failed(
+            "farther from held-out things than training things are, by "
+            f"{', '.join(farther)}, and every trivial generator copies"
+        )
+    if not found.passed:
         return found
-    return found.failed(
-        "farther from held-out things than training things are, by "
-        f"{', '.join(farther)}, and every trivial generator copies"
+    reason = (
+        "every trivial generator copies, so that there is nothing to be better than"
     )
+    return found._replace(verdict=UNDECIDED, reasons=(reason,))

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["Neighbours", "ct", "different", "neighbours", "z_score"]
+__all__ = ["Neighbours", "Shift", "different", "neighbours", "shift", "z_score"]
 
 
 class Neighbours(NamedTuple):
@@ -82,12 +82,23 @@ def neighbours(
     return find
 
 
-def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
-    """The test statistic C_T for data copying; Meehan et al. 2020.
+class Shift(NamedTuple):
+    """`ct`: the statistic C_T of Meehan et al. 2020; `z`: C_T over its own standard
+    deviation, standard normal where samples are like held-out things.
+    """
+
+    ct: float
+    z: float
+
+
+def shift(ours: Neighbours, real: Neighbours, *, least: int = 5) -> Shift:
+    """Whether samples lie nearer to the training set, cell by cell.
 
     In each cell a Mann-Whitney test asks whether samples are nearer to the training set
     than held-out things are; C_T is the mean of its z-scores, weighted by the share of
-    held-out things. Where no cell has rows enough, all rows are one cell.
+    held-out things. A mean of the z-scores of many cells is far smaller than each: it
+    is `z` that can be held against a normal distribution. Where no cell has rows
+    enough, all rows are one cell.
 
     Args:
       ours: where the samples lie.
@@ -95,8 +106,8 @@ def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
       least: fewest held-out rows, and fewest samples, of a cell that counts.
 
     Returns:
-      About 0 for samples like held-out things, below -3 for copies, above 3 for samples
-      that are too far away.
+      Both are about 0 for samples like held-out things, below for copies, above for
+      samples that are too far away.
     """
     every = [
         [x.distance[x.cell == cell] for x in (ours, real)]
@@ -104,8 +115,11 @@ def ct(ours: Neighbours, real: Neighbours, *, least: int = 5) -> float:
     ]
     cells = [far for far in every if min(map(len, far)) >= least]
     cells = cells or [[ours.distance, real.distance]]
-    scores, weights = [z_score(*far) for far in cells], [len(far[1]) for far in cells]
-    return float(np.average(scores, weights=weights))
+    scores = [z_score(*far) for far in cells]
+    weights = np.array([len(far[1]) for far in cells], float)
+    weights /= weights.sum()
+    mean = float(np.dot(scores, weights))
+    return Shift(mean, mean / float(np.linalg.norm(weights)))
 
 
 def z_score(ours: np.ndarray, real: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import betabinom, norm
 
-from wsjax.metrics.copy_measures import Neighbours, ct, neighbours, z_score
+from wsjax.metrics.copy_measures import Neighbours, neighbours, shift, z_score
 
 __all__ = ["Copying", "cells_for", "compared", "copying", "refused"]
 
@@ -19,8 +19,8 @@ __all__ = ["Copying", "cells_for", "compared", "copying", "refused"]
 class Copying(NamedTuple):
     """How samples lie about the training set, beside how held-out things do.
 
-    `novelty`: median distance of the samples over that of held-out things; `ct`: the
-    statistic of `copy_measures.ct`; `authentic_fraction` and
+    `novelty`: median distance of the samples over that of held-out things; `ct` and
+    `ct_z`: from `copy_measures.shift`; `authentic_fraction` and
     `authentic_fraction_floor`: share of the samples, and of held-out things, that are
     no noisy copies; `copy_fraction` and `single_fraction`: shares of samples whose
     distance, or whose ratio, is below the lowest hundredth of held-out things; `copy_p`
@@ -32,6 +32,7 @@ class Copying(NamedTuple):
 
     novelty: float
     ct: float
+    ct_z: float
     authentic_fraction: float
     authentic_fraction_floor: float
     copy_fraction: float
@@ -72,16 +73,16 @@ def compared(
 ) -> Copying:
     """Judges samples by where they and held-out things lie about one training set.
 
-    Two tests see a small share of copies, two a shift of all samples, and C_T a shift
-    in some part of the space. The tests of the ratio see copies under noise of any
-    strength that leaves the original the nearest.
+    Two tests see a small share of copies, two a shift of all samples, and the z-score
+    of C_T a shift in some part of the space. The tests of the ratio see copies under
+    noise of any strength that leaves the original the nearest.
 
     Args:
       ours: where the samples lie.
       real: where held-out things lie.
       quantile: of held-out things below which a sample counts as near.
-      level: probability below which chance is no explanation; z-scores and C_T are
-        held against the same quantile of a normal distribution.
+      level: probability below which chance is no explanation; z-scores are held
+        against the same quantile of a normal distribution.
     """
     copy, single = (
         (*_below(*pair, quantile), z_score(*pair))
@@ -90,7 +91,7 @@ def compared(
     middle = np.median(real.distance)
     found = Copying(
         float(np.median(ours.distance) / middle) if middle else np.nan,
-        ct(ours, real),
+        *shift(ours, real),
         float(ours.authentic.mean()),
         float(real.authentic.mean()),
         *copy,
@@ -171,6 +172,10 @@ def _reasons(found: Copying, quantile: float, level: float) -> tuple[str, ...]:
             reasons.append(
                 f"samples are nearer ({words}) than held-out instances, z = {z:.1f}"
             )
-    if found.ct < least:
-        reasons.append(f"C_T = {found.ct:.1f} is below {least:.1f}")
+    if found.ct_z < least:
+        reasons.append(
+            f"C_T = {found.ct:.1f} is {-found.ct_z:.1f} of its standard deviations "
+            "below 0: in some part of the space samples are nearer than held-out "
+            "instances"
+        )
     return tuple(reasons)

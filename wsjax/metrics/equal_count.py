@@ -4,24 +4,14 @@ Distances of finite sets shrink as the sets grow, so they compare at equal count
 """
 
 import collections
-import functools
 from collections.abc import Callable
 
 import numpy as np
 
-__all__ = [
-    "LEAST",
-    "LEAST_UNLIMITED",
-    "against_heldout",
-    "at_equal_count",
-    "unlimited",
-]
+__all__ = ["LEAST", "against_heldout", "at_equal_count"]
 
 LEAST = 2
 """Rows that each set needs, and each half of the real ones."""
-
-LEAST_UNLIMITED = 3
-"""The same for `unlimited`, which compares at two counts or more."""
 
 _Sets = dict[str, np.ndarray]
 
@@ -62,8 +52,19 @@ def at_equal_count(
     """
     real, samples = np.asarray(real), np.asarray(samples)
     count = _equal_count(len(real) // 2, len(samples))
-    draw = _halves(np.random.default_rng(seed), real, samples, rebuilt, floors=floors)
-    return _averaged(distance, functools.partial(draw, count), repeats)
+    generator = np.random.default_rng(seed)
+
+    def draw() -> _Sets:
+        shuffled = generator.permutation(len(real))
+        others = shuffled[count : 2 * count]
+        drawn = samples[generator.permutation(len(samples))[:count]]
+        sets = {"reference": real[shuffled[:count]], "value": drawn}
+        if not floors:
+            return sets
+        sets["floor"] = real[others]
+        return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
+
+    return _averaged(distance, draw, repeats)
 
 
 def against_heldout(
@@ -116,82 +117,6 @@ def against_heldout(
         return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
 
     return _averaged(distance, draw, repeats)
-
-
-def unlimited(
-    distance: Callable[[np.ndarray, np.ndarray], float],
-    real: np.ndarray,
-    samples: np.ndarray,
-    *,
-    floors: bool = True,
-    repeats: int = 8,
-    seed: int = 0,
-) -> dict[str, float]:
-    """A distance extrapolated to sets of infinite size (Chong & Forsyth 2020).
-
-    The bias of a Fréchet distance of finite sets is about proportional to 1 / count.
-    Distances of `at_equal_count` at a quarter to all of the count are fitted by a
-    straight line over 1 / count, and its value at 0 is returned.
-
-    Args:
-      distance: `distance(x, y) -> float` of two sets.
-      real: `[N, F]` real things.
-      samples: `[M, F]` generated ones.
-      floors: False leaves the floor out.
-      repeats: number of random splits that are averaged at each count.
-      seed: of the splits.
-
-    Returns:
-      `{"value": ..., "floor": ...}`; the floor is 0 on average, so that it and values
-      near it may be negative.
-
-    Raises:
-      ValueError: as `at_equal_count`, with `LEAST_UNLIMITED` rows in place of `LEAST`.
-    """
-    real, samples = np.asarray(real), np.asarray(samples)
-    most = _equal_count(len(real) // 2, len(samples))
-    counts = sorted({max(2, round(share * most)) for share in (0.25, 0.35, 0.5, 1.0)})
-    if most < LEAST_UNLIMITED:
-        raise ValueError(
-            f"need sets of {LEAST_UNLIMITED} or more for two counts, got {most}"
-        )
-    draw = _halves(np.random.default_rng(seed), real, samples, None, floors=floors)
-    lines = [
-        # Small sets scatter more, and there are more of them.
-        _averaged(distance, functools.partial(draw, count), repeats * (most // count))
-        for count in counts
-    ]
-    share = 1.0 / np.array(counts)
-    return {
-        name: float(np.polyfit(share, [line[name] for line in lines], 1)[1])
-        for name in lines[0]
-    }
-
-
-def _halves(
-    generator: np.random.Generator,
-    real: np.ndarray,
-    samples: np.ndarray,
-    rebuilt: np.ndarray | None,
-    *,
-    floors: bool,
-) -> Callable[[int], _Sets]:
-    """`draw(count) -> sets` of that size from two halves of `real` and from `samples`.
-
-    All draws take their random numbers from `generator`, one after the other.
-    """
-
-    def draw(count: int) -> _Sets:
-        shuffled = generator.permutation(len(real))
-        others = shuffled[count : 2 * count]
-        drawn = samples[generator.permutation(len(samples))[:count]]
-        sets = {"reference": real[shuffled[:count]], "value": drawn}
-        if not floors:
-            return sets
-        sets["floor"] = real[others]
-        return sets if rebuilt is None else sets | {"ceiling": rebuilt[others]}
-
-    return draw
 
 
 def _averaged(

@@ -17,8 +17,10 @@ __all__ = [
     "classifier",
     "has_classes",
     "most_components",
+    "most_features",
     "pixel_pca",
     "random_network",
+    "reduced",
     "unit",
 ]
 
@@ -109,6 +111,36 @@ def random_network(
         return hidden
 
     return features
+
+
+def most_features(n: int) -> int:
+    """Most features of which `n` rows tell means and covariances: one for four rows."""
+    return max(1, n // 4)
+
+
+def reduced(
+    features: Callable[[np.ndarray], np.ndarray], real: np.ndarray, *, components: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The main axes of features, where these are more than a distance of sets can use.
+
+    Covariances of more features than there are rows say more of how many rows there are
+    than of what they are.
+
+    Args:
+      features: `([n, ...]) -> [n, F]`.
+      real: `[N, ...]` real pictures, of whose features the axes are.
+      components: number of axes, fewer if `most_features(N)` are.
+
+    Returns:
+      `features` itself unless F is larger, else `([n, ...]) -> [n, components]`, in
+      units of the features.
+    """
+    seen = features(real)
+    components = min(components, most_features(len(seen)))
+    if seen.shape[1] <= components:
+        return features
+    axes = pixel_pca(seen, components=components)
+    return lambda pictures: axes(features(pictures))
 
 
 def has_classes(labels: np.ndarray | None) -> bool:
