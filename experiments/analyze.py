@@ -60,7 +60,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     clock = costs.now()
     form = representation_of(config, root, data.channels)
     fits = encoding.fitted(root, form, data, beside="test")
-    parts.check(fits, least=dimension.LEAST_FITS, name=form.name)
+    least = dimension.LEAST_FITS
+    parts.check(fits, training=least, heldout=least, name=form.name)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
     group = latent.groups(form.adapter.free(form.base))
     scaled = latent.statistics(fits.vectors[~fits.heldout], group)

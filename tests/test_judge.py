@@ -208,12 +208,12 @@ def test_one_class_is_judged_without_a_classifier(value):
 
 def test_a_part_with_too_few_fits_is_named():
     fits = Fitted(np.zeros((9, 2)), np.arange(9), np.arange(9) > 7, {})
-    parts.check(fits, least=1, name="lora")
+    parts.check(fits, training=8, heldout=1, name="lora")
     with pytest.raises(ValueError, match=r"fit/lora has 1 held-out fits.*3 or more"):
-        parts.check(fits, least=3, name="lora")
+        parts.check(fits, training=8, heldout=3, name="lora")
     nothing = fits._replace(heldout=np.full(9, True))
     with pytest.raises(ValueError, match=r"fit/lora has 0 training fits"):
-        parts.check(nothing, least=1, name="lora")
+        parts.check(nothing, training=1, heldout=1, name="lora")
 
 
 def test_samples_that_are_nearly_all_not_finite_end_with_the_way_out(jury):

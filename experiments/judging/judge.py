@@ -149,9 +149,11 @@ def of_fits(
       part: name of the part of `fits` that is held out.
 
     Raises:
-      ValueError: if there are fewer than 8 training fits or fewer than 8 held-out ones.
+      ValueError: if there are fewer than 8 training fits or fewer than 4 held-out ones.
     """
-    parts.check(fits, least=2 * excess.LEAST, name=form.name)
+    # Floors are of half of the training fits.
+    enough = {"training": 2 * excess.LEAST, "heldout": excess.LEAST}
+    parts.check(fits, **enough, name=form.name)
     free = entries(form, fits.first)
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))

@@ -5,20 +5,24 @@ from experiments.generator.encoding import Fitted
 __all__ = ["check"]
 
 
-def check(fits: Fitted, *, least: int, name: str) -> None:
-    """Checks that the training part and the held-out part have `least` fits each.
+def check(fits: Fitted, *, training: int, heldout: int, name: str) -> None:
+    """Checks that the training part and the held-out part have fits enough.
 
     Args:
       fits: the fits that did not fail.
-      least: fewest fits that each part needs.
+      training: fewest training fits that are needed.
+      heldout: the same of held-out ones.
       name: of the representation, for the message.
 
     Raises:
       ValueError: if a part has fewer, naming the part and the way out.
     """
     n_heldout = int(fits.heldout.sum())
-    counts = {"training": len(fits.heldout) - n_heldout, "held-out": n_heldout}
-    for part, n in counts.items():
+    counts = {
+        "training": (len(fits.heldout) - n_heldout, training),
+        "held-out": (n_heldout, heldout),
+    }
+    for part, (n, least) in counts.items():
         if n < least:
             raise ValueError(
                 f"fit/{name} has {n} {part} fits that did not fail, but {least} or more"
