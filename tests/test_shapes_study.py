@@ -64,7 +64,7 @@ def test_every_stage_says_what_a_study_of_shapes_is_read_for(study):
     judged = metrics(study, "evaluate")
     for key in ("mmd_cd", "cov_cd", "one_nna_cd"):
         assert {key, f"{key}_floor"} <= set(judged)
-    assert "fd_grid_pca4" in judged
+    assert "fd_grid_pca1" in judged
     assert {"one_nn_accuracy", "grid_one_nn_accuracy"} <= set(metrics(study, "analyze"))
     assert "Chamfer" in (study / "report.html").read_text()
 
