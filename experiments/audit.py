@@ -5,7 +5,7 @@ r"""Audits samples of any generator: are they copied, and are they good?
 Each is an `.npz` of pictures or of rows, a folder of pictures or of meshes, or a weight
 set that `fit` or `sample` wrote. `--train` is what the generator learnt from, `--real`
 what it never saw. Prints a table of the samples and of trivial generators beside them,
-writes audit.json and suspects.json (the samples nearest to a training thing) into
+writes audit.json and suspects.json (samples that stand out about a training thing) into
 `--out`, if given. configs/audit.md explains each figure.
 """
 

@@ -143,6 +143,7 @@ def _settings(config: ConfigDict, home: str) -> dict:
 
 
 def _bar(recipe: ConfigDict, root: pathlib.Path, data: Data) -> Fields:
+    """The fits of the recipe's own representation, by which rivals are held too."""
     return baselines.fields(root, representation_of(recipe, root, data.channels), data)
 
 
@@ -193,9 +194,10 @@ def _known(study: Study, jury: judge.Judge) -> copies.Known:
     """The tests of copying, with training instances as samples of the bar are made."""
     fits, seed = study.bar.fits, study.judging.seed
     shown = baselines.shown(study.bar, study.data)(fits.vectors)
+    taught = list(jury.taught())  # Read once for both.
     return copies.Known(
-        copies.training(jury.rebuilt, jury.heldout, jury.taught(), seed=seed),
-        copies.training(shown, fits.heldout, jury.taught(), seed=seed),
+        copies.training(jury.rebuilt, jury.heldout, taught, seed=seed),
+        copies.training(shown, fits.heldout, taught, seed=seed),
     )
 
 

@@ -125,6 +125,14 @@ def test_the_control_counts_every_repeat():
     assert trials.control(sets, n=500, repeats=0, seed=0) == {}
 
 
+@pytest.mark.parametrize(("n", "standing"), [(10, None), (11, 4), (13, 6), (16, 8)])
+def test_few_training_things_have_a_small_control_or_none(tmp_path, n, standing):
+    sets = wide(0, n, 6), wide(1, 12, 6), wide(2, 12, 6)
+    audit.run(*saved(tmp_path, sets), repeats=1, out=str(tmp_path / "out"))
+    found = files.read_json(tmp_path / "out" / "audit.json")["samples"]
+    assert found.get("control_n") == standing
+
+
 @pytest.mark.parametrize(
     ("labels", "line"),
     [(np.linspace(0, 1, 60), "y should have classes"), (np.zeros(3, int), "one class")],

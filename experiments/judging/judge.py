@@ -152,8 +152,8 @@ def of_fits(
       ValueError: if there are fewer than 8 training fits or fewer than 4 held-out ones.
     """
     # Floors are of half of the training fits.
-    enough = {"training": 2 * excess.LEAST, "heldout": excess.LEAST}
-    parts.check(fits, **enough, name=form.name)
+    least = excess.LEAST
+    parts.check(fits, training=2 * least, heldout=least, name=form.name)
     free = entries(form, fits.first)
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))

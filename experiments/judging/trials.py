@@ -16,7 +16,7 @@ from experiments.judging import baselines, copies, judge, samples, verdicts
 from experiments.judging.baselines import Fields
 from experiments.judging.judge import Judge
 from experiments.judging.spaces import Judging
-from wsjax.metrics import audit
+from wsjax.metrics import audit, excess
 from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.copying import cells_for, refused
 from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
@@ -80,7 +80,7 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
       `control_passed`, `control_failed`, `control_undecided`: shares of the repeats;
       `control_n`: things that stood for samples; none without a repeat.
     """
-    count = min(n, len(sets.train) // 2)
+    count = _standing(n, len(sets.train))
 
     def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
         labels = None if sets.labels is None else sets.labels[others]
@@ -89,6 +89,14 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
         return audited(own, real, n=count, seed=seed)[_REAL].verdict
 
     return _shares(verdict, len(sets.train), count, repeats=repeats, seed=seed)
+
+
+def _standing(n: int, known: int) -> int:
+    """How many of `known` things stand for `n` samples; half of the others are a floor.
+
+    Below `excess.LEAST` there are too few for a control.
+    """
+    return min(n, known // 2, known - 2 * excess.LEAST + 1)
 
 
 def _shares(
@@ -100,12 +108,12 @@ def _shares(
     seed: int,
 ) -> dict[str, float]:
     """What `control` returns, of verdicts on `count` of `n` things by the others."""
+    if not repeats or count < excess.LEAST:
+        return {}
     found: collections.Counter[str] = collections.Counter()
     for repeat in range(repeats):
         order = np.random.default_rng([seed, repeat]).permutation(n)
         found[verdict(order[:count], np.sort(order[count:]), seed + repeat)] += 1
-    if not repeats:
-        return {}
     kinds = (PASSED, FAILED, UNDECIDED)
     shares = {f"control_{kind}": found[kind] / repeats for kind in kinds}
     return shares | {"control_n": count}
@@ -137,7 +145,7 @@ def of_judge(
       n: samples that the study audits.
     """
     train, out = (np.flatnonzero(known.heldout == held) for held in (False, True))
-    count, fits = min(n, len(train) // 2), bar.fits
+    count, fits = _standing(n, len(train)), bar.fits
     render = baselines.shown(bar, data)
     rebuilt = render(fits.vectors)
 
@@ -152,9 +160,9 @@ def of_judge(
             copies.training(values, held, taught, seed=seed)
             for values in (jury.real, jury.rebuilt)
         ]
-        some = known.real[train[some]]
-        labels = np.full(count, -1)
-        real = samples.made(jury, count, labels, some, labels, labels)
+        # Real things have no weights, which the audit does not look at.
+        none = np.full(count, -1)
+        real = samples.made(jury, count, none, known.real[train[some]], none, none)
         fitted = fits._replace(vectors=vectors, rows=rows, heldout=held)
         drawn = baselines.draws(fitted, count, seed=seed)
         del drawn[baselines.AGAIN]
