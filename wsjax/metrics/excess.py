@@ -14,7 +14,7 @@ import numpy as np
 
 from wsjax.metrics.generation import frechet_to
 
-__all__ = ["LEAST", "Draws", "Interval", "draws", "interval"]
+__all__ = ["Draws", "Interval", "LEAST", "draws", "interval"]
 
 LEAST = 4
 """Fewest rows of a set; a draw takes half of them."""
