@@ -17,7 +17,7 @@ from configs import digits
 from experiments.domain import representation as forms
 from experiments.recipe import dataset, representation
 from experiments.recipe.fits import fit_options_of
-from experiments.running import run_folder
+from experiments.running import compiled, run_folder
 from experiments.running.keys import keys
 from wsjax import adapters, checkpoint, costs, fields, store, tree
 
@@ -38,10 +38,14 @@ def environment(cache: pathlib.Path, *, devices: int = 2) -> dict[str, str]:
 
 
 def through(folder: pathlib.Path, config, *binaries) -> pathlib.Path:
-    """Runs binaries in this process, one after the other; returns the folder."""
+    """Runs binaries in this process, one after the other; returns the folder.
+
+    Compiled programs of one are forgotten before the next, as those of a process.
+    """
     with threadpool_limits(1):
         for binary in binaries:
             binary.run(config, str(folder))
+            compiled.forget()
     return folder
 
 

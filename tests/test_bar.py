@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 from ml_collections import config_dict
-from threadpoolctl import threadpool_limits
 
 from experiments import evaluate, fit, sample, train_diffusion
 from experiments.judging import baselines, judge, trials, verdicts
@@ -21,10 +20,7 @@ from tests.test_evaluate import NAME, RIVAL, VALUES, WEIGHTS, read, recipe
 def study(tmp_path_factory):
     """Samples and fits on a base that never was trained, of which none are judged."""
     folder = runs.with_base(tmp_path_factory.mktemp("runs") / "judged")
-    with threadpool_limits(1):
-        for stage in (fit, train_diffusion, sample):
-            stage.run(recipe(), str(folder))
-    return folder
+    return runs.through(folder, recipe(), fit, train_diffusion, sample)
 
 
 @pytest.fixture(scope="module")

@@ -53,9 +53,7 @@ def one_thread():
 def study(tmp_path_factory):
     """A judged study on a base that never was trained."""
     folder = runs.with_base(tmp_path_factory.mktemp("runs") / "judged")
-    for stage in (fit, train_diffusion, sample, evaluate):
-        stage.run(recipe(), str(folder))
-    return folder
+    return runs.through(folder, recipe(), fit, train_diffusion, sample, evaluate)
 
 
 @pytest.fixture(scope="module")
