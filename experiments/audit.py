@@ -4,8 +4,9 @@ r"""Audits samples of any generator: are they copied, and are they good?
 
 Each is an `.npz` of pictures or of rows, a folder of pictures or of meshes, or a weight
 set that `fit` or `sample` wrote. `--train` is what the generator learnt from, `--real`
-what it never saw. Prints a table of the samples and of trivial generators beside them,
-writes audit.json and suspects.json (samples that stand out about a training thing) into
+what it never saw; feature spaces learn from `--validation`, or else from half of
+`--real`. Prints a table of the samples and of trivial generators beside them, writes
+audit.json and suspects.json (samples that stand out about a training thing) into
 `--out`, if given. configs/audit.md explains each figure.
 """
 
@@ -27,6 +28,9 @@ from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
 _SAMPLES = flags.DEFINE_string("samples", None, "Things that it generated.")
 _TRAIN = flags.DEFINE_string("train", None, "Things that it was trained on.")
+_VALIDATION = flags.DEFINE_string(
+    "validation", None, "Things that feature spaces learn from; None: half of --real."
+)
 _RANGE = flags.DEFINE_list("range", None, "Pixel values of black and white.")
 _SIZE = flags.DEFINE_integer("size", None, "Pixels or cells per side.", 4)
 _FEATURES = flags.DEFINE_list("features", [], "Feature spaces, each module:function.")
@@ -44,6 +48,7 @@ def run(
     real: str,
     samples: str,
     *,
+    validation: str | None = None,
     size: int | None = None,
     span: tuple[float, float] | None = None,
     features: tuple[str, ...] = (),
@@ -57,6 +62,8 @@ def run(
       train: path of what the generator learnt from.
       real: path of held-out things of the same kind.
       samples: path of what it generated.
+      validation: path of things of the same kind, that it was not trained on either,
+        from which feature spaces learn; None sets half of the held-out things aside.
       size: side to which pictures and shapes are brought; None: see `rows.read_rows`.
       span: values of black and white; None: see `rows.read_rows`.
       features: further feature spaces, each `module:function`.
@@ -71,15 +78,18 @@ def run(
     folder = None if out is None else _folder(out)
     _check_seed(seed)
     paths = {"train": train, "real": real, "samples": samples}
+    if validation is not None:
+        paths["validation"] = validation
     read, restored = _read(paths, size=size, span=span)
     known, made = read["train"], read["samples"]
+    lesson, reference = _lesson(read, seed=seed)
+    learning = {"seed": seed, "restored": restored}
 
-    def spaces(things: np.ndarray, classes: np.ndarray | None) -> dict:
-        return rows.spaces_of(
-            things, classes, list(features), seed=seed, restored=restored
-        )
+    def spaces(fewest: int) -> dict:
+        taught = lesson.things, lesson.labels
+        return rows.spaces_of(*taught, list(features), fewest=fewest, **learning)
 
-    sets = Sets(known.things, known.labels, read["real"].things, spaces)
+    sets = Sets(known.things, read["real"].things, reference.things, spaces)
     n = len(made.things)
     found = trials.audited(sets, {_NAME: made.things}, n=n, seed=seed)
     found[_NAME] = _complete(found[_NAME], made.skipped)
@@ -93,7 +103,7 @@ def run(
 
 def _read(paths: dict[str, str], **options) -> tuple[dict[str, rows.Rows], Callable]:
     """The three sets, each training thing once, and what `units.common` returns."""
-    parts = {"train": "train", "real": "test"}
+    parts = {"train": "train", "real": "test", "validation": "validation"}
     read = {
         name: rows.read_rows(path, part=parts.get(name), **options)
         for name, path in paths.items()
@@ -103,6 +113,16 @@ def _read(paths: dict[str, str], **options) -> tuple[dict[str, rows.Rows], Calla
     read, restored = units.common(read, paths)
     alike.check_values(read)
     return read, restored
+
+
+def _lesson(read: dict[str, rows.Rows], *, seed: int) -> tuple[rows.Rows, rows.Rows]:
+    """What feature spaces learn from, and the held-out things that are not in it."""
+    real = read["real"]
+    if "validation" in read:
+        return read["validation"], real
+    order = np.random.default_rng(seed).permutation(len(real.things))
+    half = len(order) // 2
+    return rows.some(real, order[:half]), rows.some(real, order[half:])
 
 
 def _write(folder: pathlib.Path, found, notes: dict, suspects: list[dict]) -> None:
@@ -201,6 +221,7 @@ if __name__ == "__main__":
             _TRAIN.value,
             _REAL.value,
             _SAMPLES.value,
+            validation=_VALIDATION.value,
             size=_SIZE.value,
             span=_span(),
             features=tuple(_FEATURES.value),

@@ -111,14 +111,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         drawn = adapters, render(adapters), np.asarray(encode(adapters)), labels
         return samples.made(jury, n, *drawn)
 
-    real = data, form, fits
-    jury = judge.of_fits(study.judging, *real, codec, render, part="test")
+    real, lesson = (data, form, fits), data.rows("validation")
+    jury = judge.of_fits(
+        study.judging, *real, codec, render, part="test", lesson=lesson, n=study.n
+    )
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
     trivial, drawn = _baselines(study, jury, seen, metrics)
     audited = _audited(study, jury, made, drawn)
-    if study.own:
-        metrics |= trials.of_judge(study.judging, data, jury, fields, n=study.n)
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     print_table(judge.first_feature(jury), {name: metrics, **trivial})
@@ -182,23 +182,18 @@ def _audited(
     seed = study.judging.seed
     sets = {study.name: made, baselines.AGAIN: drawn[baselines.AGAIN]}
     trivial = {name: x for name, x in drawn.items() if name != baselines.AGAIN}
-    known = _known(study, jury)
+    bar, shown = study.bar, baselines.shown(study.bar, study.data)
+    fits = bar.fits
+    known = copies.known(jury, shown(fits.vectors), fits.heldout, seed=seed)
     found = verdicts.verdicts(study.judging, jury, known, sets, trivial, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
     figures = {name: verdicts.figures(verdict) for name, verdict in found.items()}
     figures[study.name] |= copies.noticed(jury, known.own, made.values, seed=seed)
+    if study.own:
+        figures[study.name] |= trials.of_judge(
+            study.judging, jury, bar, shown, n=study.n
+        )
     return figures
-
-
-def _known(study: Study, jury: judge.Judge) -> copies.Known:
-    """The tests of copying, with training instances as samples of the bar are made."""
-    fits, seed = study.bar.fits, study.judging.seed
-    shown = baselines.shown(study.bar, study.data)(fits.vectors)
-    taught = list(jury.taught())  # Read once for both.
-    return copies.Known(
-        copies.training(jury.rebuilt, jury.heldout, taught, seed=seed),
-        copies.training(shown, fits.heldout, taught, seed=seed),
-    )
 
 
 def _others(study: Study, jury: judge.Judge, render: Callable) -> dict[str, float]:

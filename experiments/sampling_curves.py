@@ -22,6 +22,7 @@ from experiments.domain.data import Data
 from experiments.domain.representation import show
 from experiments.domain.views import Views
 from experiments.generator import conditions, encoding, request, trained
+from experiments.generator.encoding import Fitted
 from experiments.generator.trained import Generator, Sampling
 from experiments.judging import judge, samples, scores
 from experiments.page import figures
@@ -52,10 +53,12 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     known = trained.load(generator, root, form, data)
     request.check(generator, known.shares)
     fits = encoding.fitted(root, form, data, beside="validation")
+    fits, lesson = _apart(fits, seed=judging.seed)
     view = data.domain.views(form)
     render = show(form, data)
     sets = data, form, fits
-    jury = judge.of_fits(judging, *sets, known.codec, render, part="validation")
+    compared = {"part": "validation", "lesson": lesson, "n": config.sample.n}
+    jury = judge.of_fits(judging, *sets, known.codec, render, **compared)
     jury, measured = judge.briefly(jury), None
     feature = judge.first_feature(jury)
     draw = _drawing(generator, known, render, jury)
@@ -84,6 +87,17 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = {"n": config.sample.n, **ends, **_flat(calls, weights)}
     metrics |= costs.since(clock)
     return run_folder.close(folder, f"sampling curves {folder.name}", metrics)
+
+
+def _apart(fits: Fitted, *, seed: int) -> tuple[Fitted, np.ndarray]:
+    """Fits without half of the held-out ones; rows of these, which teach spaces."""
+    out = np.random.default_rng(seed).permutation(np.flatnonzero(fits.heldout))
+    lesson = out[: len(out) // 2]
+    kept = np.delete(np.arange(len(fits.rows)), lesson)
+    rest = fits._replace(
+        vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=fits.heldout[kept]
+    )
+    return rest, fits.rows[lesson]
 
 
 def _drawing(

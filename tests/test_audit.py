@@ -11,7 +11,7 @@ from wsjax.metrics import features
 from wsjax.metrics.audit import audit, judge
 from wsjax.metrics.copying import Copying
 from wsjax.metrics.excess import Draws
-from wsjax.metrics.verdict import FAILED, TRIVIAL, UNDECIDED
+from wsjax.metrics.verdict import FAILED, PASSED, TRIVIAL, UNDECIDED
 
 SIDE, N = 10, 500
 
@@ -188,6 +188,24 @@ def test_what_cannot_be_audited_is_refused():
         audit(few, few, {"x": few}, spaces=space, trivial={"x": few})
     with pytest.raises(ValueError, match="one feature space or more"):
         audit(few, few, {"x": few}, spaces={}, trivial={})
+
+
+def test_few_rivals_are_a_low_bar_for_samples_that_are_worse_than_real_ones():
+    near = CLEAN._replace(copy_fraction=0.0, copy_p=1.0)
+    copied = near._replace(reasons=("copied",))
+    floor, easy = np.linspace(1.0, 1.1, 50), np.linspace(9.0, 9.1, 50)
+    for added, wanted in ((0.0, PASSED), (0.5, UNDECIDED)):
+        sets = {"ours": floor[::-1] + added, "easy": easy, "a": floor, "b": floor}
+        drawn = {"pca": Draws(floor, sets)}
+        every = {"ours": near, "easy": near, "a": copied, "b": copied}
+        found = audits.verdicts(every, drawn, ("easy", "a", "b"))["ours"]
+        assert found.verdict == wanted
+        half = audits.verdicts(
+            {"ours": near, "easy": near, "a": copied}, drawn, ("easy", "a")
+        )["ours"]
+        assert half.verdict == PASSED and half.reasons == ()
+    assert found.reasons[0].startswith("2 of 3 trivial generators copy: samples are")
+    assert found.reasons[0].endswith("than training things are, by pca")
 
 
 def test_with_no_rival_left_samples_fail_or_stay_undecided():

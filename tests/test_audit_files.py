@@ -59,18 +59,22 @@ def test_classes_and_named_functions_are_feature_spaces(tmp_path):
     np.savez(tmp_path / "train.npz", x=x, y=y)
     things, labels, *_ = rows.read_rows(tmp_path / "train.npz")
     assert things.shape == (N, 9, 9, 1) and 0 <= things.min() <= things.max() <= 1
-    found = rows.spaces_of(things, labels, ["experiments.judging.judge:flat"], seed=0)
+    own, options = ["experiments.judging.judge:flat"], {"fewest": N, "seed": 0}
+    found = rows.spaces_of(things, labels, own, **options)
     assert list(found) == [
         "pca",
         "classifier",
         "random_conv",
         "experiments.judging.judge:flat",
     ]
-    plain = rows.spaces_of(numbers(0), None, [], seed=0)
+    plain = rows.spaces_of(numbers(0), None, [], **options)
     assert list(plain) == ["pca", "network"]
+    few = rows.spaces_of(numbers(0), None, [], fewest=20, seed=0)
+    assert list(few) == ["pca", "network", "residual"]
+    assert [x(numbers(1)).shape[1] for x in few.values()] == [5, 5, 1]
     for name in ("numpy:nothing", "nowhere:x", "numpy"):
         with pytest.raises(ValueError, match=f"space {name}: expected module:func"):
-            rows.spaces_of(things, None, [name], seed=0)
+            rows.spaces_of(things, None, [name], **options)
 
 
 def test_a_folder_of_pictures_and_a_weight_set_are_read(tmp_path):

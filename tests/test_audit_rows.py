@@ -1,11 +1,15 @@
 """The audit of rows of numbers: what it lets through whatever their size and unit."""
 
+import jax
 import numpy as np
 import pytest
 
 from experiments import audit
-from experiments.judging import judge, rows, trials, units
+from experiments.judging import rows, trials, units
+from experiments.recipe import ranges
 from wsjax import files
+from wsjax.analysis import trivial
+from wsjax.metrics import audit as audits
 from wsjax.metrics import features
 from wsjax.metrics.excess import draws
 
@@ -45,15 +49,85 @@ def test_no_collapse_passes_where_rows_are_few_and_wide(tmp_path, kind):
 
 
 def test_a_floor_is_not_above_what_new_rows_reach():
-    train, out, new = wide(0), wide(1, 200), wide(2)
-    learnt, fresh = judge.halves(np.ones(100, bool), seed=0)
-    count = features.most_features(50)
-    space = features.pixel_pca(train[learnt], components=count)
-    found = draws(space(out), space(train[fresh]), {"new": space(new)}).excess("new")
+    train, out, new, lesson = wide(0), wide(1, 200), wide(2), wide(3)
+    count = features.most_features(100)
+    space = features.pixel_pca(lesson, components=count)
+    found = draws(space(out), space(train), {"new": space(new)}).excess("new")
     assert abs(found.mean()) < 0.3 * found.std()
     seen = features.pixel_pca(train, components=count)
     biased = draws(seen(out), seen(train), {"new": seen(new)}).excess("new")
     assert biased.mean() < -3 * biased.std()
+
+
+def test_new_rows_lead_no_gaussian_of_training_rows_by_more_than_it_is_farther():
+    """Along axes of training rows their Gaussian varies too much, and only there."""
+    train, out, new = wide(0), wide(1, 200), wide(2)
+    key = jax.random.key(0)
+    made = np.asarray(trivial.gaussian_samples(key, train, n=100))
+    leads = []
+    for lesson in (train[:50], wide(3, 50)):
+        space = features.pixel_pca(lesson, components=12)
+        sets = {"new": space(new), "gaussian": space(made)}
+        leads.append(draws(space(out), space(train), sets).lead("new", "gaussian"))
+    assert leads[0].mean() > 5 * abs(leads[1].mean())
+
+
+def test_what_the_axes_do_not_see_is_seen(tmp_path):
+    """Rows on a plane, and samples on it but for a step off it, the same for all."""
+    plane = np.linalg.qr(wide(9, 40, 40))[0][:3]
+    sets = [wide(seed, 400, 3) @ plane for seed in range(3)]
+    found = audit.run(*saved(tmp_path, sets), repeats=0)["samples"]
+    assert found.verdict != "failed"
+    assert found.quality["residual"].excess.mean == 0  # Rounding is not seen.
+    off = np.linalg.qr(np.vstack([plane, wide(8, 1, 40)]).T)[0][:, 3]
+    sets[2] = sets[2] + 2.0 * off.astype(np.float32)
+    found = audit.run(*saved(tmp_path, sets), repeats=0)["samples"]
+    assert found.verdict == "failed"
+    assert found.quality["residual"].excess.low > 0
+
+
+def test_what_spaces_learn_from_is_no_reference(tmp_path, monkeypatch):
+    """Half of the held-out rows, or all that is given for it."""
+    sets, seen = [wide(seed, 60, 8) for seed in range(3)], []
+    learning, comparing = rows.spaces_of, audits.audit
+
+    def spaces_of(lesson, *rest, **options):
+        seen.append(lesson)
+        return learning(lesson, *rest, **options)
+
+    def compared(*given, **options):
+        seen.append(options["reference"])
+        return comparing(*given, **options)
+
+    monkeypatch.setattr(rows, "spaces_of", spaces_of)
+    monkeypatch.setattr(audits, "audit", compared)
+    paths = saved(tmp_path, sets)
+    audit.run(*paths, repeats=0)
+    lesson, reference = ({row.tobytes() for row in x} for x in seen)
+    assert len(lesson) == len(reference) == 30 and not lesson & reference
+    del seen[:]
+    more = tmp_path / "more.npz"
+    np.savez(more, x=wide(3, 40, 8))
+    audit.run(*paths, repeats=0, validation=str(more))
+    assert [len(x) for x in seen] == [40, 60]
+    np.savez(more, x=sets[0][:40])
+    with pytest.raises(ValueError, match="--validation: 40 of 40 .* --train as well"):
+        audit.run(*paths, repeats=0, validation=str(more))
+
+
+def test_features_are_so_few_that_the_smallest_set_tells_of_them(tmp_path):
+    """Of twenty samples, five: more would not tell what their covariance is."""
+    sets, kept = (wide(0, 300, 60), wide(1, 200, 60), wide(2, 20, 60)), []
+    learning = features.pixel_pca
+
+    def pixel_pca(real, *, components):
+        kept.append(components)
+        return learning(real, components=components)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(features, "pixel_pca", pixel_pca)
+        audit.run(*saved(tmp_path, sets), repeats=0)
+    assert set(kept) == {5}
 
 
 def test_a_random_network_tells_modes_from_the_gaussian_of_all(tmp_path):
@@ -113,20 +187,24 @@ def test_suspects_are_found_among_training_rows_that_are_there_twice(tmp_path):
 
 
 def test_the_control_counts_every_repeat():
-    sets = trials.Sets(
-        wide(0, 80, 6),
-        None,
-        wide(1, 60, 6),
-        lambda things, classes: {"pca": features.pixel_pca(things, components=4)},
-    )
-    found = trials.control(sets, n=500, repeats=3, seed=0)
+    held, lesson = wide(1, 60, 6), wide(3, 50, 6)
+    asked = []
+
+    def spaces(fewest):
+        asked.append(fewest)
+        return {"pca": features.pixel_pca(lesson, components=4)}
+
+    sets = trials.Sets(wide(0, 80, 6), held, held, spaces)
+    most = ranges.MOST_SEED  # No repeat has a seed beyond it.
+    found = trials.control(sets, n=500, repeats=3, seed=most)
+    assert asked == [40, 40, 40]
     kinds = [found[f"control_{kind}"] for kind in ("passed", "failed", "undecided")]
     assert sum(kinds) == pytest.approx(1) and found["control_n"] == 40
     assert trials.control(sets, n=500, repeats=0, seed=0) == {}
 
 
-@pytest.mark.parametrize(("n", "standing"), [(10, None), (11, 4), (13, 6), (16, 8)])
-def test_few_training_things_have_a_small_control_or_none(tmp_path, n, standing):
+@pytest.mark.parametrize(("n", "standing"), [(10, 5), (11, 5), (16, 8)])
+def test_few_training_things_have_a_small_control(tmp_path, n, standing):
     sets = wide(0, n, 6), wide(1, 12, 6), wide(2, 12, 6)
     audit.run(*saved(tmp_path, sets), repeats=1, out=str(tmp_path / "out"))
     found = files.read_json(tmp_path / "out" / "audit.json")["samples"]

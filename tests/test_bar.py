@@ -43,6 +43,8 @@ def test_the_control_meets_every_trivial_generator_that_samples_meet(
         bar.fits.vectors,
         data.pictures(bar.fits.rows),
         part="test",
+        lesson=data.rows("validation"),
+        n=20,
     )
     original = baselines.draws
 
@@ -62,7 +64,8 @@ def test_the_control_meets_every_trivial_generator_that_samples_meet(
 
     monkeypatch.setattr(baselines, "draws", draws)
     monkeypatch.setattr(verdicts, "verdicts", kept)
-    found = trials.of_judge(judging, data, jury, bar, n=20)
+    render = baselines.shown(bar, data)
+    found = trials.of_judge(judging, jury, bar, render, n=20)
     assert len(met) == judging.control
     assert sum(found[f"control_{x}"] for x in ("passed", "failed", "undecided")) == 1
 

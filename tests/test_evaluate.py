@@ -23,7 +23,7 @@ from wsjax.metrics import generation
 
 NAME, RIVAL = "mlora_asym", "twin"
 AUDITED = ("audit_", "authentic", "ct", "copy_", "single_", "excess_")
-SPACES = ("pixel_pca4", "classifier", "random_conv")
+SPACES = ("pixel_pca2", "classifier", "random_conv")
 WEIGHTS = (
     "gaussian_pca gaussian_mixture gaussian_neighbours add_noise average_two "
     "resample_test"
@@ -117,7 +117,7 @@ def test_verdicts_are_those_of_the_figures_beside_them_and_say_why(study):
         assert found[name]["verdict"] == "trivial"
     # Real things are no trivial generator, and no bar to be met.
     assert found["resample_test"]["verdict"] != "trivial"
-    rivals = set(found[NAME]["leads"]["pixel_pca4"])
+    rivals = set(found[NAME]["leads"]["pixel_pca2"])
     assert "resample_test" not in rivals and rivals <= {*WEIGHTS, *VALUES}
 
 
@@ -166,7 +166,7 @@ def _holds(rows, audited):
     """A rival's trivial generators have the figures of the audit, and no others."""
     assert audited.keys() == rows.keys()
     for name, figures in audited.items():
-        assert "novelty" in figures and "fd_pixel_pca4_test" not in figures
+        assert "novelty" in figures and "fd_pixel_pca2_test" not in figures
         assert figures == {key: rows[name][key] for key in figures}
 
 

@@ -151,8 +151,8 @@ def test_unit_features_have_length_one_and_their_distance_the_closed_form():
     assert generation.frechet(rows, turned) > 2 * found
 
 
-@pytest.mark.parametrize(("rows", "kept"), [(200, 5), (16, 4), (3, 1)])
-def test_of_more_features_than_rows_can_tell_the_main_axes_are_left(rows, kept):
+@pytest.mark.parametrize(("rows", "kept"), [(200, 5), (16, 5), (3, 3)])
+def test_of_more_features_than_are_wanted_the_main_axes_are_left(rows, kept):
     spread = np.array([9.0, 7.0, 5.0, 3.0, 2.0, *[0.01] * 15])
     real, new = (
         spread * np.random.default_rng(seed).normal(size=(rows, 20)) for seed in (0, 1)
@@ -162,6 +162,29 @@ def test_of_more_features_than_rows_can_tell_the_main_axes_are_left(rows, kept):
     variance = space(real).var(axis=0).sum()
     largest = np.linalg.eigvalsh(np.cov(2.0 * real.T, bias=True))[-kept:]
     assert variance == pytest.approx(largest.sum(), rel=1e-5)
+
+
+def test_an_axis_of_rounding_is_not_blown_up():
+    """Rows in a plane: what moves them off it by rounding changes no feature."""
+    plane = np.linalg.qr(np.random.default_rng(0).normal(size=(9, 9)))[0][:2]
+    rows = np.random.default_rng(1).normal(size=(50, 2)) @ plane
+    noise = np.random.default_rng(2).normal(size=rows.shape)
+    space = features.random_network(rows, components=4)
+    moved = space(rows + 1e-7 * noise)
+    np.testing.assert_allclose(moved, space(rows), atol=1e-4)
+    assert np.abs(space(rows + 0.1 * noise) - space(rows)).max() > 0.1
+
+
+def test_the_residual_is_the_distance_from_the_subspace_of_the_axes():
+    spread = np.array([9.0, 7.0, 0.5, 0.3])
+    real = spread * np.random.default_rng(0).normal(size=(60, 4))
+    space = features.residual(real, components=2)
+    axes = features.pixel_pca(real, components=2)
+    rows = real[:5] + 3.0
+    centred = rows - real.mean(axis=0)
+    expected = np.sqrt(np.square(centred).sum(1) - np.square(axes(rows)).sum(1))
+    np.testing.assert_allclose(space(rows)[:, 0], expected, rtol=1e-3)
+    assert not features.residual(real, components=4)(rows).any()
 
 
 def test_few_features_stay_as_they_are():

@@ -75,7 +75,7 @@ def test_all_are_held_against_trivial_generators_of_the_recipes_own_weights(
     others = folder / "evaluate" / OTHER / "baselines.json"
     own = json.loads((folder / "evaluate" / OWN / "baselines.json").read_text())
     bar = {
-        name: row["excess_pixel_pca4"]
+        name: row["excess_pixel_pca2"]
         for name, row in own.items()
         if name not in (PUPIL, OTHER)
     }
@@ -84,7 +84,7 @@ def test_all_are_held_against_trivial_generators_of_the_recipes_own_weights(
     def held():
         rows = json.loads(others.read_text())
         assert rows.keys() == bar.keys()
-        return {name: row["excess_pixel_pca4"] for name, row in rows.items()}
+        return {name: row["excess_pixel_pca2"] for name, row in rows.items()}
 
     assert held() == bar
     shutil.rmtree(folder / "fit" / OWN)
@@ -127,7 +127,7 @@ def test_each_generator_has_folders_of_its_own(study):
     assert forms == [OWN, OWN, "lora"]
     shards = [(folder / "samples" / n).glob("weights_*") for n in NAMES]
     assert len({b"".join(p.read_bytes() for p in some) for some in shards}) == 3
-    assert len({rows[name]["fd_pixel_pca4"] for name in NAMES}) == 3
+    assert len({rows[name]["fd_pixel_pca2"] for name in NAMES}) == 3
     assert metrics(folder, "diffusion", PUPIL)["n_train"] == 36  # Of 40 pairs.
 
 

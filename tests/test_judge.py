@@ -38,8 +38,10 @@ def jury(data):
     rows = np.arange(len(data.names))
     real = data.domain.shown(data.values(rows))
     vectors = real.reshape(len(real), -1)
-    things = rows, data.heldout, vectors, real
-    return judge.make(judging_of(recipe()), data, *things, part="test")
+    kept = ~np.isin(rows, data.rows("validation"))
+    things = rows[kept], data.heldout[kept], vectors[kept], real[kept]
+    options = {"part": "test", "lesson": rows[~kept], "n": 20}
+    return judge.make(judging_of(recipe()), data, *things, **options)
 
 
 def made(jury, pictures, n=None, labels=None):
@@ -52,49 +54,49 @@ def made(jury, pictures, n=None, labels=None):
 def test_figures_are_those_of_the_library(jury):
     config, pictures = recipe(), jury.real[:20][:, ::-1]
     found = scores.figures(judging_of(config), jury, made(jury, pictures))
-    space, out, fresh = jury.features["pixel_pca4"], jury.heldout, jury.fresh
+    space, out = jury.features["pixel_pca2"], jury.heldout
     real, ours = space(jury.real), space(pictures)
-    unseen = real[out | fresh]
-    options = {"repeats": 2, "seed": config.seed, "rebuilt": unseen}
-    halves = equal_count.at_equal_count(generation.frechet, unseen, ours, **options)
-    options["rebuilt"] = real[fresh]
-    sets = real[out], ours, real[fresh]
+    options = {"repeats": 2, "seed": config.seed, "rebuilt": real}
+    halves = equal_count.at_equal_count(generation.frechet, real, ours, **options)
+    options["rebuilt"] = real[~out]
+    sets = real[out], ours, real[~out]
     clean = equal_count.against_heldout(generation.frechet, *sets, **options)
     for key, values in (("", halves), ("_test", clean)):
         for end, value in values.items():
             ending = "" if end == "value" else f"_{end}"
-            assert found[f"fd_pixel_pca4{key}{ending}"] == pytest.approx(value)
+            assert found[f"fd_pixel_pca2{key}{ending}"] == pytest.approx(value)
     flat = [x.reshape(len(x), -1) for x in (pictures, jury.real[~out], jury.real[out])]
     ours, unseen = (np.median(generation.nearest(x, flat[1])[0]) for x in flat[::2])
     assert found["novelty_function"] == pytest.approx(ours / unseen)
     assert found["novelty_function"] == found["novelty_weights"]
 
 
-def test_spaces_learn_from_one_half_of_the_training_part_and_floors_are_of_the_other(
-    jury, data
-):
-    learnt = ~data.heldout & ~jury.fresh
-    assert not (jury.fresh & data.heldout).any()
-    assert abs(int(learnt.sum()) - int(jury.fresh.sum())) <= 1
-    own = features.classifier(jury.real[learnt], data.labels[learnt])
-    axes = features.reduced(own.features, jury.real[learnt], components=4)
+def test_spaces_learn_from_what_is_in_no_comparison(jury, data):
+    rows = data.rows("validation")
+    lesson, labels = data.pictures(rows), data.labels[rows]
+    known = {picture.tobytes() for picture in jury.real}
+    assert not known & {picture.tobytes() for picture in lesson}
+    own = features.classifier(lesson, labels)
+    axes = features.reduced(own.features, lesson, components=2)
     seen = axes(jury.real[:9])
-    assert seen.shape == (9, 4)
+    assert seen.shape == (9, 2)  # Ten held-out pictures tell of two.
     np.testing.assert_allclose(jury.features["classifier"](jury.real[:9]), seen)
-    own = features.pixel_pca(jury.real[learnt], components=4)(jury.real[:9])
-    np.testing.assert_allclose(jury.features["pixel_pca4"](jury.real[:9]), own)
+    own = features.pixel_pca(lesson, components=2)(jury.real[:9])
+    np.testing.assert_allclose(jury.features["pixel_pca2"](jury.real[:9]), own)
+    with pytest.raises(ValueError, match="2 instances or more, found 1; give the data"):
+        spaces.by_name(judging_of(recipe()), data, rows[:1], fewest=9)
 
 
 def test_floors_are_taken_over_for_as_many_samples_only(jury):
     config, pictures = recipe(), jury.real[:12]
     first = scores.figures(judging_of(config), jury, made(jury, pictures))
-    planted = {**first, "fd_pixel_pca4_floor": 123.0, "fd_pixel_pca4": 456.0}
+    planted = {**first, "fd_pixel_pca2_floor": 123.0, "fd_pixel_pca2": 456.0}
     again = scores.figures(judging_of(config), jury, made(jury, pictures), like=planted)
-    assert again == {**first, "fd_pixel_pca4_floor": 123.0}
+    assert again == {**first, "fd_pixel_pca2_floor": 123.0}
     fewer = scores.figures(
         judging_of(config), jury, made(jury, pictures[:9]), like=planted
     )
-    assert fewer["fd_pixel_pca4_floor"] < 123.0
+    assert fewer["fd_pixel_pca2_floor"] < 123.0
 
 
 def test_samples_that_are_not_finite_failed_and_are_left_out(jury):
@@ -121,8 +123,8 @@ def test_a_shape_without_a_surface_failed(jury):
 
 def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     """Training pictures by their true labels; of the wrong ones none is right."""
-    train = np.flatnonzero(~data.heldout & ~jury.fresh)[:20]
-    pictures, labels = jury.real[train], data.labels[train]
+    train = data.rows("train")[:20]
+    pictures, labels = data.pictures(train), data.labels[train]
     right, wrong, some = (
         scores.figures(judging_of(recipe()), jury, made(jury, pictures, labels=asked))
         for asked in (
@@ -136,38 +138,39 @@ def test_samples_that_were_asked_to_be_something_are_read(jury, data):
     assert "class_accuracy" not in scores.figures(
         judging_of(recipe()), jury, made(jury, pictures)
     )
-    seen = jury.reader.probabilities(jury.real[data.heldout]).argmax(axis=1)
-    accuracy = np.mean(jury.reader.classes[seen] == data.labels[data.heldout])
+    seen = jury.reader.probabilities(jury.real[jury.heldout]).argmax(axis=1)
+    accuracy = np.mean(jury.reader.classes[seen] == data.labels[data.rows("test")])
     assert right["class_accuracy_floor"] == pytest.approx(accuracy)
 
 
 def test_spaces_go_by_their_names(data, tmp_path):
-    config, real = recipe(), data.domain.shown(data.values(np.arange(12)))
+    config, rows = recipe(), np.arange(12)
+    real, options = data.pictures(rows), {"lesson": rows, "fewest": 48}
+    plain = data._replace(labels=None)
     config.evaluate.features = ("random_conv", "classifier")
     config.evaluate.onnx = str(pooled(tmp_path / "mine.onnx", ["n", 3, "h", "w"]))
     config.evaluate.update(onnx_mean=(0.25,), unit=True)
-    found = spaces.by_name(judging_of(config), data, real, None)
+    found = spaces.by_name(judging_of(config), plain, **options)
     assert list(found) == ["random_conv_unit", "mine_unit"]
-    rows = found["mine_unit"](real)
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+    lengths = np.linalg.norm(found["mine_unit"](real), axis=1)
+    np.testing.assert_allclose(lengths, 1, rtol=1e-5)
     config.evaluate.unit = False
-    plain = spaces.by_name(judging_of(config), data, real, None)["mine"](real)
+    mine = spaces.by_name(judging_of(config), plain, **options)["mine"](real)
     expected = (real.mean(axis=(1, 2)) - 0.25) * [1.5, 1.0]  # Grey in each channel.
-    np.testing.assert_allclose(plain, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-6)
     config.evaluate.features = ("pixel_pca", "inception")
     with pytest.raises(ValueError, match="'inception'; choose from .* evaluate.onnx"):
-        spaces.by_name(judging_of(config), data, real, None)
+        spaces.by_name(judging_of(config), plain, **options)
     config.evaluate.update(features=("classifier",), onnx=None)
     with pytest.raises(ValueError, match="names nothing that these data have"):
-        spaces.by_name(judging_of(config), data, real, None)
-    reader = features.classifier(real, data.labels[:12])
-    assert list(spaces.by_name(judging_of(config), data, real, reader)) == [
-        "classifier"
-    ]
+        spaces.by_name(judging_of(config), plain, **options)
+    assert list(spaces.by_name(judging_of(config), data, **options)) == ["classifier"]
 
 
 def test_real_things_of_class_minus_one_are_of_a_class_too(jury, data):
-    labels, out = data.labels - 1, data.heldout
+    out, kept = jury.heldout, np.union1d(data.rows("train"), data.rows("test"))
+    labels = data.labels[kept]
+    labels = labels - labels[out][0] - 1
     reader = features.classifier(jury.real[~out], labels[~out])
     options, things = judging_of(recipe()), (jury.real[out], labels[out])
     found = judge.read(options, reader, *things, "_floor")
@@ -187,7 +190,9 @@ def judged(values, labels, heldout):
     )
     options = judging_of(recipe())._replace(components=32, repeats=2)
     things = np.arange(len(values)), heldout, judge.flat(values), values
-    jury = judge.make(options, data, *things, part="test")
+    # The last six teach spaces, which need not be judged by others here.
+    lesson = {"lesson": np.arange(len(values))[-6:], "n": 10}
+    jury = judge.make(options, data, *things, part="test", **lesson)
     return jury, scores.figures(options, jury, made(jury, values[:10]))
 
 
@@ -198,7 +203,7 @@ def test_one_class_is_judged_without_a_classifier(value):
     values = random if value is None else np.full_like(random, value)
     heldout = np.arange(14) % 3 == 0
     jury, found = judged(values, np.full(14, 3), heldout)
-    # Four pictures to learn from tell of one component.
+    # Five held-out pictures tell of one component.
     assert jury.reader is None and "pixel_pca1" in jury.features
     assert not [key for key in found if "class" in key or "confident" in key]
     assert np.isnan(found["novelty_function"]) == (value is not None)

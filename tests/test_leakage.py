@@ -105,11 +105,20 @@ def test_the_test_part_chooses_nothing(both, part):
 
 
 def test_the_validation_part_judges_nothing(both, part):
-    """All figures of what learns from training weights alone, whatever chose ours."""
+    """It teaches feature spaces; all other figures are as they are without it."""
     found, expected = both(lambda x: metrics(x, "evaluate", "baselines.json"))
     alike = part == "validation"
     for name in TRIVIAL:
-        assert (found[name] == expected[name]) == alike, name
+        pair = found[name], expected[name]
+        inside, outside = (
+            [
+                {k: v for k, v in row.items() if ("pixel_pca" in k) == seen}
+                for row in pair
+            ]
+            for seen in (True, False)
+        )
+        assert (outside[0] == outside[1]) == alike, name
+        assert len(inside[0]) > 10 and inside[0] != inside[1], name
     found, expected = both(lambda x: metrics(x, "analyze"))
     keys = found.keys() - set(costs.KEYS)
     assert all(found[key] == expected[key] for key in keys) == alike

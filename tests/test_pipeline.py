@@ -26,10 +26,10 @@ KEYS = {
     "components_90 seconds cpu_seconds compile_seconds fields_per_cpu_second "
     "peak_memory_mib bytes_per_field",
     "diffusion": "steps loss_train loss_validation parameters seconds cpu_seconds",
-    "evaluate": "n_real n_sampled fd_pixel_pca4 fd_pixel_pca4_floor "
-    "fd_pixel_pca4_ceiling mmd_gaussian_pixel_pca4 mmd_polynomial_pixel_pca4 "
-    "fd_pixel_pca4_test fd_pixel_pca4_test_floor fd_pixel_pca4_test_ceiling "
-    "fd_pixel_pca4_unlimited mmd_gaussian_pixel_pca4_test precision_pixel_pca4_test "
+    "evaluate": "n_real n_sampled fd_pixel_pca2 fd_pixel_pca2_floor "
+    "fd_pixel_pca2_ceiling mmd_gaussian_pixel_pca2 mmd_polynomial_pixel_pca2 "
+    "fd_pixel_pca2_test fd_pixel_pca2_test_floor fd_pixel_pca2_test_ceiling "
+    "fd_pixel_pca2_unlimited mmd_gaussian_pixel_pca2_test precision_pixel_pca2_test "
     "fd_classifier nn_function_median nn_function_median_floor nn_weights_median "
     "nn_weights_median_floor confident_fraction confident_fraction_floor "
     "class_fraction_min ct authentic_fraction authentic_fraction_floor copy_fraction "

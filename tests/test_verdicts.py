@@ -32,8 +32,7 @@ def judge():
         yield real[~heldout].reshape(TRAIN, -1)
 
     rest = {}, {}, None, {}, lambda values: values
-    sides = heldout, ~heldout
-    return Judge(real, rebuilt, taught, rebuilt, *sides, "test", *rest)
+    return Judge(real, rebuilt, taught, rebuilt, heldout, "test", *rest)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def known(judge):
 
 
 def of(judge):
-    return copies.training(judge.rebuilt, judge.heldout, judge.taught(), seed=0)
+    return copies.known(judge, judge.rebuilt, judge.heldout, seed=0).own
 
 
 def test_fresh_samples_are_no_copies(known):
@@ -88,7 +87,7 @@ def test_rivals_are_the_same_whatever_the_fits_of_the_row_that_is_judged(judge, 
     trivial = {"add_noise": made(noisy), "mixture": made(drawn(300, 6))}
     judging, rivals = SimpleNamespace(seed=0), []
     for row in (judge, worse):
-        own = copies.Known(of(row), known)
+        own = copies.Known(of(row), known, known)
         assert bool(own.own.compared(flat(noisy)).reasons) == (row is judge)
         found = verdicts.verdicts(
             judging, judge, own, {"ours": made(drawn(300, 7))}, trivial, n=300
@@ -98,6 +97,17 @@ def test_rivals_are_the_same_whatever_the_fits_of_the_row_that_is_judged(judge, 
     assert "mixture" in rivals[0] and "add_noise" not in rivals[0]
 
 
+def test_trivial_generators_of_values_are_held_against_what_no_fit_has_blurred(judge):
+    """Beside blurred held-out instances, new sharp ones look far from everything."""
+    known = copies.known(judge, judge.rebuilt, judge.heldout, seed=0)
+    sharp = flat(judge.real[judge.heldout])
+    assert known.values.compared(sharp).novelty == 1
+    assert known.common.finds[1] is known.values.finds[0]
+    blurred = flat(judge.rebuilt[judge.heldout])
+    assert known.values.compared(blurred).reasons  # Nearer than sharp ones are.
+    assert not known.common.compared(blurred).reasons
+
+
 def test_samples_that_are_not_finite_fail(judge, known):
     """Good ones among them say nothing of the others."""
     judge = judge._replace(
@@ -105,7 +115,7 @@ def test_samples_that_are_not_finite_fail(judge, known):
         seen={"flat": (flat(judge.real), flat(judge.rebuilt))},
     )
     sets = {"whole": made(drawn(300, 7)), "lost": made(drawn(300, 7))._replace(n=301)}
-    both = copies.Known(known, known)
+    both = copies.Known(known, known, known)
     found = verdicts.verdicts(SimpleNamespace(seed=0), judge, both, sets, {}, n=300)
     assert found["lost"].verdict == "failed"
     assert found["lost"].reasons[-1] == "1 of 301 samples are not finite"

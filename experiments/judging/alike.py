@@ -32,16 +32,18 @@ def check_values(sets: Mapping[str, Rows]) -> None:
     """Refuses sets of one kind of which no comparison would mean anything.
 
     Args:
-      sets: "train", "real" and "samples".
+      sets: "train", "real" and "samples"; "validation" may be there.
 
     Raises:
-      ValueError: if held-out things are training things or samples; or if they spread
+      ValueError: if held-out things are in another set, too; or if they spread
         five times as wide, or narrow, as training things.
     """
     flat = {name: judge.flat(own.things) for name, own in sets.items()}
-    for name in ("train", "samples"):
-        _check_apart(flat["real"], flat[name], name)
-    _check_units(flat["train"], flat["real"])
+    for name in ("real", "validation"):
+        if name in flat:
+            for other in (x for x in flat if x != name):
+                _check_apart(flat[name], flat[other], name, other)
+            _check_units(flat["train"], flat[name], name)
 
 
 def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
@@ -72,19 +74,19 @@ def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
         )
 
 
-def _check_apart(real: np.ndarray, other: np.ndarray, name: str) -> None:
+def _check_apart(held: np.ndarray, rows: np.ndarray, name: str, other: str) -> None:
     """Refuses held-out things that are in another set as well."""
-    known = {row.tobytes() for row in other.astype(real.dtype)}
-    shared = [i for i, row in enumerate(real) if row.tobytes() in known]
+    known = {row.tobytes() for row in rows.astype(held.dtype)}
+    shared = [i for i, row in enumerate(held) if row.tobytes() in known]
     if shared:
         raise ValueError(
-            f"--real: {len(shared)} of {len(real)} things are in --{name} as well, the "
-            f"first is number {shared[0]}; expected things that the generator neither "
-            "saw nor made; remove them"
+            f"--{name}: {len(shared)} of {len(held)} things are in --{other} as well, "
+            f"the first is number {shared[0]}; expected things that the generator "
+            "neither saw nor made; remove them"
         )
 
 
-def _check_units(train: np.ndarray, real: np.ndarray) -> None:
+def _check_units(train: np.ndarray, real: np.ndarray, name: str) -> None:
     """Refuses held-out things of another spread, or far from where training things are.
 
     As of another unit or offset; two halves of one set never differ so.
@@ -94,7 +96,7 @@ def _check_units(train: np.ndarray, real: np.ndarray) -> None:
     wide = max(spreads) / max(min(spreads), np.finfo(np.float32).tiny)
     if wide > _FARTHER or apart > _FARTHER * spreads[0]:
         raise ValueError(
-            "--real: expected things of one kind and in one unit as in --train, which "
-            f"spread by {spreads[0]:.3g}, found a spread of {spreads[1]:.3g} and means "
-            f"that are {apart:.3g} apart"
+            f"--{name}: expected things of one kind and in one unit as in --train, "
+            f"which spread by {spreads[0]:.3g}, found a spread of {spreads[1]:.3g} and "
+            f"means that are {apart:.3g} apart"
         )

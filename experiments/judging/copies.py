@@ -1,6 +1,6 @@
 """Whether samples are copies of training instances, and how soon one would notice."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from experiments.judging.judge import Judge, flat
 from wsjax.metrics.copy_measures import Neighbours, neighbours
 from wsjax.metrics.copying import Copying, cells_for, compared, refused
 
-__all__ = ["SHARES", "Known", "Training", "curve", "noticed", "training"]
+__all__ = ["SHARES", "Known", "Training", "curve", "known", "noticed"]
 
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Shares of copies at which refusals are counted."""
@@ -18,9 +18,9 @@ SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 class Training(NamedTuple):
     """Training instances that may have been copied: all that a test of copying needs.
 
-    There are two forms of them: as they are after fit and latent, which is what copied
-    weights show, and as they are in the data. `finds`: where rows lie about each form;
-    `real`: where test instances do, which went through fit and latent as samples did.
+    There may be two forms of them: as they are after fit and latent, which is what
+    copied weights show, and as they are in the data. `finds`: where rows lie about each
+    form; `real`: where held-out instances do, which were made as the rows are.
     """
 
     finds: tuple[Callable[[np.ndarray], Neighbours], ...]
@@ -34,37 +34,49 @@ class Training(NamedTuple):
         return found[0]._replace(reasons=tuple(reasons))
 
 
-def training(
-    rebuilt: np.ndarray,
-    heldout: np.ndarray,
-    taught: Iterable[np.ndarray],
-    *,
-    seed: int,
-) -> Training:
-    """Prepares the tests of copying.
-
-    Args:
-      rebuilt: `[N, *size, C]` training and held-out instances, as samples are made.
-      heldout: `[N]` booleans: which of them are held out.
-      taught: all training instances as they are in the data, in blocks of rows.
-      seed: of the parts of the training set.
-    """
-    rows = flat(rebuilt)
-    forms = rows[~heldout], np.concatenate(list(taught))
-    cells = cells_for(int(heldout.sum()))
-    finds = tuple(neighbours(known, cells=cells, seed=seed) for known in forms)
-    return Training(finds, tuple(find(rows[heldout]) for find in finds))
-
-
 class Known(NamedTuple):
     """Training instances for the samples that are judged, and for trivial generators.
 
     Whether a trivial generator copies, and so is no rival, must not depend on who is
-    judged: it is asked of fits that all share, `common`; samples lie about their `own`.
+    judged. Samples are held against instances after their `own` fit and latent; trivial
+    generators that see weights against fits that all share, `common`; those that see
+    values, which no fit has blurred, against the `values` in the data.
     """
 
     own: Training
     common: Training
+    values: Training
+
+
+def known(
+    judge: Judge,
+    shown: np.ndarray,
+    heldout: np.ndarray,
+    *,
+    seed: int,
+) -> Known:
+    """Prepares the tests of copying.
+
+    Args:
+      judge: the real instances, rebuilt as samples are made.
+      shown: `[N, *size, C]` instances as trivial generators of weights show them.
+      heldout: `[N]` booleans: which of these are held out.
+      seed: of the parts of the training set.
+    """
+    out = judge.heldout
+
+    def find(rows: np.ndarray) -> Callable[[np.ndarray], Neighbours]:
+        return neighbours(rows, cells=cells_for(int(out.sum())), seed=seed)
+
+    raw = find(np.concatenate(list(judge.taught())))
+
+    def both(values: np.ndarray, out: np.ndarray) -> Training:
+        rows = flat(values)
+        finds = find(rows[~out]), raw
+        return Training(finds, tuple(one(rows[out]) for one in finds))
+
+    values = Training((raw,), (raw(flat(judge.real[out])),))
+    return Known(both(judge.rebuilt, out), both(shown, heldout), values)
 
 
 def noticed(

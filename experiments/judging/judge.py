@@ -21,10 +21,10 @@ __all__ = [
     "briefly",
     "first_feature",
     "flat",
-    "halves",
     "make",
     "nearest",
     "of_fits",
+    "of_some",
     "read",
     "sides",
 ]
@@ -39,8 +39,6 @@ class Judge(NamedTuple):
     `[N, *size, C]`: the same, rendered from the fit after encoding and decoding;
     `taught`: reads the values of all training instances, augmented copies included, as
     blocks of rows; `vectors` `[N, M]`: encoded weights; `heldout` `[N]` booleans;
-    `fresh` `[N]` booleans: the half of the training instances that floors are taken
-    from, since no feature space has learnt from them;
     `part`: name of the part that is held out, which figures against it end in;
     `features`: feature function by name; `seen`: by the same names, the features
     `[N, F]` of `real` and of `rebuilt`; `reader`: a classifier trained on the training
@@ -53,7 +51,6 @@ class Judge(NamedTuple):
     taught: Callable[[], Iterator[np.ndarray]]
     vectors: np.ndarray
     heldout: np.ndarray
-    fresh: np.ndarray
     part: str
     features: dict
     seen: dict
@@ -71,8 +68,14 @@ def make(
     rebuilt: np.ndarray,
     *,
     part: str,
+    lesson: np.ndarray,
+    n: int,
 ) -> Judge:
     """Builds the judge of samples of any generator.
+
+    Feature spaces must not learn from what is compared in them, nor from what
+    generators have learnt from: along axes that training instances vary most on, all
+    that is near to these varies too much.
 
     Args:
       judging: the settings.
@@ -82,42 +85,39 @@ def make(
       vectors: `[N, M]` their encoded weights.
       rebuilt: `[N, *size, C]` their values on the grid, rendered from decoded weights.
       part: name of the part that is held out, "test" or "validation".
+      lesson: `[L]` indices of instances that are not among `rows`, from which feature
+        spaces learn.
+      n: samples that will be judged.
     """
     real, known = data.pictures(rows), {}
-    learnt, fresh = halves(~heldout, seed=judging.seed)
+    train = np.flatnonzero(~heldout)
     labels = None if data.labels is None else data.labels[rows]
-    seen_labels = None if labels is None else labels[learnt]
-    reader = spaces.reader(judging, real[learnt], seen_labels)
+    reader = spaces.reader(
+        judging, real[train], None if labels is None else labels[train]
+    )
     if reader is not None:
         known = read(judging, reader, real[heldout], labels[heldout], "_floor")
-    named = spaces.by_name(judging, data, real[learnt], reader)
+    # In the control, half of the training instances may stand for samples.
+    fewest = min(n, int(heldout.sum()), len(train) // 2)
+    named = spaces.by_name(judging, data, lesson, fewest=fewest)
     seen = {name: (space(real), space(rebuilt)) for name, space in named.items()}
     taught = functools.partial(_taught, data)
-    arrays = real, rebuilt, taught, vectors, heldout, fresh
+    arrays = real, rebuilt, taught, vectors, heldout
     judge = Judge(*arrays, part, named, seen, reader, known, data.domain.whole)
     for kind, (train, out, _) in sides(judge).items():
         known[f"nn_{kind}_median_floor"] = float(np.median(nearest(out, train)[0]))
     return judge
 
 
-def halves(train: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits training instances: spaces learn from one half, floors are of the other.
-
-    In a space that has learnt from them, training instances lie farther from held-out
-    ones than new instances do.
-
-    Args:
-      train: `[N]` booleans, True for training instances.
-      seed: of the split.
-
-    Returns:
-      `(learnt, fresh)`, each `[N]` booleans.
-    """
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(train))
-    learnt, fresh = np.zeros_like(train), np.zeros_like(train)
-    learnt[order[: len(order) // 2]] = True
-    fresh[order[len(order) // 2 :]] = True
-    return learnt, fresh
+def of_some(judge: Judge, some: np.ndarray) -> Judge:
+    """The same judge of some of its instances, at `some` `[n]`."""
+    return judge._replace(
+        real=judge.real[some],
+        rebuilt=judge.rebuilt[some],
+        vectors=judge.vectors[some],
+        heldout=judge.heldout[some],
+        seen={name: (real[some], re[some]) for name, (real, re) in judge.seen.items()},
+    )
 
 
 def _taught(data: Data) -> Iterator[np.ndarray]:
@@ -136,6 +136,8 @@ def of_fits(
     show: Callable[[ArrayTree], np.ndarray],
     *,
     part: str,
+    lesson: np.ndarray,
+    n: int,
 ) -> Judge:
     """Builds the judge by `make` from the fits of a representation.
 
@@ -147,18 +149,21 @@ def of_fits(
       codec: of the generator to be judged; the fits go through it like samples.
       show: `(stacked adapters) -> [n, *size, C]`, values on the grid.
       part: name of the part of `fits` that is held out.
+      lesson: as in `make`.
+      n: as in `make`.
 
     Raises:
       ValueError: if there are fewer than 8 training fits or fewer than 4 held-out ones.
     """
-    # Floors are of half of the training fits.
+    # In the control, half of the training fits stand for samples.
     least = excess.LEAST
     parts.check(fits, training=2 * least, heldout=least, name=form.name)
     free = entries(form, fits.first)
     encode = jax.jit(jax.vmap(lambda x: codec.encode(free.decode(x))))
     vectors = np.asarray(encode(fits.vectors))
     rebuilt = show(jax.jit(jax.vmap(codec.decode))(vectors))
-    return make(judging, data, fits.rows, fits.heldout, vectors, rebuilt, part=part)
+    things = fits.rows, fits.heldout, vectors, rebuilt
+    return make(judging, data, *things, part=part, lesson=lesson, n=n)
 
 
 def first_feature(judge: Judge) -> str:

@@ -15,7 +15,7 @@ from wsjax.meshes import formats
 from wsjax.metrics import copy_measures, features
 from wsjax.metrics.random_conv import random_conv
 
-__all__ = ["Rows", "different", "read_rows", "spaces_of"]
+__all__ = ["Rows", "different", "read_rows", "some", "spaces_of"]
 
 _COMPONENTS = 32  # Most features of a space.
 _SUFFIXES = {*formats.SUFFIXES, ".parquet"}
@@ -135,50 +135,58 @@ def _has_meshes(path: pathlib.Path) -> bool:
     return any(file.suffix.lower() in _SUFFIXES for file in files)
 
 
-def different(rows: Rows) -> Rows:
-    """Each thing once, the first time that it is there."""
-    kept = copy_measures.different(rows.things)
+def some(rows: Rows, kept: np.ndarray) -> Rows:
+    """The things at `kept` `[n]`."""
     labels = None if rows.labels is None else rows.labels[kept]
     names = [rows.names[i] for i in kept]
     return rows._replace(things=rows.things[kept], labels=labels, names=names)
 
 
+def different(rows: Rows) -> Rows:
+    """Each thing once, the first time that it is there."""
+    return some(rows, copy_measures.different(rows.things))
+
+
 def spaces_of(
-    train: np.ndarray,
+    lesson: np.ndarray,
     labels: np.ndarray | None,
     named: list[str],
     *,
+    fewest: int,
     seed: int,
     restored: Callable[[np.ndarray], np.ndarray] = lambda things: things,
 ) -> dict[str, _Space]:
     """Feature spaces for things of one shape.
 
     Args:
-      train: `[T, *S]` training things.
-      labels: `[T]` their classes, or None.
+      lesson: `[L, *S]` things to learn from, which are compared with none.
+      labels: `[L]` their classes, or None.
       named: further ones, each `module:function` with `function(things [n, *S]) ->
         [n, F]`.
+      fewest: things in the smallest set that is compared.
       seed: of the classifier.
       restored: brings things to what `named` ones are made for.
 
     Returns:
-      By name: principal components; a random network of these, for rows; the features
-      of a classifier, where there are classes; a random convolutional network, for
-      pictures and grids of 8 cells or more; `named`. Of more than 32 features these are
-      the main axes.
+      By name: principal components; for rows, what these do not see, and a random
+      network of them; the features of a classifier, where there are classes; a random
+      convolutional network, for pictures and grids of 8 cells or more; `named`. Of more
+      features than 32, or than one for four of `fewest`, these are the main axes.
 
     Raises:
       ValueError: if a name cannot be imported.
     """
-    most = min(_COMPONENTS, features.most_features(len(train)))
-    components = min(most, features.most_components(train))
-    spaces = {"pca": features.pixel_pca(train, components=components)}
-    if train.ndim == 2:
-        spaces["network"] = features.random_network(train, components=components)
+    most = min(_COMPONENTS, features.most_features(fewest))
+    components = min(most, features.most_components(lesson))
+    spaces = {"pca": features.pixel_pca(lesson, components=components)}
+    if lesson.ndim == 2:
+        spaces["network"] = features.random_network(lesson, components=components)
+        if components < lesson.shape[1]:
+            spaces["residual"] = features.residual(lesson, components=components)
     if features.has_classes(labels):
-        spaces["classifier"] = features.classifier(train, labels, seed=seed).features
+        spaces["classifier"] = features.classifier(lesson, labels, seed=seed).features
     try:
-        spaces["random_conv"] = random_conv(train.shape[1:])
+        spaces["random_conv"] = random_conv(lesson.shape[1:])
     except ValueError:
         pass  # Rows, or too small.
     own = {name: imported(name) for name in named}
@@ -187,6 +195,6 @@ def spaces_of(
         for name, space in own.items()
     }
     return {
-        name: features.reduced(space, train, components=most)
+        name: features.reduced(space, lesson, components=most)
         for name, space in spaces.items()
     }

@@ -57,8 +57,7 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
     measure floors and ceilings too.
     """
     real, rebuilt = judge.seen[name]
-    fresh, out = judge.fresh, judge.heldout
-    unseen = fresh | out  # By the feature space.
+    train, out = ~judge.heldout, judge.heldout
     drawing = {
         "floors": floors,
         "repeats": judging.repeats,
@@ -67,14 +66,14 @@ def _compare(judging, judge: Judge, name: str, ours, *, floors: bool) -> dict:
     measured = {}
 
     def heldout(measure):
-        sets = real[out], ours, real[fresh]
+        sets = real[out], ours, real[train]
         return equal_count.against_heldout(
-            measure, *sets, rebuilt=rebuilt[fresh], **drawing
+            measure, *sets, rebuilt=rebuilt[train], **drawing
         )
 
     for label, distance in _DISTANCES.items():
         measured[f"{label}_{name}"] = equal_count.at_equal_count(
-            distance, real[unseen], ours, rebuilt=rebuilt[unseen], **drawing
+            distance, real, ours, rebuilt=rebuilt, **drawing
         )
         measured[f"{label}_{name}_{judge.part}"] = heldout(distance)
     for label, share in _SHARES.items():

@@ -76,32 +76,35 @@ def check(judging: Judging, shape: tuple[int, ...]) -> None:
 
 
 def by_name(
-    judging: Judging,
-    data: Data,
-    real: np.ndarray,
-    reader: features.Classifier | None,
+    judging: Judging, data: Data, lesson: np.ndarray, *, fewest: int
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Feature functions `(values [n, *size, C]) -> [n, F]` by their names in metrics.
 
-    F is at most `judging.components`: of more features these are the main axes.
-
-    For example, "pixel_pca" of 32 components is called "pixel_pca32", and of shapes
+    F is at most `judging.components`: of more features these are the main axes. For
+    example, "pixel_pca" of 32 components is called "pixel_pca32", and of shapes
     "grid_pca32"; with `unit`, "_unit" is appended.
 
     Args:
       judging: the settings.
       data: the data set.
-      real: `[N, *size, C]` values on the grid, of which main axes are; there are fewer
-        if these do not allow all.
-      reader: a classifier of such values; None leaves the space "classifier" out.
+      lesson: `[L]` indices of the instances from which spaces learn; "classifier" is
+        left out unless they are of two classes.
+      fewest: things in the smallest set that will be compared; F is at most
+        `features.most_features` of these.
 
     Raises:
-      ValueError: as `check`; if no space is left, or an ONNX file is no network of
-        pictures.
+      ValueError: as `check`; if there are fewer than 2 instances to learn from, no
+        space is left, or an ONNX file is no network of pictures.
       FileNotFoundError: as `check`.
     """
+    if len(lesson) < 2:
+        raise ValueError(
+            f"feature spaces learn from 2 instances or more, found {len(lesson)}; give "
+            "the data more instances, or a larger data.validation"
+        )
+    real = data.pictures(lesson)
     check(judging, real.shape[1:])
-    most = min(judging.components, features.most_features(len(real)))
+    most = min(judging.components, features.most_features(fewest))
     k, spaces = min(most, features.most_components(real)), {}
     for name in judging.features:
         if name == "pixel_pca":
@@ -113,8 +116,10 @@ def by_name(
             spaces[name] = _described
         elif ":" in name:
             spaces[name.replace(":", ".")] = imported(name)
-        elif reader is not None:
-            spaces[name] = reader.features
+        elif data.labels is not None:
+            learner = reader(judging, real, data.labels[lesson])
+            if learner is not None:
+                spaces[name] = learner.features
     if judging.onnx:
         spaces[pathlib.Path(judging.onnx).stem] = onnx_features(
             judging.onnx, mean=tuple(judging.onnx_mean), std=tuple(judging.onnx_std)

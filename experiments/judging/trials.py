@@ -1,8 +1,10 @@
 """The audit of three sets of values, and its control: real things in place of samples.
 
-Feature spaces learn from one half of the training things, and floors are of the other
-(`judge.halves`). The control says how often things that are as good as real ones would
-pass with sets of these sizes.
+Feature spaces learn from neither training things nor those that samples are compared
+with. The control says how often things that are as good as real ones would pass with
+sets of these sizes. Its repeats share held-out things, and its things went through no
+fit and no latent: it tells what the audit can see, not what a perfect generator of
+weights would reach.
 """
 
 import collections
@@ -11,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.domain.data import Data
 from experiments.judging import baselines, copies, judge, samples, verdicts
 from experiments.judging.baselines import Fields
 from experiments.judging.judge import Judge
@@ -27,16 +28,17 @@ _REAL = "real"
 
 
 class Sets(NamedTuple):
-    """Training things `[T, *S]`, their classes `[T]` or None, held-out ones `[H, *S]`.
+    """Training things `[T, *S]` and held-out ones `[H, *S]`.
 
-    `spaces`: `(things, labels) -> {name: feature function}`, learnt from what it is
-    given.
+    `reference` `[R, *S]`: those of the held-out things that no space has learnt from;
+    `spaces`: `(fewest) -> {name: feature function}`, of so few features that sets of
+    `fewest` things can be compared.
     """
 
     train: np.ndarray
-    labels: np.ndarray | None
     heldout: np.ndarray
-    spaces: Callable[..., dict[str, Callable]]
+    reference: np.ndarray
+    spaces: Callable[[int], dict[str, Callable]]
 
 
 def audited(
@@ -50,16 +52,14 @@ def audited(
       n: draws of each trivial generator.
       seed: of all random choices.
     """
-    every = np.ones(len(sets.train), bool)
-    learnt, fresh = judge.halves(every, seed=seed)
-    labels = None if sets.labels is None else sets.labels[learnt]
+    compared = [sets.train, sets.reference, *samples.values()]
     return audit.audit(
         sets.train,
         sets.heldout,
         samples,
-        spaces=sets.spaces(sets.train[learnt], labels),
+        spaces=sets.spaces(min(n, *map(len, compared))),
         trivial=verdicts.of_values(sets.train, n, seed=seed),
-        fresh=sets.train[fresh],
+        reference=sets.reference,
         seed=seed,
     )
 
@@ -83,8 +83,7 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
     count = _standing(n, len(sets.train))
 
     def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
-        labels = None if sets.labels is None else sets.labels[others]
-        own = sets._replace(train=sets.train[others], labels=labels)
+        own = sets._replace(train=sets.train[others])
         real = {_REAL: sets.train[some]}
         return audited(own, real, n=count, seed=seed)[_REAL].verdict
 
@@ -92,11 +91,11 @@ def control(sets: Sets, *, n: int, repeats: int, seed: int) -> dict[str, float]:
 
 
 def _standing(n: int, known: int) -> int:
-    """How many of `known` things stand for `n` samples; half of the others are a floor.
+    """How many of `known` things stand for `n` samples; the others are a floor.
 
     Below `excess.LEAST` there are too few for a control.
     """
-    return min(n, known // 2, known - 2 * excess.LEAST + 1)
+    return min(n, known // 2)
 
 
 def _shares(
@@ -112,8 +111,10 @@ def _shares(
         return {}
     found: collections.Counter[str] = collections.Counter()
     for repeat in range(repeats):
-        order = np.random.default_rng([seed, repeat]).permutation(n)
-        found[verdict(order[:count], np.sort(order[count:]), seed + repeat)] += 1
+        own = np.random.SeedSequence([seed, repeat])
+        order = np.random.default_rng(own).permutation(n)
+        (drawn,) = own.generate_state(1)
+        found[verdict(order[:count], np.sort(order[count:]), int(drawn))] += 1
     kinds = (PASSED, FAILED, UNDECIDED)
     shares = {f"control_{kind}": found[kind] / repeats for kind in kinds}
     return shares | {"control_n": count}
@@ -133,42 +134,44 @@ def noticed(sets: Sets, samples: np.ndarray, *, seed: int) -> dict[str, float]:
 
 
 def of_judge(
-    judging: Judging, data: Data, known: Judge, bar: Fields, *, n: int
+    judging: Judging,
+    known: Judge,
+    bar: Fields,
+    render: Callable[[np.ndarray], np.ndarray],
+    *,
+    n: int,
 ) -> dict[str, float]:
     """The `control` of a study's own instances, by the audit that its samples meet.
 
     Args:
       judging: the settings.
-      data: the data set.
       known: the study's own fitted instances.
       bar: the same as fields, whose weights trivial generators see.
+      render: as `baselines.shown` returns for `bar`.
       n: samples that the study audits.
     """
     train, out = (np.flatnonzero(known.heldout == held) for held in (False, True))
     count, fits = _standing(n, len(train)), bar.fits
-    render = baselines.shown(bar, data)
-    rebuilt = render(fits.vectors)
+    shown = render(fits.vectors)
 
     def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
         kept = np.concatenate([train[others], out])
-        held, own = np.arange(len(kept)) >= len(others), judging._replace(seed=seed)
-        rows, vectors = fits.rows[kept], fits.vectors[kept]
-        parts = held, vectors, rebuilt[kept]
-        jury = judge.make(own, data, rows, *parts, part=known.part)
-        taught = [judge.flat(jury.real[~held])]
-        seen = [
-            copies.training(values, held, taught, seed=seed)
-            for values in (jury.real, jury.rebuilt)
-        ]
+        jury = judge.of_some(known, kept)
+        held, own = jury.heldout, judging._replace(seed=seed)
+        jury = jury._replace(taught=lambda: iter([judge.flat(jury.real[~held])]))
         # Real things have no weights, which the audit does not look at.
         none = np.full(count, -1)
         real = samples.made(jury, count, none, known.real[train[some]], none, none)
-        fitted = fits._replace(vectors=vectors, rows=rows, heldout=held)
+        fitted = fits._replace(
+            vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=held
+        )
         drawn = baselines.draws(fitted, count, seed=seed)
         del drawn[baselines.AGAIN]
         weights = baselines.made(jury, render, drawn)
-        sets = own, jury, copies.Known(*seen), {_REAL: real}, weights
-        return verdicts.verdicts(*sets, n=count)[_REAL].verdict
+        asked = copies.known(jury, shown[kept], held, seed=seed)
+        asked = asked._replace(own=asked.values)
+        sets = {_REAL: real}, weights
+        return verdicts.verdicts(own, jury, asked, *sets, n=count)[_REAL].verdict
 
     repeats, seed = judging.control, judging.seed
     return _shares(verdict, len(train), count, repeats=repeats, seed=seed)

@@ -87,15 +87,16 @@ def verdicts(
     for name, values in drawn.items():
         seen = {space: feature(values) for space, feature in judge.features.items()}
         every[name] = values, seen
-    own = sets.keys() - {AGAIN}
+    asked = {name: known.own for name in sets.keys() - {AGAIN}}
+    asked |= {name: known.values for name in drawn}
     copied = {
-        name: (known.own if name in own else known.common).compared(flat(values))
+        name: asked.get(name, known.common).compared(flat(values))
         for name, (values, _) in every.items()
     }
     distances = {
         space: excess.draws(
             real[out],
-            real[judge.fresh],
+            real[~out],
             {name: seen[space] for name, (_, seen) in every.items()},
             seed=seed,
         )

@@ -7,8 +7,9 @@ training set than held-out things do, in whole or in part (`wsjax.metrics.copyin
 held against every trivial generator that does not copy, they must be nearer to held-out
 things in one feature space at least, and farther in none (`wsjax.metrics.excess`).
 Samples that are nearer in none and farther in none are undecided: more of them, more
-held-out things or another space may tell. Where all trivial generators copy, samples
-that are farther than training things fail, and all others are undecided. The audit asks
+held-out things or another space may tell. Where most trivial generators copy, the bar
+of the others is low, and samples that are farther than training things are undecided.
+Where all do, such samples fail, and all others are undecided. The audit asks
 for nothing that depends on how things are represented: its bar is the same for all.
 """
 
@@ -65,7 +66,7 @@ def audit(
     trivial: Mapping[str, np.ndarray],
     rebuilt: np.ndarray | None = None,
     taught: np.ndarray | None = None,
-    fresh: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
     repeats: int = 100,
     seed: int = 0,
 ) -> dict[str, Audit]:
@@ -75,15 +76,16 @@ def audit(
       train: `[T, *S]` things that the generators were trained on.
       heldout: `[H, *S]` things of the same kind that they never saw.
       sets: `[N, *S]` samples of each generator, by its name.
-      spaces: feature functions `([n, *S]) -> [n, F]` by name; two or more are wise, one
-        of them learnt from other data or from labels.
+      spaces: feature functions `([n, *S]) -> [n, F]` by name, none of which has learnt
+        from `train` or `reference`; two or more are wise, one of them learnt from other
+        data or from labels.
       trivial: `[M, *S]` samples of trivial generators, by name.
       rebuilt: `[H, *S]` the held-out things as samples are made, such as after a fit
         and an encoding; None takes `heldout` itself.
       taught: `[U, F]` flattened, all that may have been copied, such as augmented
         copies beside `train`; None takes `train` itself.
-      fresh: `[G, *S]` training things that no feature space has learnt from, for the
-        floor; None takes `train`, which is right only if none has learnt from it.
+      reference: `[R, *S]` those of `heldout` that no feature space has learnt from, to
+        which distances are measured; None takes all, which is right only if none has.
       repeats: draws per space, see `wsjax.metrics.excess.draws`.
       seed: of all random choices.
 
@@ -108,8 +110,8 @@ def audit(
     }
     drawn = {
         name: draws(
-            space(heldout),
-            space(train if fresh is None else fresh),
+            space(heldout if reference is None else reference),
+            space(train),
             {key: space(x) for key, x in every.items()},
             repeats=repeats,
             seed=seed,
@@ -133,6 +135,9 @@ def verdicts(
     found = {name: judge(name, copied[name], drawn, rivals) for name in copied}
     if trivial and not rivals:
         found = {name: _unrivalled(verdict) for name, verdict in found.items()}
+    elif 2 * len(rivals) < len(trivial):
+        few = f"{len(trivial) - len(rivals)} of {len(trivial)} trivial generators copy"
+        found = {name: _hardly(verdict, few) for name, verdict in found.items()}
     return found | {name: found[name]._replace(verdict=TRIVIAL) for name in trivial}
 
 
@@ -175,13 +180,29 @@ def judge(
     return Audit(copied, quality, verdict, (*failed, *undecided))
 
 
+def _farther(found: Audit) -> str:
+    """By what samples are farther from held-out things than training things are."""
+    return ", ".join(x for x, own in found.quality.items() if own.excess.low > 0)
+
+
+def _hardly(found: Audit, few: str) -> Audit:
+    """The verdict where most trivial generators copy: those left are a low bar."""
+    farther = _farther(found)
+    if not (found.passed and farther):
+        return found
+    reason = (
+        f"{few}: samples are better than the others, but farther from held-out things "
+        f"than training things are, by {farther}"
+    )
+    return found._replace(verdict=UNDECIDED, reasons=(reason,))
+
+
 def _unrivalled(found: Audit) -> Audit:
     """The verdict where every trivial generator copies, so that none is a rival."""
-    farther = [space for space, own in found.quality.items() if own.excess.low > 0]
-    if farther:
+    if farther := _farther(found):
         return found.failed(
             "farther from held-out things than training things are, by "
-            f"{', '.join(farther)}, and every trivial generator copies"
+            f"{farther}, and every trivial generator copies"
         )
     if not found.passed:
         return found

@@ -65,7 +65,10 @@ def draws(
     variety. A bias that is proportional to 1 / count is twice as large for halves as
     for whole sets; with a mean over draws of h and a distance of the whole sets of w,
     2 (w - h) is added to every draw, so that their mean is 2 w - h, which is free of
-    it. The rest is small where rows are four times as many as features.
+    it. The rest is small where rows are four times as many as features. An odd count is
+    halved to the row below, for which the factor is slightly above 2. Near 0 a distance
+    is quadratic in differences of means and covariances, so that halves vary twice as
+    much: there intervals are too wide.
 
     Args:
       heldout: `[H, F]` features of held-out things, the reference.

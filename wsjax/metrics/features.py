@@ -21,11 +21,13 @@ __all__ = [
     "pixel_pca",
     "random_network",
     "reduced",
+    "residual",
     "unit",
 ]
 
 
 _WIDTH = 128  # Of the random network.
+_ROUNDING = 1e-5  # Times the largest spread: what is less is rounding.
 
 
 class Classifier(NamedTuple):
@@ -97,7 +99,9 @@ def random_network(
     """
     axes = pixel_pca(real, components=components)
     spread = axes(real).std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)  # Equal rows stay where they are.
+    # An axis of rounding must not be blown up to the size of the others.
+    own = spread > _ROUNDING * spread.max()
+    spread = np.where(own, spread, spread.max() or 1.0)
     generator, layers, width = np.random.default_rng(seed), [], components
     for _ in range(2):
         kernel = generator.normal(size=(width, _WIDTH)) * np.sqrt(2 / width)
@@ -109,6 +113,34 @@ def random_network(
         for kernel, bias in layers:
             hidden = np.maximum(hidden @ kernel + bias, 0)
         return hidden
+
+    return features
+
+
+def residual(
+    real: np.ndarray, *, components: int = 32
+) -> Callable[[np.ndarray], np.ndarray]:
+    """How far rows are from the subspace of the main axes, which these do not see.
+
+    Args:
+      real: `[N, ...]` real pictures or rows.
+      components: number of axes.
+
+    Returns:
+      `features(rows [M, ...]) -> [M, 1]`, in units of the rows; 0 if it is rounding.
+
+    Raises:
+      ValueError: as `pixel_pca`.
+    """
+    axes, mean = pixel_pca(real, components=components), real.mean(axis=0)
+
+    def features(rows: np.ndarray) -> np.ndarray:
+        centred = _rows(np.asarray(rows) - mean, real.shape[1:]).astype(np.float64)
+        squared = np.square(centred).sum(axis=1)
+        # Orthonormal axes keep the length of what lies in their subspace.
+        off = squared - np.square(axes(rows), dtype=np.float64).sum(axis=1)
+        own = off > _ROUNDING * squared
+        return np.sqrt(np.where(own, off, 0.0))[:, None]
 
     return features
 
@@ -129,17 +161,16 @@ def reduced(
     Args:
       features: `([n, ...]) -> [n, F]`.
       real: `[N, ...]` real pictures, of whose features the axes are.
-      components: number of axes, fewer if `most_features(N)` are.
+      components: number of axes, N at most.
 
     Returns:
       `features` itself unless F is larger, else `([n, ...]) -> [n, components]`, in
       units of the features.
     """
     seen = features(real)
-    components = min(components, most_features(len(seen)))
     if seen.shape[1] <= components:
         return features
-    axes = pixel_pca(seen, components=components)
+    axes = pixel_pca(seen, components=min(components, len(seen)))
     return lambda pictures: axes(features(pictures))
 
 
