@@ -181,6 +181,19 @@ def test_copies_fail_where_their_quality_is_undecided():
     assert found.verdict == FAILED and len(found.reasons) == 2
 
 
+def test_distances_are_to_the_reference_alone_and_copies_are_held_against_all():
+    half, space = OUT[: N // 2], {"flat": lambda x: flat(x)[:, ::20]}
+
+    def more(heldout, **options):
+        sets = {"more": MORE[:100]}
+        options |= {"spaces": space, "trivial": {}, "repeats": 5}
+        return audit(TRAIN, heldout, sets, **options)["more"]
+
+    found = more(OUT, reference=half)
+    assert found.quality == more(half).quality != more(OUT).quality
+    assert found.copying == more(OUT).copying != more(half).copying
+
+
 def test_what_cannot_be_audited_is_refused():
     few = TRAIN[:20]
     space = {"flat": flat}

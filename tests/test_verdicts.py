@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from experiments.judging import copies, verdicts
+from experiments.judging.baselines import AGAIN
 from experiments.judging.judge import Judge
 from experiments.judging.samples import Made
+from tests.test_audit import CLEAN
 
 TRAIN, TEST = 600, 400
 
@@ -106,6 +108,27 @@ def test_trivial_generators_of_values_are_held_against_what_no_fit_has_blurred(j
     blurred = flat(judge.rebuilt[judge.heldout])
     assert known.values.compared(blurred).reasons  # Nearer than sharp ones are.
     assert not known.common.compared(blurred).reasons
+
+
+def test_each_is_held_against_instances_as_it_saw_them(judge):
+    judge = judge._replace(
+        features={"flat": flat},
+        seen={"flat": (flat(judge.real), flat(judge.rebuilt))},
+    )
+
+    def saying(reason):
+        found = CLEAN._replace(reasons=(reason,))
+        return SimpleNamespace(compared=lambda rows: found)
+
+    known = copies.Known(*map(saying, copies.Known._fields))
+    sets = {"ours": made(drawn(30, 7)), AGAIN: made(drawn(30, 8))}
+    trivial = {"add_noise": made(drawn(30, 9))}
+    judging = SimpleNamespace(seed=0)
+    found = verdicts.verdicts(judging, judge, known, sets, trivial, n=30)
+    said = {name: verdict.copying.reasons for name, verdict in found.items()}
+    assert said.pop("ours") == ("own",)
+    assert said.pop(AGAIN) == said.pop("add_noise") == ("common",)
+    assert len(said) == 8 and set(said.values()) == {("values",)}
 
 
 def test_samples_that_are_not_finite_fail(judge, known):
