@@ -90,9 +90,13 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
 
 
 def _apart(fits: Fitted, *, seed: int) -> tuple[Fitted, np.ndarray]:
-    """Fits without half of the held-out ones; rows of these, which teach spaces."""
-    out = np.random.default_rng(seed).permutation(np.flatnonzero(fits.heldout))
-    lesson = out[: len(out) // 2]
+    """Fits without half of the training ones; rows of these, which teach spaces.
+
+    The generator saw them, as it saw the others: curves compare settings of one
+    generator, and the part that chooses may be too small to be halved.
+    """
+    train = np.random.default_rng(seed).permutation(np.flatnonzero(~fits.heldout))
+    lesson = train[: len(train) // 2]
     kept = np.delete(np.arange(len(fits.rows)), lesson)
     rest = fits._replace(
         vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=fits.heldout[kept]

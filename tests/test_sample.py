@@ -205,7 +205,7 @@ def test_curves_hold_every_sampler_and_every_weight(draw):
     root, metrics = draw(True, binary=sampling_curves, **options)
     folder = root / "curves" / trained_runs.NAME
     assert json.loads((folder / "metrics.json").read_text()) == metrics
-    fd = "fd_pixel_pca2_validation"
+    fd = "fd_pixel_pca1_validation"
     at_one = [metrics[f"{fd}_{name}_1_calls"] for name in diffusion.SAMPLERS]
     np.testing.assert_allclose(at_one, at_one[0], rtol=1e-4)
     assert f"{fd}_heun_2_calls" not in metrics and f"{fd}_ddim_2_calls" in metrics
