@@ -11,7 +11,7 @@ def evaluate() -> ConfigDict:
         # Feature spaces in which sets are compared: these, "imagenet" (pip install
         # 'wsjax[features]') or any module:function.
         features=("pixel_pca", "classifier", "random_conv"),
-        components=32,  # Principal components of the space "pixel_pca".
+        components=32,  # Most features of a space; of more, the main axes.
         unit=False,  # Whether features are scaled to length 1, as the paper's are.
         # ONNX file of a network whose outputs are one more space; None: no such space.
         onnx=config_dict.placeholder(str),
