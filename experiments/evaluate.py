@@ -167,7 +167,8 @@ def _baselines(
     adapters = {name: bar.decode(rows) for name, rows in drawn.items()}
     sheets.baselines(study.folder, study.data.domain.views(bar.form), adapters)
     if not study.own:
-        return {}, baselines.made(jury, baselines.shown(bar, study.data), drawn)
+        render = show(bar.form, study.data)
+        return {}, {k: samples.of_values(jury, render(x)) for k, x in adapters.items()}
     made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
     figures = {
         name: scores.figures(judging, jury, x, like=like) for name, x in made.items()

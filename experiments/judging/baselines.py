@@ -11,12 +11,10 @@ from experiments.domain.data import Data
 from experiments.domain.representation import Representation, entries, show
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
-from experiments.judging import samples
-from experiments.judging.judge import Judge
 from experiments.running.keys import keys
 from wsjax.analysis import trivial
 
-__all__ = ["AGAIN", "Fields", "draws", "fields", "made", "shown"]
+__all__ = ["AGAIN", "Fields", "draws", "fields", "shown"]
 
 AGAIN = "resample_test"
 """No trivial generator: it draws what is held out."""
@@ -42,24 +40,6 @@ def shown(fields: Fields, data: Data) -> Callable[[np.ndarray], np.ndarray]:
     """`render(rows [n, K]) -> [n, *size, C]`, what free entries show on the grid."""
     render = show(fields.form, data)
     return lambda rows: render(fields.decode(rows))
-
-
-def made(
-    judge: Judge, render: Callable, drawn: dict[str, np.ndarray]
-) -> dict[str, samples.Made]:
-    """Draws of trivial generators as the audit looks at them.
-
-    Args:
-      judge: the real instances.
-      render: as `shown` returns.
-      drawn: from `draws`.
-    """
-    return {
-        name: samples.made(
-            judge, len(rows), rows, render(rows), rows, np.full(len(rows), -1)
-        )
-        for name, rows in drawn.items()
-    }
 
 
 def draws(fits: Fitted, n: int, *, seed: int) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from experiments.judging.judge import Judge
 from wsjax import tree
 from wsjax.metrics import excess
 
-__all__ = ["Made", "made"]
+__all__ = ["Made", "made", "of_values"]
 
 
 class Made(NamedTuple):
@@ -51,3 +51,13 @@ def made(
     adapters, values = tree.row(adapters, fine), values[fine]
     seen = {name: space(values) for name, space in judge.features.items()}
     return Made(n, adapters, values, vectors[fine], labels[fine], seen)
+
+
+def of_values(judge: Judge, values: np.ndarray) -> Made:
+    """Looks at values `[n, *size, C]` alone, which is all that the audit does.
+
+    Raises:
+      ValueError: as `made`.
+    """
+    none = np.full(len(values), -1)
+    return made(judge, len(values), none, values, none, none)

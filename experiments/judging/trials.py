@@ -159,15 +159,15 @@ def of_judge(
         jury = judge.of_some(known, kept)
         held, own = jury.heldout, judging._replace(seed=seed)
         jury = jury._replace(taught=lambda: iter([judge.flat(jury.real[~held])]))
-        # Real things have no weights, which the audit does not look at.
-        none = np.full(count, -1)
-        real = samples.made(jury, count, none, known.real[train[some]], none, none)
+        real = samples.of_values(jury, known.real[train[some]])
         fitted = fits._replace(
             vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=held
         )
         drawn = baselines.draws(fitted, count, seed=seed)
         del drawn[baselines.AGAIN]
-        weights = baselines.made(jury, render, drawn)
+        weights = {
+            name: samples.of_values(jury, render(rows)) for name, rows in drawn.items()
+        }
         asked = copies.known(jury, shown[kept], held, seed=seed)
         asked = asked._replace(own=asked.values)
         sets = {_REAL: real}, weights
