@@ -23,6 +23,7 @@ from experiments.running import blas, launch
 from wsjax import files
 from wsjax.metrics import audit
 from wsjax.metrics.copy_measures import neighbours
+from wsjax.metrics.features import has_classes
 from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
 
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
@@ -96,13 +97,15 @@ def run(
     notes = trials.control(sets, n=n, repeats=repeats, seed=seed)
     notes |= trials.noticed(sets, made.things, seed=seed)
     _print(found, notes)
+    if known.labels is not None and not has_classes(lesson.labels):
+        print("no classifier: what feature spaces learn from has no two classes")
     if folder is not None:
         _write(folder, found, notes, _suspects(known, made))
     return found
 
 
 def _read(paths: dict[str, str], **options) -> tuple[dict[str, rows.Rows], Callable]:
-    """The three sets, each training thing once, and what `units.common` returns."""
+    """The sets, each training thing once, and what `units.common` returns."""
     parts = {"train": "train", "real": "test", "validation": "validation"}
     read = {
         name: rows.read_rows(path, part=parts.get(name), **options)
@@ -137,8 +140,12 @@ def _write(folder: pathlib.Path, found, notes: dict, suspects: list[dict]) -> No
 
 def _folder(out: str) -> pathlib.Path:
     folder = pathlib.Path(out).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"--out={out}: expected a folder, found a file")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotADirectoryError(
+            f"--out={out}: expected a folder, or a place for one ({error.strerror})"
+        ) from error
     return folder
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from experiments import audit
-from experiments.judging import rows, spaces
+from experiments.judging import alike, rows, spaces
 from wsjax import costs, files, store
 
 N = 300
@@ -112,7 +112,7 @@ def test_what_cannot_be_compared_is_refused_by_its_flag(tmp_path):
     bad[3, 2] = np.nan
     saved(tmp_path, train=numbers(0), real=bad, made=numbers(2))
     with pytest.raises(
-        ValueError, match=r"real\.npz: x holds numbers that are not fin"
+        ValueError, match=r"real\.npz: 1 things cannot be used.* is 3: a number that"
     ):
         audit.run(*paths, repeats=0)
 
@@ -137,6 +137,34 @@ def test_sets_of_which_no_comparison_means_anything_are_refused(tmp_path, case):
     sets = {"train": numbers(0), "real": numbers(1), "made": numbers(2)} | changes
     with pytest.raises(ValueError, match=line):
         audit.run(*saved(tmp_path, **sets), repeats=0)
+
+
+def test_what_is_in_two_sets_is_found_whatever_the_precision(tmp_path):
+    train, real = numbers(0).astype(np.float64) + 1e-9, numbers(1)
+    real[:40] = train[:40].astype(np.float32)
+    paths = saved(tmp_path, train=train, real=real, made=numbers(2))
+    with pytest.raises(ValueError, match=r"--real: 40 of 300 things are in --train"):
+        audit.run(*paths, repeats=0)
+
+
+def test_heavy_tails_are_no_other_unit():
+    """One row of a hundred, far out, makes a variance but no median."""
+    sets = {"train": numbers(0), "real": numbers(1), "samples": numbers(2)}
+    read = {name: rows.Rows(x, None, [], {}) for name, x in sets.items()}
+    read["real"].things[::100] *= 1e3
+    alike.check_values(read)
+    read["real"].things[:] *= 10.0
+    with pytest.raises(ValueError, match="in one unit as in --train"):
+        alike.check_values(read)
+
+
+def test_samples_that_are_not_finite_fail_by_name(tmp_path):
+    made = numbers(2)
+    made[3, 2] = np.nan
+    paths = saved(tmp_path, train=numbers(0), real=numbers(1), made=made)
+    found = audit.run(*paths, repeats=0)["samples"]
+    assert found.verdict == "failed"
+    assert found.reasons[-1].endswith("the first is 3: a number that is not finite")
 
 
 def test_a_weight_set_gives_its_own_part_and_meets_no_other_kind(tmp_path):

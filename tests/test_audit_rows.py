@@ -86,6 +86,17 @@ def test_what_the_axes_do_not_see_is_seen(tmp_path):
     assert found.quality["residual"].excess.low > 0
 
 
+def test_a_column_that_never_varies_but_in_samples_is_seen(tmp_path):
+    """Also where there are as many axes as columns, of which some are rounding."""
+    sets = [wide(seed, 300, 28) for seed in range(3, 6)]
+    for x in sets:
+        x[:, 4:] = 0.5
+    assert audit.run(*saved(tmp_path, sets), repeats=0)["samples"].verdict != "failed"
+    sets[2][:, 4:] += 0.1 * wide(7, 300, 24)
+    found = audit.run(*saved(tmp_path, sets), repeats=0)["samples"]
+    assert found.verdict == "failed" and found.quality["residual"].excess.low > 0
+
+
 def test_what_spaces_learn_from_is_no_reference(tmp_path, monkeypatch):
     """Half of the held-out rows, or all that is given for it."""
     sets, seen = [wide(seed, 60, 8) for seed in range(3)], []
@@ -229,6 +240,8 @@ def test_files_that_are_no_npz_and_outputs_that_are_no_folder_are_named(tmp_path
     taken.write_text("")
     with pytest.raises(NotADirectoryError, match=r"--out=.*taken: expected a folder"):
         audit.run(*paths, repeats=0, out=str(taken))
+    with pytest.raises(NotADirectoryError, match=r"--out=.*taken/x: expected a fold"):
+        audit.run("nowhere", "", "", out=str(taken / "x"))  # Before all else.
     with pytest.raises(ValueError, match=r"--seed=4294967296: expected a whole"):
         audit.run(*paths, repeats=0, seed=2**32)
     for content in (b"", b"\x93NUMPY rest"):

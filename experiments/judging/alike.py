@@ -1,4 +1,4 @@
-"""Whether three sets can be compared: training things, held-out ones and samples."""
+"""Whether sets can be compared: training things, held-out ones and samples."""
 
 from collections.abc import Mapping
 
@@ -6,18 +6,20 @@ import numpy as np
 
 from experiments.judging import judge
 from experiments.judging.rows import Rows
+from wsjax.metrics import generation
 
 __all__ = ["check_kinds", "check_values"]
 
 _LEAST = 10
 _FARTHER = 5.0  # How many times as wide, or as far as training things spread.
+_ROUNDING = 1e-6  # Times the largest value, in each number.
 
 
 def check_kinds(sets: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
     """Refuses sets of different kinds, or of too few things.
 
     Args:
-      sets: "train", "real" and "samples".
+      sets: "train", "real" and "samples"; "validation" may be there.
       paths: where each was read.
 
     Raises:
@@ -63,7 +65,7 @@ def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
     if own.origin != train.origin:
         raise ValueError(
             f"{at}: expected {train.origin or 'no weights'}, as in --train, found "
-            f"{own.origin or 'no weights'}; give all three as weight sets of one "
+            f"{own.origin or 'no weights'}; give all as weight sets of one "
             "representation, or all as rows of an npz"
         )
     if own.skipped and name != "samples":
@@ -75,28 +77,35 @@ def _check_one(name: str, own: Rows, train: Rows, at: str) -> None:
 
 
 def _check_apart(held: np.ndarray, rows: np.ndarray, name: str, other: str) -> None:
-    """Refuses held-out things that are in another set as well."""
-    known = {row.tobytes() for row in rows.astype(held.dtype)}
-    shared = [i for i, row in enumerate(held) if row.tobytes() in known]
-    if shared:
+    """Refuses held-out things that are in another set as well, but for rounding."""
+    distances, _ = generation.nearest(held, rows)
+    rounding = _ROUNDING * np.abs(held).max() * np.sqrt(held.shape[1])
+    shared = np.flatnonzero(distances <= rounding)
+    if len(shared):
         raise ValueError(
             f"--{name}: {len(shared)} of {len(held)} things are in --{other} as well, "
-            f"the first is number {shared[0]}; expected things that the generator "
-            "neither saw nor made; remove them"
+            f"the first is number {shared[0]}; expected things that are in no other "
+            f"set; remove them from --{name}, unless they are equal by chance, as of "
+            "few discrete values: of such things no copy can be told"
         )
 
 
-def _check_units(train: np.ndarray, real: np.ndarray, name: str) -> None:
+def _check_units(train: np.ndarray, held: np.ndarray, name: str) -> None:
     """Refuses held-out things of another spread, or far from where training things are.
 
-    As of another unit or offset; two halves of one set never differ so.
+    As of another unit or offset. Medians are compared: where tails are heavy, means and
+    variances of two halves of one set may differ as much.
     """
-    spreads = [float(np.sqrt(x.var(axis=0).sum())) for x in (train, real)]
-    apart = float(np.linalg.norm(train.mean(axis=0) - real.mean(axis=0)))
+    centre, place = (np.median(x, axis=0) for x in (train, held))
+    spreads = [
+        float(np.median(np.linalg.norm(x - m, axis=1)))
+        for x, m in ((train, centre), (held, place))
+    ]
+    apart = float(np.linalg.norm(centre - place))
     wide = max(spreads) / max(min(spreads), np.finfo(np.float32).tiny)
     if wide > _FARTHER or apart > _FARTHER * spreads[0]:
         raise ValueError(
             f"--{name}: expected things of one kind and in one unit as in --train, "
             f"which spread by {spreads[0]:.3g}, found a spread of {spreads[1]:.3g} and "
-            f"means that are {apart:.3g} apart"
+            f"medians that are {apart:.3g} apart"
         )

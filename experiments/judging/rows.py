@@ -125,9 +125,10 @@ def _plain(path: pathlib.Path) -> Rows | None:
         )
     # Numbers of more digits keep them: an offset must not make rows equal.
     rows = rows.astype(np.float64 if rows.dtype.itemsize > 4 else np.float32)
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{path}: x holds numbers that are not finite; remove them")
-    return Rows(rows, labels, [str(i) for i in range(len(rows))], {})
+    good = np.isfinite(rows).all(axis=1)
+    skipped = {str(i): "a number that is not finite" for i in np.flatnonzero(~good)}
+    every = Rows(rows, labels, [str(i) for i in range(len(rows))], skipped)
+    return some(every, np.flatnonzero(good))
 
 
 def _has_meshes(path: pathlib.Path) -> bool:
@@ -181,8 +182,10 @@ def spaces_of(
     spaces = {"pca": features.pixel_pca(lesson, components=components)}
     if lesson.ndim == 2:
         spaces["network"] = features.random_network(lesson, components=components)
-        if components < lesson.shape[1]:
-            spaces["residual"] = features.residual(lesson, components=components)
+        # What an axis of rounding sees is no more than what is off all axes.
+        own = int(features.live(spaces["pca"](lesson).std(axis=0)).sum())
+        if 0 < own < lesson.shape[1]:
+            spaces["residual"] = features.residual(lesson, components=own)
     if features.has_classes(labels):
         spaces["classifier"] = features.classifier(lesson, labels, seed=seed).features
     try:

@@ -20,7 +20,7 @@ def common(
     have units of their own and stay as they are.
 
     Args:
-      sets: "train", "real" and "samples", of one shape.
+      sets: "train", "real", "samples" and perhaps "validation", of one shape.
       paths: where each was read.
 
     Returns:

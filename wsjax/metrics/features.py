@@ -1,4 +1,4 @@
-"""Feature spaces learnt from the real pictures alone, for distances between sets.
+"""Feature spaces learnt from real pictures or rows, for distances between sets.
 
 Pictures are arrays `[N, ...]` of any shape and any range of values; a feature function
 takes pictures of the shape and the range that it was made from.
@@ -16,6 +16,7 @@ __all__ = [
     "Classifier",
     "classifier",
     "has_classes",
+    "live",
     "most_components",
     "most_features",
     "pixel_pca",
@@ -100,8 +101,7 @@ def random_network(
     axes = pixel_pca(real, components=components)
     spread = axes(real).std(axis=0)
     # An axis of rounding must not be blown up to the size of the others.
-    own = spread > _ROUNDING * spread.max()
-    spread = np.where(own, spread, spread.max() or 1.0)
+    spread = np.where(live(spread), spread, spread.max() or 1.0)
     generator, layers, width = np.random.default_rng(seed), [], components
     for _ in range(2):
         kernel = generator.normal(size=(width, _WIDTH)) * np.sqrt(2 / width)
@@ -115,6 +115,11 @@ def random_network(
         return hidden
 
     return features
+
+
+def live(spread: np.ndarray) -> np.ndarray:
+    """Which axes of spreads `[components]` are more than rounding, as booleans."""
+    return spread > _ROUNDING * spread.max()
 
 
 def residual(
