@@ -24,7 +24,7 @@ from wsjax import files
 from wsjax.metrics import audit
 from wsjax.metrics.copy_measures import neighbours
 from wsjax.metrics.features import has_classes
-from wsjax.metrics.verdict import FAILED, PASSED, UNDECIDED
+from wsjax.metrics.verdict import FAILED, PASSED, TRIVIAL, UNDECIDED
 
 _REAL = flags.DEFINE_string("real", None, "Things that the generator never saw.")
 _SAMPLES = flags.DEFINE_string("samples", None, "Things that it generated.")
@@ -183,16 +183,18 @@ def _suspects(train: rows.Rows, made: rows.Rows) -> list[dict]:
 
 def _print(found: dict[str, audit.Audit], notes: dict[str, float]) -> None:
     spaces = list(next(iter(found.values())).quality)
-    heads = ["verdict", "novelty", "copies", "single", "C_T", *spaces]
+    heads = ["verdict", "novelty", "copies", "single", "z of C_T", *spaces]
     print(f"{'':20}" + "".join(f"{head:>12}" for head in heads), flush=True)
     for name, verdict in found.items():
         copied = verdict.copying
-        cells = [verdict.verdict, f"{copied.novelty:.2f}"]
+        rival = verdict.verdict != TRIVIAL or not copied.reasons
+        cells = [verdict.verdict if rival else "copies", f"{copied.novelty:.2f}"]
         shares = copied.copy_fraction, copied.single_fraction
-        cells += [*(f"{share:.1%}" for share in shares), f"{copied.ct:.1f}"]
+        cells += [*(f"{share:.1%}" for share in shares), f"{copied.ct_z:.1f}"]
         cells += [f"{verdict.quality[space].excess.mean:.3g}" for space in spaces]
         print(f"{name:20}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
     print(f"from {spaces[0]} on: excess over the floor; 0 is as good as more data")
+    print("trivial generators that copy are no rivals; intervals are in audit.json")
     own = found[_NAME]
     print(f"samples: {own.verdict}" + ":" * bool(own.reasons))
     for reason in own.reasons:

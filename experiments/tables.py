@@ -6,7 +6,7 @@ r"""Writes the tables of a results page from the figures of a study.
 `--study` is the study/metrics.json of `experiments.study`, or a run folder. The page
 says by comments which tables it has (`experiments.page.results`); everything else stays
 as it is. Tables that name a study, such as `study=faces`, are written with
-`--study=faces=PATH`.
+`--study=faces=PATH`, which may be given beside others.
 """
 
 import os
@@ -20,26 +20,28 @@ from experiments.running import launch, run_folder
 from wsjax import files
 
 _PAGE = flags.DEFINE_string("page", None, "Markdown file; it is rewritten.")
-_STUDY = flags.DEFINE_string("study", None, "PATH or NAME=PATH.")
+_STUDY = flags.DEFINE_multi_string("study", None, "PATH or NAME=PATH; repeatable.")
 
 
-def run(page: str, study: str) -> str:
+def run(page: str, *studies: str) -> str:
     """Rewrites the page; returns it.
 
     Args:
       page: path of the page.
-      study: `PATH` or `NAME=PATH`, of a study/metrics.json or a run folder.
+      studies: each `PATH` or `NAME=PATH`, of a study/metrics.json or a run folder.
 
     Raises:
       ValueError: if the page names what the study lacks, or a file has another form.
       OSError: if a file cannot be read or written.
     """
-    path, (name, found) = pathlib.Path(page), _named(study)
-    text, rows = _text(path), _figures(found)
-    try:
-        text = results.filled(text, rows, name=name)
-    except ValueError as error:
-        raise ValueError(f"{path}, from {found}: {error}") from error
+    path = pathlib.Path(page)
+    text = _text(path)
+    for name, found in map(_named, studies):
+        rows = _figures(found)
+        try:
+            text = results.filled(text, rows, name=name)
+        except ValueError as error:
+            raise ValueError(f"{path}, from {found}: {error}") from error
     mode = stat.S_IMODE(path.stat().st_mode)
     files.write_bytes(path.resolve(), text.encode(), mode=mode)
     return text
@@ -95,4 +97,4 @@ def _figures(path: pathlib.Path) -> dict:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["page", "study"])
-    launch.main(lambda: run(_PAGE.value, _STUDY.value), recipe=False)
+    launch.main(lambda: run(_PAGE.value, *_STUDY.value), recipe=False)

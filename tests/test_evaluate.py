@@ -228,6 +228,8 @@ def test_copies_are_noticed_from_the_least_share_that_is_mostly_refused():
         "copies_noticed_from": 0.05,
     }
     assert copies.curve("copies", {0.5: 0.5}) == {"refused_copies_0.5": 0.5}
+    refused = copies.curve("copies", {0.0: 1.0, 0.5: 1.0})  # Without any, too.
+    assert "copies_noticed_from" not in refused
 
 
 def test_a_finished_verdict_is_kept(study):

@@ -138,6 +138,17 @@ def test_a_row_may_have_any_name_that_the_study_has(runs):
     assert "| `mlp-lora-mlora` | 7.0 |" in text
 
 
+def test_several_studies_fill_one_page(page, study):
+    both = PAGE + PAGE.replace("stage=fit", "study=faces stage=fit")
+    page.write_text(both)
+    written = tables.run(str(page), str(study), f"faces={study}")
+    one = tables.run(str(page), str(study))
+    assert page.read_text() == written == one
+    page.write_text(PAGE)
+    alone = tables.run(str(page), str(study))
+    assert written.replace("study=faces ", "") == alone + alone
+
+
 def test_a_path_with_an_equals_sign_is_a_path(page, study, tmp_path):
     other = tmp_path / "a=b.json"
     other.write_bytes(study.read_bytes())

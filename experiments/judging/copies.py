@@ -118,8 +118,9 @@ def curve(kind: str, found: Mapping[float, float]) -> dict[str, float]:
 
     Returns:
       `refused_KIND_S` for each share S, and `KIND_noticed_from`, the least share of
-      which more than half are refused, left out if there is none.
+      which more than half are refused; left out if there is none, and if samples are
+      refused without copies.
     """
     metrics = {f"refused_{kind}_{share:g}": x for share, x in found.items()}
     often = [share for share, x in found.items() if x > 0.5]
-    return metrics | {f"{kind}_noticed_from": share for share in often[:1]}
+    return metrics | {f"{kind}_noticed_from": share for share in often[:1] if share}
