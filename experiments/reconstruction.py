@@ -74,7 +74,10 @@ def _settings(form: ConfigDict, name: str, like: str) -> dict:
     own = json.loads(form.reconstruction.to_json())
     tuned = {"like": pathlib.Path(like).name}
     tried = {"tried": json.loads(form.sweep.to_json())["variants"][name]}
-    return {"reconstruction": own, **tuned, **tried, **sweep.settings_of(form)}
+    # Earlier versions began all fields of a sweep at the start of one of them.
+    starts = {"starts": "of each field"} if standalone(form) else {}
+    settings = {"reconstruction": own, **tuned, **tried, **starts}
+    return settings | sweep.settings_of(form)
 
 
 def prepared(config: ConfigDict, name: str) -> ConfigDict:
@@ -168,7 +171,7 @@ def _judged(
 ) -> dict:
     """Metrics of the chosen trials of a representation on test instances.
 
-    `spent`: CPU-seconds of the base, or of the meta-learnt start.
+    `spent`: CPU-seconds of the base, or of the start that the recipe's field learnt.
     """
     name, options = config.adapter.name, config.reconstruction
     folder = root / "reconstruction" / name
@@ -183,6 +186,9 @@ def _judged(
     if not stale:
         return run_folder.finished(folder, f"reconstruction {name}") or {}
     test = data.rows("test")[: options.n]
+    place = sweep.home(config, _place(root, name), name, chosen[""])
+    if place != _place(root, name):
+        spent = files.read_json(place / "base" / "metrics.json")["cpu_seconds"]
     metrics = {**known, "cpu_seconds_base": spent, "n": len(test)}
     for end in stale:
         trial = chosen[end]

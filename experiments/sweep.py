@@ -13,11 +13,14 @@ trials.jsonl and metrics.json. A second run resumes. The best settings were copi
 the recipes by hand.
 """
 
+import hashlib
+import json
 import pathlib
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments import train_base
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
 from experiments.fitting import engine, layout, linear
@@ -26,7 +29,7 @@ from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
 from experiments.recipe.fits import BY_NAME, fit_options_of
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import representation_of, with_name
+from experiments.recipe.representation import meta_learnt, representation_of, with_name
 from experiments.running import binding, compiled, launch, parts, run_folder
 from experiments.running.keys import keys
 from wsjax import costs, files, latent, tree
@@ -164,10 +167,29 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     return own
 
 
+def home(config, root: pathlib.Path, name: str, trial: dict) -> pathlib.Path:
+    """The run folder with the base of a trial, or with the start of its whole fields.
+
+    A meta-learnt start serves the very field that it was learnt with. A trial of
+    another field, as of another Fourier scale, has one of its own, learnt here once.
+    """
+    own, field = with_name(config, name), trial.get("adapter", {}).get("field", {})
+    if not (field and meta_learnt(own, name)):
+        return root
+    own.adapter[name].field.update(field)
+    if own.adapter[name].field == config.adapter[name].field:
+        return root
+    told = json.dumps(own.adapter[name].field.to_dict(), sort_keys=True)
+    place = root / "starts" / hashlib.sha256(told.encode()).hexdigest()[:12]
+    train_base.run(own, str(place))
+    return place
+
+
 def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dict:
     """Fits one trial to instances `rows`; returns its line (PSNR None: diverged)."""
+    place = home(config, root, name, trial)
     config = with_trial(config, name, trial)
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, place, data.channels)
     line = {
         "trial": trial,
         "learning_rate": trial["learning_rate"],
