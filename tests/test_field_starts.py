@@ -1,4 +1,4 @@
-"""A comparison tries starts of fields like these, and rates on both sides of the best."""
+"""Trials start at fields like theirs, and rates go on on both sides of the best."""
 
 import numpy as np
 
