@@ -6,11 +6,12 @@ A base that rehearsed the fits of one representation serves that one best. So ea
 run folder of its own, reconstruction/<representation>/run/, with a base that rehearsed
 just its fits; whole fields have a start that was meta-learnt for as many episodes in
 place of a base. There the trials of the section `sweep` are compared on validation
-instances, as `experiments.sweep` does. The best one is then judged on test instances:
-at the steps of the recipe; with as many steps as fit into the CPU time of the slowest
-representation; and with ever more steps, up to where the PSNR on validation instances
-stops rising. Writes reconstruction/<representation>/: chosen.json, with these three
-trials, and metrics.json. A second run resumes.
+instances, as `experiments.sweep` does, at further rates while the best is at an edge.
+The best one is then judged on test instances: at the steps of the recipe; with as many
+steps as fit into the CPU time of the slowest representation; and with ever more steps,
+up to where the PSNR on validation instances stops rising. Writes
+reconstruction/<representation>/: chosen.json, with these three trials, and
+metrics.json. A second run resumes.
 """
 
 import json
@@ -22,12 +23,14 @@ from ml_collections import ConfigDict
 
 from experiments import sweep, train_base
 from experiments.domain.data import Data
+from experiments.fitting import rates
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import binding, launch, parts, run_folder
 from wsjax import files
 
 _ENDS = ("", "_equal_cpu", "_converged")
+_WIDER = 3  # Most rates that are tried beyond those of the recipe.
 _ENOUGH = 0.1  # dB of PSNR: a doubling of the steps that gains less is the last one.
 
 
@@ -126,8 +129,7 @@ def _choose(
     """
 
     def best(name: str) -> dict:
-        lines = sweep.swept(forms[name], _place(root, name), data, name)
-        return sweep.best(name, lines, None)
+        return _tuned(forms[name], _place(root, name), data)
 
     trials, failed = parts.each(forms, best)
     slowest = sweep.slowest_of(trials)
@@ -135,6 +137,19 @@ def _choose(
         trials, lambda name: _choose_one(forms[name], root, data, trials[name], slowest)
     )
     return failed | late
+
+
+def _tuned(form: ConfigDict, place: pathlib.Path, data: Data) -> dict:
+    """The best trial, which lies at no edge of the rates tried, or three beyond it."""
+    name, variants = form.adapter.name, form.sweep.variants
+    for _ in range(_WIDER + 1):
+        trial = sweep.best(name, sweep.swept(form, place, data, name), None)
+        beyond = rates.beyond(sweep.trials(form, name), trial["trial"])
+        if beyond is None:
+            break
+        options = {**trial["trial"], "learning_rate": (beyond,)}
+        variants[name] = [*variants[name], options]
+    return trial
 
 
 def _choose_one(
