@@ -183,16 +183,16 @@ def _audited(
     seed = study.judging.seed
     sets = {study.name: made, baselines.AGAIN: drawn[baselines.AGAIN]}
     trivial = {name: x for name, x in drawn.items() if name != baselines.AGAIN}
-    bar, shown = study.bar, baselines.shown(study.bar, study.data)
-    fits = bar.fits
-    known = copies.known(jury, shown(fits.vectors), fits.heldout, seed=seed)
+    bar, render = study.bar, baselines.shown(study.bar, study.data)
+    shown = render(bar.fits.vectors)
+    known = copies.known(jury, shown, bar.fits.heldout, seed=seed)
     found = verdicts.verdicts(study.judging, jury, known, sets, trivial, n=study.n)
     files.write_json(study.folder / "audit.json", verdicts.described(found))
     figures = {name: verdicts.figures(verdict) for name, verdict in found.items()}
     figures[study.name] |= copies.noticed(jury, known.own, made.values, seed=seed)
     if study.own:
         figures[study.name] |= trials.of_judge(
-            study.judging, jury, bar, shown, n=study.n
+            study.judging, jury, bar, render, shown, n=study.n
         )
     return figures
 

@@ -98,10 +98,7 @@ def _apart(fits: Fitted, *, seed: int) -> tuple[Fitted, np.ndarray]:
     train = np.random.default_rng(seed).permutation(np.flatnonzero(~fits.heldout))
     lesson = train[: len(train) // 2]
     kept = np.delete(np.arange(len(fits.rows)), lesson)
-    rest = fits._replace(
-        vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=fits.heldout[kept]
-    )
-    return rest, fits.rows[lesson]
+    return encoding.some(fits, kept), fits.rows[lesson]
 
 
 def _drawing(

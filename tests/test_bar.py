@@ -65,7 +65,8 @@ def test_the_control_meets_every_trivial_generator_that_samples_meet(
     monkeypatch.setattr(baselines, "draws", draws)
     monkeypatch.setattr(verdicts, "verdicts", kept)
     render = baselines.shown(bar, data)
-    found = trials.of_judge(judging, jury, bar, render, n=20)
+    shown = render(bar.fits.vectors)
+    found = trials.of_judge(judging, jury, bar, render, shown, n=20)
     assert len(met) == judging.control
     assert sum(found[f"control_{x}"] for x in ("passed", "failed", "undecided")) == 1
 

@@ -36,6 +36,7 @@ __all__ = [
     "project",
     "restore",
     "save",
+    "some",
 ]
 
 LATENTS = ("none", "pca", "function_pca")
@@ -104,6 +105,13 @@ def fitted(
     encode = jax.jit(jax.vmap(entries(form, first).encode))
     vectors = np.asarray(encode(tree.row(weights, rows)))
     return Fitted(vectors, rows, data.heldout[rows], first)
+
+
+def some(fits: Fitted, kept: np.ndarray) -> Fitted:
+    """The fits at `kept` `[n]`."""
+    return fits._replace(
+        vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=fits.heldout[kept]
+    )
 
 
 def make(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.generator import encoding
 from experiments.judging import baselines, copies, judge, samples, verdicts
 from experiments.judging.baselines import Fields
 from experiments.judging.judge import Judge
@@ -138,6 +139,7 @@ def of_judge(
     known: Judge,
     bar: Fields,
     render: Callable[[np.ndarray], np.ndarray],
+    shown: np.ndarray,
     *,
     n: int,
 ) -> dict[str, float]:
@@ -148,11 +150,11 @@ def of_judge(
       known: the study's own fitted instances.
       bar: the same as fields, whose weights trivial generators see.
       render: as `baselines.shown` returns for `bar`.
+      shown: `[N, *size, C]`, what it makes of the fits.
       n: samples that the study audits.
     """
     train, out = (np.flatnonzero(known.heldout == held) for held in (False, True))
     count, fits = _standing(n, len(train)), bar.fits
-    shown = render(fits.vectors)
 
     def verdict(some: np.ndarray, others: np.ndarray, seed: int) -> str:
         kept = np.concatenate([train[others], out])
@@ -160,10 +162,7 @@ def of_judge(
         held, own = jury.heldout, judging._replace(seed=seed)
         jury = jury._replace(taught=lambda: iter([judge.flat(jury.real[~held])]))
         real = samples.of_values(jury, known.real[train[some]])
-        fitted = fits._replace(
-            vectors=fits.vectors[kept], rows=fits.rows[kept], heldout=held
-        )
-        drawn = baselines.draws(fitted, count, seed=seed)
+        drawn = baselines.draws(encoding.some(fits, kept), count, seed=seed)
         del drawn[baselines.AGAIN]
         weights = {
             name: samples.of_values(jury, render(rows)) for name, rows in drawn.items()
