@@ -196,7 +196,7 @@ def _small(config: ConfigDict) -> None:
     config.evaluate.features = ("pixel_pca", "imagenet", "random_conv")
     config.analyze.refits = 200
     config.structure.n = 0
-    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=3)
+    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=1)
     config.tune = sections.brief_tune()
     config.generators = sections.generators(
         steps=config.diffusion.steps,

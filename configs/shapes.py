@@ -138,7 +138,7 @@ def _small(config: ConfigDict) -> None:
     config.evaluate.references = 80
     config.analyze.refits = 100
     config.structure.n = 0
-    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=3)
+    config.reconstruction = sections.reconstruction(episodes=20, n=64, doublings=1)
     config.tune = sections.brief_tune()
     config.generators = sections.shape_generators(
         config.diffusion.steps,
