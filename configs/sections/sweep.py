@@ -93,7 +93,7 @@ def levers(
 def shape_sweep() -> ConfigDict:
     """The sweep for shapes: few of them, as their fits are slow."""
     variants: dict[str, list[Variant]] = {
-        "mlp": scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0),
+        "mlp": scales((0.02, 0.04, 0.08), 1.0, 1.5, 2.0, 3.0),
         "mlp_asym": scales((0.02, 0.04, 0.08), 0.5, 1.0, 1.5),
         "lora": [{"learning_rate": (0.01, 0.02, 0.04)}],
         "lora_asym": [{"learning_rate": (0.0025, 0.005, 0.01)}],
