@@ -141,14 +141,14 @@ def _choose(
 
 def _tuned(form: ConfigDict, place: pathlib.Path, data: Data) -> dict:
     """The best trial, which lies at no edge of the rates tried, or three beyond it."""
-    name, variants = form.adapter.name, form.sweep.variants
+    own, name = form.copy_and_resolve_references(), form.adapter.name
     for _ in range(_WIDER + 1):
-        trial = sweep.best(name, sweep.swept(form, place, data, name), None)
-        beyond = rates.beyond(sweep.trials(form, name), trial["trial"])
+        trial = sweep.best(name, sweep.swept(own, place, data, name), None)
+        beyond = rates.beyond(sweep.trials(own, name), trial["trial"])
         if beyond is None:
             break
         options = {**trial["trial"], "learning_rate": (beyond,)}
-        variants[name] = [*variants[name], options]
+        own.sweep.variants[name] = [*own.sweep.variants[name], options]
     return trial
 
 
