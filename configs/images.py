@@ -25,7 +25,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(sections.image_data(size=12), windowed=True)
+        return sections.tiny_pictures(
+            sections.image_data(size=12), windowed=True, name="gains"
+        )
     config = ConfigDict()
     config.seed = 0
     config.data = sections.image_data(size=32)

@@ -23,14 +23,19 @@ __all__ = ["tiny_pictures", "tiny_shapes"]
 
 
 def tiny_pictures(
-    data: ConfigDict, *, episodes: int = 0, windowed: bool = False
+    data: ConfigDict,
+    *,
+    episodes: int = 0,
+    windowed: bool = False,
+    name: str = "mlora_asym",
 ) -> ConfigDict:
     """A tiny recipe for pictures.
 
     Args:
       data: the recipe's section `data`; some 48 pictures of 12x12 are enough.
       episodes: of rehearsal; 0: no rehearsal.
-      windowed: whether the recipe fits gains of windows.
+      windowed: whether the recipe offers gains of windows.
+      name: the representation that the recipe fits.
     """
     config = ConfigDict()
     config.seed = 0
@@ -62,7 +67,8 @@ def tiny_pictures(
     config.diffusion = _diffusion(diffusion(components=6, steps=40, every=10, draws=2))
     _judged(config, n=20)
     config.evaluate = _evaluate(evaluate())
-    if windowed:
+    config.adapter.name = name
+    if name == "gains":
         config.structure.n = config.fit.compare = 0
         config.generators = _rivals(factors=False)
     return config
@@ -144,7 +150,7 @@ def _adapter(**options: int) -> ConfigDict:
 def _windowed() -> ConfigDict:
     own = _adapter()
     own.update(windows())
-    own.name, own.allotted.dictionaries = "gains", 2
+    own.allotted.dictionaries = 2
     return own
 
 
