@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import rehearse
+from experiments.fitting import reading, rehearse
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import meta_learnt, network, own_field
@@ -180,20 +180,17 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
     lines = run_folder.lines_until(folder / "train.jsonl", int(state.step))
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
-    end = 0
+    end, lesson, read_at = 0, None, None
     for factor, batch, points, steps in blocks:
         end += steps
         if end <= int(state.step):
             continue
         clock = costs.now()
-        state, losses = advance(
-            key,
-            state,
-            *data.domain.train_on(rows, factor),
-            batch=batch,
-            points=points or None,
-            steps=steps,
-        )
+        if factor != read_at:  # One resolution at a time is held in memory.
+            lesson = None
+            lesson, read_at = reading.lesson(data, rows, factor), factor
+        sizes = {"batch": batch, "points": points, "steps": steps}
+        state, losses = reading.advanced(advance, key, state, lesson, **sizes)
         loss = float(losses.mean())
         if not np.isfinite(loss):
             raise ValueError(
