@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -110,17 +110,21 @@ def _grown(
 ) -> np.ndarray:
     """The pixels `[N, H, W, C]`, then those of each changed copy of some rows."""
     options = {"most_bytes": kept.get("most_bytes"), "folder": kept.get("cache")}
-    whole = pile.empty(**{k: v for k, v in options.items() if v is not None})
-    for block in pile.blocks(pixels):
-        for picture in block:
-            whole.add(picture)
-    for copy in range(copies):
-        drawn = augment.drawn(len(rows), pixels.shape[-1], copy, **changes)
-        for begin in range(0, len(rows), pile.AT_ONCE):
-            some = slice(begin, begin + pile.AT_ONCE)
-            for picture in augment.changed(pixels[rows[some]], drawn, some):
-                whole.add(picture)
-    return whole.array()
+    given = {key: value for key, value in options.items() if value is not None}
+    with pile.opened(**given) as (add, array):
+        for block in pile.blocks(pixels):
+            _each(add, block)
+        for copy in range(copies):
+            drawn = augment.drawn(len(rows), pixels.shape[-1], copy, **changes)
+            for begin in range(0, len(rows), pile.AT_ONCE):
+                some = slice(begin, begin + pile.AT_ONCE)
+                _each(add, augment.changed(pixels[rows[some]], drawn, some))
+        return array()
+
+
+def _each(add: Callable[[np.ndarray], None], pictures: np.ndarray) -> None:
+    for picture in pictures:
+        add(picture)
 
 
 def of_pictures(

@@ -153,10 +153,9 @@ def load_path(
         raise ValueError(f"channels= needs 1 (grey), 3 (RGB) or None, got {channels!r}")
     source = _open(path, limits)
     rows = list(split.limited(len(source.names), n, source.labels, seed=seed))
-    whole = pile.empty(most_bytes=most_bytes, folder=cache)
-    add = whole.add
-    kept, skipped = _read(source, rows, size, channels, limits is not None, add)
-    pixels = whole.array()
+    with pile.opened(most_bytes=most_bytes, folder=cache) as (add, array):
+        kept, skipped = _read(source, rows, size, channels, limits is not None, add)
+        pixels = array()
     names = [source.names[i] for i in kept]
     return Images(
         pixels,

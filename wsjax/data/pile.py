@@ -4,10 +4,11 @@ The file has no name: the operating system frees its space when the last array t
 shows it is gone, and also if the process is killed.
 """
 
+import contextlib
 import functools
 import math
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ import numpy as np
 from wsjax import files
 from wsjax.data.resample import as_float, recolour
 
-__all__ = ["AT_ONCE", "MOST_BYTES", "Pile", "blocks", "empty"]
+__all__ = ["AT_ONCE", "MOST_BYTES", "Pile", "blocks", "opened"]
 
 MOST_BYTES = 2**31
 """Bytes of pixels that are kept in memory, unless the caller gives another limit."""
@@ -39,8 +40,11 @@ class Pile(NamedTuple):
     array: Callable[[], np.ndarray]
 
 
-def empty(*, most_bytes: int = MOST_BYTES, folder: files.AnyPath | None = None) -> Pile:
-    """Returns a pile without pictures.
+@contextlib.contextmanager
+def opened(
+    *, most_bytes: int = MOST_BYTES, folder: files.AnyPath | None = None
+) -> Iterator[Pile]:
+    """Context with a pile that has no pictures yet; its array outlives the context.
 
     Args:
       most_bytes: of pixels that are kept in memory.
@@ -61,7 +65,7 @@ def empty(*, most_bytes: int = MOST_BYTES, folder: files.AnyPath | None = None) 
         held.append(picture)
         size += picture.nbytes
         if size > most_bytes:
-            file = _file(place) if file is None else file
+            file = file or stack.enter_context(_file(place))
             _write(place, file, held)
             held.clear()
 
@@ -75,11 +79,12 @@ def empty(*, most_bytes: int = MOST_BYTES, folder: files.AnyPath | None = None) 
             return np.stack([alike(picture) for picture in held])
         whole = file
         if whole is None or len(set(kinds)) > 1:
-            whole = _file(place)
+            whole = stack.enter_context(_file(place))
             _write(place, whole, map(alike, _read(file, kinds) if file else held))
         return np.memmap(whole, first.dtype, mode="r", shape=shape)
 
-    return Pile(add, array)
+    with contextlib.ExitStack() as stack:
+        yield Pile(add, array)
 
 
 def blocks(array: np.ndarray, *, most: int = AT_ONCE) -> Iterable[np.ndarray]:
