@@ -4,9 +4,10 @@ r"""Trains the base field on the training instances of a data set.
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
 recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. Writes
-base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
-rehearsal.jsonl, metrics.json. A second run resumes.
+rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. With
+`--config.budget=600` it trains for about 600 seconds of the processor. Writes base/:
+Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
+rehearsal.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
 """
 
 import pathlib
@@ -21,7 +22,8 @@ from tqdm import tqdm
 
 from experiments.domain.data import Data
 from experiments.fitting import reading, rehearse
-from experiments.recipe.fits import rehearsal_of
+from experiments.recipe import budget
+from experiments.recipe.fits import autodecoder_of, rehearsal_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import meta_learnt, network, own_field
 from experiments.running import launch, run_folder
@@ -76,6 +78,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return _learn_start(config, folder, field, base, data)
     modulated = network(config, data.channels)
     rows = data.rows("train")
+    config = budget.of_base(config, folder, modulated, data, rows)
     few = rows[: config.base.n]
     state = _train(config, folder, modulated, data, few)
     base = autodecoder.mean_base(modulated, state.average)
@@ -104,6 +107,7 @@ def _learn_start(
 ) -> dict[str, float]:
     """Meta-learns the start of whole fields, `base`; returns the metrics."""
     rows = data.rows("train")
+    config = budget.of_start(config, folder, field, base, data, rows)
     base = rehearse.run(rehearsal_of(config), folder, field, base, data, rows)
     checkpoint.save(folder / "folded", 0, base)
     rehearsed = files.read_lines(folder / "rehearsal.jsonl")
@@ -153,27 +157,12 @@ def qualities(
     return np.concatenate(reached), np.concatenate(folded)
 
 
-def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
-    """Returns the state before the first step, and the compiled `advance`."""
-    tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
-    advance = autodecoder.make_advance(
-        modulated,
-        tx,
-        penalty=config.base.penalty,
-        decay=config.base.decay,
-        chunk=config.base.chunk,
-        loss=loss,
-    )
-    key, dim = keys(config.seed)["base"], config.base.field.latent_dim
-    return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
-
-
 def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.State:
     """Trains the autodecoder from the newest checkpoint on; returns its last state."""
     key = keys(config.seed)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
-    state, advance = _prepare(config, modulated, data.domain.loss, len(rows), total)
+    state, advance = autodecoder_of(config, modulated, data.domain.loss, len(rows))
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)

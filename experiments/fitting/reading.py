@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.domain.data import Data
+from experiments.fitting import budget
 from wsjax.fit import autodecoder
 
-__all__ = ["Lesson", "advanced", "lesson"]
+__all__ = ["Lesson", "advanced", "lesson", "seconds_per_step"]
 
 Values = tuple[jax.Array, jax.Array]  # Coordinates and values, see `Domain.train_on`.
 
@@ -93,6 +94,33 @@ def advanced(
         state, part = advance(key, state, *ahead, steps=count, **settings)
         losses.append(part)
     return state, jnp.concatenate(losses)
+
+
+def seconds_per_step(
+    advance: Callable,
+    key: jax.Array,
+    state: autodecoder.State,
+    lesson: Lesson,
+    *,
+    batch: int,
+    points: int,
+) -> tuple[autodecoder.State, float]:
+    """Measures what a step of `advanced` costs by taking some.
+
+    Args are those of `advanced`.
+
+    Returns:
+      A state, after these steps, and seconds per step (see `budget.seconds_of`).
+    """
+
+    def taken() -> jax.Array:
+        nonlocal state
+        sizes = {"batch": batch, "points": points, "steps": budget.TRIED}
+        state, losses = advanced(advance, key, state, lesson, **sizes)
+        return losses
+
+    seconds = budget.seconds_of(taken)
+    return state, seconds / budget.TRIED
 
 
 def _parts(steps: int, most: int) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import reading
+from experiments.fitting import budget, reading
 from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, fit
 from wsjax.fit import autodecoder, rehearsal
@@ -94,6 +94,22 @@ def run(
             files.write_lines(folder / "rehearsal.jsonl", lines)
             checkpoint.save(folder / "rehearsal", number + 1, state)
     return state.base
+
+
+def seconds_per_episode(
+    options: Rehearsal, field: Field, base: Params, data: Data, rows: np.ndarray
+) -> float:
+    """Measures what an episode of `run` costs (see `budget.seconds_of`)."""
+    state, episode = _prepare(options, field, base, data.domain.loss)
+    lesson, key = reading.lesson(data, rows, 1), keys(options.seed)["episodes"]
+
+    def taken() -> jax.Array:
+        nonlocal state
+        read = lesson.read(np.arange(options.batch))
+        state, losses = episode(key, state, *read)
+        return losses
+
+    return budget.seconds_of(taken)
 
 
 def _prepare(options: Rehearsal, field: Field, base: Params, loss: Callable):
