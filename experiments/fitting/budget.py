@@ -26,16 +26,22 @@ __all__ = [
 ]
 
 TRIED = 10
-"""Steps that are taken and thrown away to learn what a step costs."""
+"""Steps that are taken at once to learn what a step costs; they train nothing."""
+SHARE = 0.01
+"""Share of a budget for which the steps of a stage, or episodes, are tried."""
 LEAST = 10
 """Steps that each stage takes at least, whatever the budget."""
 
 
 class Seconds(NamedTuple):
-    """What was measured: seconds per step of each stage, and per episode."""
+    """What was measured: seconds per step of each stage, and per episode.
+
+    `measuring`: seconds that all steps and episodes took that were tried.
+    """
 
     steps: Sequence[float]
     episode: float
+    measuring: float = 0.0
 
 
 class Plan(NamedTuple):
@@ -69,20 +75,18 @@ def planned(
         kept = files.read_json(path, keys=Plan._fields)
         return Plan(tuple(kept["steps"]), kept["episodes"], kept["seconds"])
     cost = measure()
-    measuring = 2 * (TRIED * sum(cost.steps) + cost.episode)  # As `seconds_of` does.
-    left = budget - measuring
+    left = budget - cost.measuring
     plan = scaled(left, steps, episodes, cost)
     enough = plan.seconds <= left
     if not enough:
         logging.warning(
             "--config.budget=%g is too small: the base is trained for the fewest steps "
             "that there are, %s and %d episodes, which take about %.3g %s",
-            *(budget, plan.steps, plan.episodes, plan.seconds + measuring, unit()),
+            *(budget, plan.steps, plan.episodes, plan.seconds, unit()),
         )
     derived = {"budget": budget, "unit": unit(), "enough": enough}
-    derived |= {"seconds_measuring": measuring, "seconds_per_step": list(cost.steps)}
-    derived |= {"seconds_per_episode": cost.episode}
-    files.write_json(path, plan._asdict() | derived)
+    measured = {f"seconds_{key}": value for key, value in cost._asdict().items()}
+    files.write_json(path, plan._asdict() | derived | measured)
     return plan
 
 
@@ -103,13 +107,24 @@ def scaled(budget: float, steps: Sequence[int], episodes: int, cost: Seconds) ->
     return Plan(fewer, rehearsed, seconds(fewer, rehearsed))
 
 
-def seconds_of(call: Callable[[], ArrayTree]) -> float:
-    """Seconds of a call whose program is compiled: it is called twice."""
+def seconds_of(call: Callable[[], ArrayTree], budget: float) -> tuple[float, float]:
+    """Measures a call whose program is compiled, which the first one sees to.
+
+    Args:
+      call: returns what has to be computed when it is over.
+      budget: seconds of the whole training; the call is repeated for `SHARE` of them.
+
+    Returns:
+      Mean seconds per call, and those of all calls, the first one included.
+    """
     jax.block_until_ready(call())
-    clock, compiled = costs.now(), costs.compile_seconds()
-    jax.block_until_ready(call())
-    passed = getattr(costs.now(), unit()) - getattr(clock, unit())
-    return max(1e-6, passed - (costs.compile_seconds() - compiled))
+    clock, compiled, calls, passed = costs.now(), costs.compile_seconds(), 0, 0.0
+    while not calls or passed < SHARE * budget:
+        jax.block_until_ready(call())
+        calls += 1
+        passed = getattr(costs.now(), unit()) - getattr(clock, unit())
+        passed = max(1e-6, passed - (costs.compile_seconds() - compiled))
+    return passed / calls, passed * (calls + 1) / calls
 
 
 def unit() -> str:

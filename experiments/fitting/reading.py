@@ -104,13 +104,14 @@ def seconds_per_step(
     *,
     batch: int,
     points: int,
-) -> tuple[autodecoder.State, float]:
+    total: float,
+) -> tuple[autodecoder.State, tuple[float, float]]:
     """Measures what a step of `advanced` costs by taking some.
 
-    Args are those of `advanced`.
+    The other arguments are those of `advanced`; `total` is the budget in seconds.
 
     Returns:
-      A state, after these steps, and seconds per step (see `budget.seconds_of`).
+      A state, after these steps; seconds per step, and of all steps that were taken.
     """
 
     def taken() -> jax.Array:
@@ -119,8 +120,8 @@ def seconds_per_step(
         state, losses = advanced(advance, key, state, lesson, **sizes)
         return losses
 
-    seconds = budget.seconds_of(taken)
-    return state, seconds / budget.TRIED
+    each, spent = budget.seconds_of(taken, total)
+    return state, (each / budget.TRIED, spent)
 
 
 def _parts(steps: int, most: int) -> list[int]:

@@ -97,9 +97,19 @@ def run(
 
 
 def seconds_per_episode(
-    options: Rehearsal, field: Field, base: Params, data: Data, rows: np.ndarray
-) -> float:
-    """Measures what an episode of `run` costs (see `budget.seconds_of`)."""
+    options: Rehearsal,
+    field: Field,
+    base: Params,
+    data: Data,
+    rows: np.ndarray,
+    *,
+    total: float,
+) -> tuple[float, float]:
+    """Measures what an episode of `run` costs; `total` is the budget in seconds.
+
+    Returns:
+      Seconds per episode, and of all episodes that were rehearsed.
+    """
     state, episode = _prepare(options, field, base, data.domain.loss)
     lesson, key = reading.lesson(data, rows, 1), keys(options.seed)["episodes"]
 
@@ -109,7 +119,7 @@ def seconds_per_episode(
         state, losses = episode(key, state, *read)
         return losses
 
-    return budget.seconds_of(taken)
+    return budget.seconds_of(taken, total)
 
 
 def _prepare(options: Rehearsal, field: Field, base: Params, loss: Callable):

@@ -1,6 +1,7 @@
 """The recipe with as many steps and episodes as its budget allows."""
 
 import pathlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -37,18 +38,19 @@ def of_base(
     def measure() -> Seconds:
         few = rows[: config.base.n]
         state, advance = autodecoder_of(config, modulated, data.domain.loss, len(few))
-        base = autodecoder.mean_base(modulated, state.average)
-        key, steps = keys(config.seed)["batches"], []
+        key, found = keys(config.seed)["batches"], []
         stages = zip(
             config.base.factors, config.base.batches, config.base.points, strict=True
         )
         for factor, batch, points in stages:
             lesson = reading.lesson(data, few, factor)
-            state, one = reading.seconds_per_step(
-                advance, key, state, lesson, batch=batch, points=points
-            )
-            steps.append(one)
-        return Seconds(steps, _episode(config, modulated.field, base, data, rows))
+            sizes = {"batch": batch, "points": points, "total": config.budget}
+            state, one = reading.seconds_per_step(advance, key, state, lesson, **sizes)
+            found.append(one)
+        steps, spent = zip(*found, strict=True)
+        base = autodecoder.mean_base(modulated, state.average)
+        episode, last = _episode(config, modulated.field, base, data, rows)
+        return Seconds(steps, episode, sum(spent) + last)
 
     return _scaled(config, folder, config.base.steps, measure)
 
@@ -66,17 +68,26 @@ def of_start(
         config,
         folder,
         (),
-        lambda: Seconds((), _episode(config, field, base, data, rows)),
+        lambda: Seconds((), *_episode(config, field, base, data, rows)),
     )
 
 
-def _episode(config: ConfigDict, field: Field, base: Params, data: Data, rows) -> float:
+def _episode(
+    config: ConfigDict, field: Field, base: Params, data: Data, rows: np.ndarray
+) -> tuple[float, float]:
+    """Seconds of an episode, and of those that were tried; 0 without rehearsal."""
     if not config.base.rehearsal.episodes:
-        return 0.0
-    return rehearse.seconds_per_episode(rehearsal_of(config), field, base, data, rows)
+        return 0.0, 0.0
+    options, total = rehearsal_of(config), config.budget
+    return rehearse.seconds_per_episode(options, field, base, data, rows, total=total)
 
 
-def _scaled(config: ConfigDict, folder: pathlib.Path, steps, measure) -> ConfigDict:
+def _scaled(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    steps: Sequence[int],
+    measure: Callable[[], Seconds],
+) -> ConfigDict:
     if config.budget is None:
         return config
     episodes = config.base.rehearsal.episodes
