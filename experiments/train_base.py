@@ -4,9 +4,10 @@ r"""Trains the base field on the training instances of a data set.
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
 recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. With
-`--config.budget=600` it trains for about 600 seconds of the processor. Writes base/:
-Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
+rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. A
+representation whose base is of its own kind has that one learnt in closed form. With
+`--config.budget=600` a training takes about 600 seconds of the processor. Writes
+base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
 rehearsal.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
 """
 
@@ -21,11 +22,16 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import reading, rehearse
+from experiments.fitting import closed, reading, rehearse
 from experiments.recipe import budget
 from experiments.recipe.fits import autodecoder_of, rehearsal_of
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import meta_learnt, network, own_field
+from experiments.recipe.representation import (
+    family_of,
+    meta_learnt,
+    network,
+    own_field,
+)
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, coords, costs, files
@@ -73,6 +79,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "base"
     if (metrics := run_folder.finished(folder, "base", ("folded",))) is not None:
         return metrics
+    if (family := family_of(config, data.shape)) is not None:
+        learnt = closed.learn(folder, family, data, keys(config.seed)["base"])
+        return run_folder.close(folder, "base", learnt)
     if meta_learnt(config, name := config.base.rehearsal.adapter):
         field, base = own_field(config, name, data.channels)
         return _learn_start(config, folder, field, base, data)

@@ -101,7 +101,6 @@ def measured(monkeypatch):
 def recipe(seconds=None, **changes):
     config = digits.get_config("tiny")
     config.budget = seconds
-    config.base.rehearsal.episodes = 2
     config.base.update(changes)
     return config
 
@@ -114,20 +113,18 @@ def base_of(folder):
 def test_a_base_within_a_budget_is_that_of_its_steps_also_if_killed(
     tmp_path, measured, monkeypatch
 ):
-    # Two stages and the episodes are measured in 6 seconds; 4 + 2 are the recipe's.
-    whole = runs.through(tmp_path / "whole", recipe(15.0), train_base)
+    # Two stages are measured in 4 seconds; those of the recipe take as many.
+    whole = runs.through(tmp_path / "whole", recipe(10.0), train_base)
     spent = files.read_json(whole / "base" / "spent.json")
-    assert (spent["steps"], spent["episodes"]) == ([30, 30], 3)
-    assert measured == [15.0] * 3
+    assert (spent["steps"], spent["episodes"]) == ([30, 30], 0)
     metrics = runs.metrics(whole / "base")
-    assert (metrics["steps"], metrics["episodes"]) == (60, 3)
+    assert measured == [10.0] * 2 and metrics["steps"] == 60
 
     same = recipe(steps=(30, 30))
-    same.base.rehearsal.episodes = 3
     plain = runs.through(tmp_path / "plain", same, train_base)
     chex.assert_trees_all_equal(base_of(plain), base_of(whole))
     assert runs.metrics(plain / "base") == metrics
-    assert not (plain / "base" / "spent.json").exists() and len(measured) == 3
+    assert not (plain / "base" / "spent.json").exists() and len(measured) == 2
 
     save = checkpoint.save
 
@@ -138,10 +135,10 @@ def test_a_base_within_a_budget_is_that_of_its_steps_also_if_killed(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(checkpoint, "save", killed)
-        train_base.run(recipe(15.0), str(tmp_path / "killed"))
-    assert len(measured) == 6
-    again = runs.through(tmp_path / "killed", recipe(15.0), train_base)
-    assert len(measured) == 6
+        train_base.run(recipe(10.0), str(tmp_path / "killed"))
+    assert len(measured) == 4
+    again = runs.through(tmp_path / "killed", recipe(10.0), train_base)
+    assert len(measured) == 4
     chex.assert_trees_all_equal(base_of(again), base_of(whole))
 
 
@@ -149,8 +146,9 @@ def test_a_learnt_start_of_whole_fields_has_a_budget_of_episodes(tmp_path, measu
     config = recipe(9.0)
     config.adapter.name = "mlp"
     config.fit.compare = config.structure.n = 0
-    config.base.rehearsal.update(adapter="mlp")
+    config.base.rehearsal.update(adapter="mlp", episodes=2)
     folder = runs.through(tmp_path, config, train_base)
+    # Two of nine seconds are for measuring, one is for each episode.
     assert runs.metrics(folder / "base")["episodes"] == 7
     assert files.read_json(folder / "base" / "spent.json")["steps"] == []
 

@@ -11,6 +11,7 @@ from experiments.running.keys import keys
 from wsjax import adapters
 from wsjax.fields import Modulated
 from wsjax.fit import autodecoder
+from wsjax.representations import FAMILIES
 
 __all__ = ["BY_NAME", "autodecoder_of", "fit_options_of", "rehearsal_of"]
 
@@ -19,13 +20,18 @@ BY_NAME = ("learning_rate", "pull")
 
 
 def fit_options_of(config: ConfigDict) -> FitOptions:
-    """The section `fit`, with the values for the recipe's representation."""
+    """The section `fit`, with the values for the recipe's representation.
+
+    One that is solved in closed form takes `fit.refine` steps in place of `fit.steps`.
+    """
     name = representation_name(config)
     options = {
         key: config.fit[key][name] if key in BY_NAME else config.fit[key]
         for key in FitOptions._fields
         if key != "seed"
     }
+    if name in FAMILIES:
+        options["steps"] = config.fit.refine
     return FitOptions(seed=config.seed, **options)
 
 
