@@ -101,8 +101,13 @@ def measured(monkeypatch):
 def recipe(seconds=None, **changes):
     config = digits.get_config("tiny")
     config.budget = seconds
-    config.base.update(changes)
+    config.base.update({"every": 30, **changes})
     return config
+
+
+def trained(folder, config):
+    train_base.run(config, str(folder))
+    return folder
 
 
 def base_of(folder):
@@ -110,36 +115,28 @@ def base_of(folder):
     return checkpoint.restore(folder / "base" / "folded", 0, field)
 
 
-def test_a_base_within_a_budget_is_that_of_its_steps_also_if_killed(
+def test_a_killed_training_goes_on_as_planned_and_is_that_of_its_steps(
     tmp_path, measured, monkeypatch
 ):
-    # Two stages are measured in 4 seconds; those of the recipe take as many.
-    whole = runs.through(tmp_path / "whole", recipe(10.0), train_base)
-    spent = files.read_json(whole / "base" / "spent.json")
-    assert (spent["steps"], spent["episodes"]) == ([30, 30], 0)
-    metrics = runs.metrics(whole / "base")
-    assert measured == [10.0] * 2 and metrics["steps"] == 60
-
-    same = recipe(steps=(30, 30))
-    plain = runs.through(tmp_path / "plain", same, train_base)
-    chex.assert_trees_all_equal(base_of(plain), base_of(whole))
-    assert runs.metrics(plain / "base") == metrics
-    assert not (plain / "base" / "spent.json").exists() and len(measured) == 2
-
     save = checkpoint.save
 
     def killed(folder, step, state):
         save(folder, step, state)
-        if step == 40:
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(checkpoint, "save", killed)
-        train_base.run(recipe(10.0), str(tmp_path / "killed"))
-    assert len(measured) == 4
-    again = runs.through(tmp_path / "killed", recipe(10.0), train_base)
-    assert len(measured) == 4
-    chex.assert_trees_all_equal(base_of(again), base_of(whole))
+        trained(tmp_path / "run", recipe(10.0))
+    # Two stages are measured in 4 seconds; those of the recipe take as many.
+    spent = files.read_json(tmp_path / "run" / "base" / "spent.json")
+    assert (spent["steps"], spent["episodes"]) == ([30, 30], 0)
+    assert measured == [10.0] * 2
+    found = trained(tmp_path / "run", recipe(10.0))
+    plain = trained(tmp_path / "plain", recipe(steps=(30, 30)))
+    assert len(measured) == 2 and not (plain / "base" / "spent.json").exists()
+    chex.assert_trees_all_equal(base_of(found), base_of(plain))
+    metrics = runs.metrics(found / "base")
+    assert metrics == runs.metrics(plain / "base") and metrics["steps"] == 60
 
 
 def test_a_learnt_start_of_whole_fields_has_a_budget_of_episodes(tmp_path, measured):
@@ -147,7 +144,7 @@ def test_a_learnt_start_of_whole_fields_has_a_budget_of_episodes(tmp_path, measu
     config.adapter.name = "mlp"
     config.fit.compare = config.structure.n = 0
     config.base.rehearsal.update(adapter="mlp", episodes=2)
-    folder = runs.through(tmp_path, config, train_base)
+    folder = trained(tmp_path, config)
     # Two of nine seconds are for measuring, one is for each episode.
     assert runs.metrics(folder / "base")["episodes"] == 7
     assert files.read_json(folder / "base" / "spent.json")["steps"] == []

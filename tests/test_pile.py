@@ -15,7 +15,7 @@ from experiments.fitting import linear, reading
 from experiments.recipe import dataset, representation
 from tests import runs
 from wsjax import checkpoint, files, store
-from wsjax.data import images, pile
+from wsjax.data import images, npz, pile
 
 N, SIDE = 600, 8
 FEW = 64 * 4 * SIDE * SIDE  # Bytes of 64 pictures of floats: far below all of them.
@@ -100,6 +100,30 @@ def test_a_source_is_read_alike_into_memory_and_into_a_file(tmp_path, kind):
     chex.assert_trees_all_equal(held._replace(pixels=0), filed._replace(pixels=0))
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_array_stays_in_its_file(tmp_path, order, monkeypatch):
+    """Only a compressed one is unpacked; a damaged one is refused, as ever."""
+    pixels, path = np.asarray(drawn(dtype=np.float32), order=order), tmp_path / "x.npz"
+    asked = []
+    monkeypatch.setattr(
+        npz.ranges, "of_array", lambda where, x: asked.append(x) or (0.0, 1.0)
+    )
+    for save in (np.savez, np.savez_compressed):
+        save(path, x=pixels, y=np.arange(N))
+        for held in (1, pixels.nbytes + 200):
+            source = npz.open_npz(path, held_bytes=held)
+            for i in (0, 7, N - 1):
+                np.testing.assert_array_equal(source.read(i), pixels[i])
+    windows = [isinstance(x, np.memmap) for x in asked]
+    assert windows == [True, False, False, False]
+    np.savez(path, x=pixels)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="readable plain array 'x'"):
+        npz.open_npz(path, held_bytes=1)
+
+
 class Counted:
     """Pixels that cannot be read but by an index; remembers the most rows of one."""
 
@@ -141,7 +165,7 @@ def source(tmp_path_factory):
 def changed(source, tmp_path, **options):
     config = recipe.get_config("tiny")
     config.data.update(path=str(source), size=SIDE, cache=str(tmp_path), **options)
-    config.base.rehearsal.episodes = 2
+    config.base.rehearsal.episodes, config.adapter.name = 2, "mlora_asym"
     config.fit.update(n=40, compare=0)
     config.structure.n = 0
     return config
@@ -151,7 +175,9 @@ def test_base_and_fits_are_the_same_bit_for_bit(source, tmp_path, counted):
     found = []
     for name, options in {"held": {}, "filed": {"most_bytes": FEW}}.items():
         config = changed(source, tmp_path, **options)
-        folder = runs.through(tmp_path / name, config, train_base, fit)
+        folder = tmp_path / name
+        for binary in (train_base, fit):
+            binary.run(config, str(folder))
         field = representation.network(config, 1).field.init(jax.random.key(0))
         base = checkpoint.restore(folder / "base" / "folded", 0, field)
         weights, _ = store.load(folder / "fit" / "mlora_asym")

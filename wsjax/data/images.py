@@ -151,7 +151,7 @@ def load_path(
     limits = check_range(range)
     if channels not in (None, 1, 3):
         raise ValueError(f"channels= needs 1 (grey), 3 (RGB) or None, got {channels!r}")
-    source = _open(path, limits)
+    source = _open(path, limits, most_bytes)
     rows = list(split.limited(len(source.names), n, source.labels, seed=seed))
     with pile.opened(most_bytes=most_bytes, folder=cache) as (add, array):
         kept, skipped = _read(source, rows, size, channels, limits is not None, add)
@@ -168,7 +168,9 @@ def load_path(
     )
 
 
-def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
+def _open(
+    path: str | os.PathLike | None, limits: Range | None, most_bytes: int
+) -> Source:
     if path is None or not os.fspath(path):
         raise ValueError(
             "a data path is required, got none; set path= to a folder of pictures or"
@@ -187,7 +189,7 @@ def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
             f"{path}: expected a folder of pictures or an .npz file, found a"
             f" {path.suffix or 'nameless'} file; give the folder it lies in, or convert"
         )
-    return open_npz(path, limits=limits)
+    return open_npz(path, limits=limits, held_bytes=most_bytes)
 
 
 def _read(
