@@ -166,6 +166,7 @@ def changed(source, tmp_path, **options):
     config = recipe.get_config("tiny")
     config.data.update(path=str(source), size=SIDE, cache=str(tmp_path), **options)
     config.base.rehearsal.episodes, config.adapter.name = 2, "mlora_asym"
+    config.base.update(factors=(2,), steps=(20,), batches=(8,), points=(9,))
     config.fit.update(n=40, compare=0)
     config.structure.n = 0
     return config
