@@ -30,6 +30,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         )
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = sections.image_data(size=32)
     config.base = sections.base(
         field=sections.field(

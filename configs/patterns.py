@@ -27,6 +27,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_pictures(data, episodes=2, windowed=True)
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = config_dict.create(
         name="patterns", size=32, n=768, validation=0.1, test=0.25
     )

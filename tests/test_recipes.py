@@ -106,7 +106,7 @@ def test_variants_have_the_keys_of_the_tiny_one(name, variant):
 def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
     config = get(name, variant)
     shapes = "mesh" in config
-    for section in set(config) - {"seed", "generator", "generators", "data"}:
+    for section in set(config) - {"seed", "budget", "generator", "generators", "data"}:
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes

@@ -7,7 +7,7 @@ depend on the data, so every recipe gives its own:
 """
 
 from configs.sections.adapter import adapter, windows
-from configs.sections.base import base, field, rehearsal
+from configs.sections.base import base, budget, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
 from configs.sections.diffusion import diffusion
@@ -29,6 +29,7 @@ __all__ = [
     "base",
     "benchmark",
     "brief_tune",
+    "budget",
     "check_variant",
     "diffusion",
     "evaluate",

@@ -6,7 +6,7 @@ A tiny recipe has the keys of the full one, with values as small as the code all
 from ml_collections import ConfigDict, config_dict
 
 from configs.sections.adapter import adapter, windows
-from configs.sections.base import base, field, rehearsal
+from configs.sections.base import base, budget, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.diffusion import diffusion
 from configs.sections.evaluate import evaluate, evaluate_shapes
@@ -39,6 +39,7 @@ def tiny_pictures(
     """
     config = ConfigDict()
     config.seed = 0
+    config.budget = budget()
     config.data = data
     config.base = base(
         field=_field(),
@@ -78,6 +79,7 @@ def tiny_shapes(data: ConfigDict | None = None) -> ConfigDict:
     """A tiny recipe for shapes; without `data`, for the parametric ones."""
     config = ConfigDict()
     config.seed = 0
+    config.budget = budget()
     config.data = data or config_dict.create(
         name="shapes",
         n=20,

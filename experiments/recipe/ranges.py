@@ -84,7 +84,7 @@ RANGES = (
         lambda x: _between(x, _ABOVE_0, math.inf),
         """
         *learning_rate adapter.*.scale analyze.perplexity base.field.omega
-        benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
+        benchmark.plain_rates budget diffusion.flow.scale evaluate.onnx_std
         fit.learning_rate.* fit.slower mesh.slope tune.learning_rates
         """.split(),
     ),
