@@ -30,10 +30,14 @@ from experiments.page import figures, mixing
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import representation_of, with_name
+from experiments.recipe.representation import (
+    representation_of,
+    representations,
+    with_name,
+)
 from experiments.recipe.structure import own_row
 from experiments.running import launch, run_folder
-from wsjax import adapters, costs, files, latent, tree
+from wsjax import costs, files, latent, tree
 from wsjax.analysis import probes
 from wsjax.analysis.dimension import components_for, varies
 
@@ -167,7 +171,7 @@ def _draw(
     metrics, drawn["dimension"] = dimension.measure(options, form, data, fits, train)
     forms = [
         representation_of(with_name(config, name), root, data.channels)
-        for name in adapters.ADAPTERS
+        for name in representations(config)
         if (root / "fit" / name / "manifest.json").exists()
     ]
     drawn["paths"] = mixing.paths(forms, root, data)

@@ -51,6 +51,13 @@ class Adapter(NamedTuple):
     `free(base) -> tree` of booleans shaped like the adapter, False where an entry is
     frozen at a value that all instances share.
     `centre(base) -> adapter`, the mean of `init` over its keys.
+    `solve(base, *read) -> adapter` fits one instance without steps; None: steps alone
+    fit it.
+    `reads`: keys of what is read of an instance, such as "values" `[P, C]` on the grid;
+    `solve` takes these, in this order.
+    `extend(key, base) -> base` adds the entries that all other functions expect beside
+    the field's own, at their start; a base that has them is returned as it is. None:
+    there are none.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -58,6 +65,9 @@ class Adapter(NamedTuple):
     attach: Callable[[Params, ArrayTree], Params]
     free: Callable[[Params], ArrayTree]
     centre: Callable[[Params], ArrayTree]
+    solve: Callable[..., ArrayTree] | None = None
+    reads: tuple[str, ...] = ("values",)
+    extend: Callable[[jax.Array, Params], Params] | None = None
 
 
 class Codec(NamedTuple):

@@ -7,7 +7,7 @@ depend on the data, so every recipe gives its own:
 """
 
 from configs.sections.adapter import adapter
-from configs.sections.base import base, field, rehearsal
+from configs.sections.base import base, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
 from configs.sections.diffusion import diffusion
@@ -31,6 +31,7 @@ __all__ = [
     "brief_tune",
     "check_variant",
     "diffusion",
+    "encoder",
     "evaluate",
     "evaluate_shapes",
     "field",

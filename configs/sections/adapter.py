@@ -1,4 +1,4 @@
-"""The section `adapter`: options of the six representations, and which one is used."""
+"""The section `adapter`: options of representations, and which one is used."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,12 @@ def adapter(
     factors: Options,
     unmasked: Options,
     multiplicative: Options,
+    further: Mapping[str, Options] | None = None,
     name: str = "mlora_asym",
 ) -> ConfigDict:
     """Options of each representation.
 
-    Recipes choose them such that all six have about as many trainable numbers per
+    Recipes choose them such that the six of the paper have about as many trainable numbers per
     instance. A mask (the "_asym" representations) freezes some entries, which breaks
     the permutation symmetries of neurons or rank components.
 
@@ -34,6 +35,8 @@ def adapter(
         trainable numbers; a smaller rank of the output layer makes up for that.
       multiplicative: further options of `mlora` and `mlora_asym`, such as their
         `start`.
+      further: of representations beside the six by their names, such as `{"shifts":
+        {"latent": 256}}`.
       name: the representation that the recipe fits.
     """
     return config_dict.create(
@@ -44,4 +47,5 @@ def adapter(
         lora_asym=dict(factors),
         mlora={**factors, **unmasked, **multiplicative},
         mlora_asym={**factors, **multiplicative},
+        **{other: dict(options) for other, options in (further or {}).items()},
     )

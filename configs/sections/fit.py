@@ -36,7 +36,8 @@ def fit(
       steps: most steps of Adam per instance.
       points: points per step, in passes over all points of an instance; 0: all points
         in every step.
-      learning_rate: by representation, where it differs from that of the digits.
+      learning_rate: by representation, where it differs from that of the digits or
+        there was none.
       pull: weight of the squared distance to the start in the loss.
       consensus: number of training instances whose fits are averaged into the common
         start.
@@ -66,7 +67,7 @@ def fit(
         retries=2,  # Most new attempts at a fit that diverged.
         slower=0.3,  # Factor on the learning rate for each new attempt.
         learning_rate=rates,
-        pull={name: pull for name in _LEARNING_RATE},
+        pull={name: pull for name in rates},
         consensus=consensus,
         rounds=rounds,
         guess=guess,

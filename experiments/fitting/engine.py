@@ -97,7 +97,7 @@ def make_fit_one(
     """
     tx = fit.adam(
         learning_rate=options.learning_rate,
-        steps=options.steps,
+        steps=max(1, options.steps),  # A schedule over no steps is refused.
         b1=options.b1,
         b2=options.b2,
         power=options.power or None,

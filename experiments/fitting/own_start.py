@@ -1,4 +1,4 @@
-"""Where the fit of one instance begins: at its own guess, or at the common start."""
+"""Where the fit of one instance begins: at its own start, or at the common one."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,8 @@ def chooser(
     """Returns `choose(shared, instance) -> adapter`, the start of an instance.
 
     That is what the guess in `shared`, `(base, start, guess)`, predicts for the
-    instance if it has the higher PSNR on some points, else the common `start`.
+    instance if it has the higher PSNR on some points, else the common `start`. An
+    adapter that has `solve` starts at what that returns.
     `instance` is the result of `Domain.read` for one instance.
 
     Args:
@@ -30,6 +31,10 @@ def chooser(
       data: the data set; its grid is used.
       seed: of the run.
     """
+    solve = form.adapter.solve
+    if solve is not None:
+        reads = form.adapter.reads
+        return lambda shared, instance: solve(shared[0], *(instance[x] for x in reads))
     grid = jnp.asarray(data.grid)
     # Any adapter will do: the frozen entries are the same in all.
     codec = entries(form, form.adapter.init(keys(seed)["start"], form.base))

@@ -40,11 +40,14 @@ def common_start(
 
     Returns:
       `(base, start, guess)`: the base of `form`, an adapter, and the guess for
-      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start.
+      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start. An
+      adapter that has `solve` needs neither: both are its first start.
 
     Raises:
       Diverged: if all fits of a round of the consensus diverge.
     """
+    if form.adapter.solve is not None:
+        options = options._replace(rounds=0, guess=0)
     few = data.domain.read(rows[: options.consensus])
     size = few["values"][0].size
     start = form.adapter.init(keys(options.seed)["start"], form.base)

@@ -2,12 +2,13 @@
 
 from ml_collections import ConfigDict
 
+from experiments.fitting.encode import Encoding
 from experiments.fitting.engine import FitOptions
 from experiments.fitting.rehearse import Rehearsal
 from experiments.recipe.representation import representation_name
 from wsjax import adapters
 
-__all__ = ["BY_NAME", "fit_options_of", "rehearsal_of"]
+__all__ = ["BY_NAME", "encoding_of", "fit_options_of", "rehearsal_of"]
 
 BY_NAME = ("learning_rate", "pull")
 """Keys of `fit` that hold one value per representation."""
@@ -22,6 +23,22 @@ def fit_options_of(config: ConfigDict) -> FitOptions:
         if key != "seed"
     }
     return FitOptions(seed=config.seed, **options)
+
+
+def encoding_of(config: ConfigDict) -> Encoding:
+    """The section `base.encoder`, with the representation `encoded`.
+
+    Raises:
+      ValueError: if the recipe has no options of that representation.
+    """
+    if "encoded" not in config.adapter:
+        raise ValueError(
+            f"--config.base.encoder.steps={config.base.encoder.steps}: expected the "
+            f"options of the encoder in adapter.encoded, found {sorted(config.adapter)}"
+            "; give 0 steps, or take a recipe that has them"
+        )
+    adapter = adapters.by_name("encoded", **config.adapter.encoded.to_dict())
+    return Encoding(config.seed, adapter, **config.base.encoder.to_dict())
 
 
 def rehearsal_of(config: ConfigDict) -> Rehearsal:

@@ -50,12 +50,13 @@ RANGES = (
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
-        benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
+        base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
+        adapter.*.hidden benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
         diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
         diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
-        evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
+        evaluate.repeats fit.consensus fit.group fit.n mesh.chunk
         mesh.coarse mesh.resolution reconstruction.n sample.calls sample.chunk
         sample.n sample.steps sweep.consensus sweep.n tune.batches
         """.split(),
@@ -64,9 +65,10 @@ RANGES = (
         "0 or more, and whole",
         lambda x: _whole(x, 0),
         """
-        adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
+        adapter.*.ranks.* analyze.refits base.encoder.steps base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
+        fit.steps
         reconstruction.doublings reconstruction.episodes structure.n
         structure.points sweep.rounds
         """.split(),

@@ -1,6 +1,7 @@
 """The representation that a recipe names, on the base that `train_base` wrote."""
 
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -18,8 +19,10 @@ __all__ = [
     "needs_base",
     "network",
     "own_field",
+    "parts_of",
     "representation_name",
     "representation_of",
+    "representations",
     "standalone",
     "with_name",
 ]
@@ -43,6 +46,11 @@ def representation_name(config: ConfigDict) -> str:
             f"{sorted(adapters.ADAPTERS)}"
         )
     return name
+
+
+def representations(config: ConfigDict) -> list[str]:
+    """Names of the representations that the recipe has options of."""
+    return [name for name in adapters.ADAPTERS if name in config.adapter]
 
 
 def standalone(config: ConfigDict) -> bool:
@@ -83,6 +91,22 @@ def with_name(config: ConfigDict, name: str) -> ConfigDict:
     return own
 
 
+def parts_of(config: ConfigDict, base: Params) -> Params:
+    """The base, extended by what the recipe's representations keep in it.
+
+    All of them: one base serves whichever of them is fitted.
+    """
+    key = keys(config.seed)["parts"]
+    for number, name in enumerate(representations(config)):
+        options = config.adapter[name].to_dict()
+        if "field" in options:
+            continue
+        extend = adapters.by_name(name, **options).extend
+        if extend is not None:
+            base = extend(jax.random.fold_in(key, number), base)
+    return base
+
+
 def representation_of(
     config: ConfigDict, folder: pathlib.Path, channels: int
 ) -> Representation:
@@ -108,18 +132,18 @@ def representation_of(
     if own is not None:
         field, base = own_field(config, name, channels)
         if meta_learnt(config, name):
-            base = _trained(folder, field)
+            base = _trained(folder, field.init)
         wiring = fields.mlp_wiring(base)
         return Representation(name, field, adapter, base, wiring, standalone=True)
     field = network(config, channels).field
-    base = _trained(folder, field)
+    base = _trained(folder, lambda key: parts_of(config, field.init(key)))
     wiring = fields.residual_wiring(base)
     return Representation(name, field, adapter, base, wiring, standalone=False)
 
 
-def _trained(folder: pathlib.Path, field: Field) -> Params:
-    """The params of a field that `train_base` wrote."""
+def _trained(folder: pathlib.Path, init: Callable[[jax.Array], Params]) -> Params:
+    """The params that `train_base` wrote, of the shapes that `init` gives them."""
     run_folder.need(folder / "base" / "folded", "train_base")
-    like = jax.eval_shape(field.init, jax.random.key(0))
+    like = jax.eval_shape(init, jax.random.key(0))
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
     return checkpoint.restore(folder / "base" / "folded", 0, like)
