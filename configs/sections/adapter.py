@@ -21,8 +21,8 @@ def adapter(
 ) -> ConfigDict:
     """Options of each representation.
 
-    Recipes choose them such that the six of the paper have about as many trainable numbers per
-    instance. A mask (the "_asym" representations) freezes some entries, which breaks
+    Recipes choose them such that the first six have about as many trainable numbers
+    per instance. A mask (the "_asym" representations) freezes some entries, which breaks
     the permutation symmetries of neurons or rank components.
 
     Args:
@@ -35,8 +35,7 @@ def adapter(
         trainable numbers; a smaller rank of the output layer makes up for that.
       multiplicative: further options of `mlora` and `mlora_asym`, such as their
         `start`.
-      further: of representations beside the six by their names, such as `{"shifts":
-        {"latent": 256}}`.
+      further: of others by name, such as `{"shifts": {"latent": 256}}`.
       name: the representation that the recipe fits.
     """
     return config_dict.create(

@@ -45,13 +45,14 @@ RANGES = (
         "1 or more, and whole",
         lambda x: _whole(x, 1),
         """
-        adapter.*.depth adapter.*.dim adapter.*.features adapter.*.rank
-        adapter.*.width base.batches base.chunk base.every base.factors
+        adapter.*.depth adapter.*.dim adapter.*.features adapter.*.hidden
+        adapter.*.latent adapter.*.rank adapter.*.size adapter.*.width base.batches
+        base.chunk base.every base.factors
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
         base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
-        adapter.*.hidden benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
+        benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
         diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
         diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
@@ -65,8 +66,9 @@ RANGES = (
         "0 or more, and whole",
         lambda x: _whole(x, 0),
         """
-        adapter.*.ranks.* analyze.refits base.encoder.steps base.points base.rehearsal.episodes
-        diffusion.clusters diffusion.devices diffusion.patience fit.chunk
+        adapter.*.ranks.* analyze.refits base.encoder.steps base.points
+        base.rehearsal.episodes diffusion.clusters diffusion.devices
+        diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
         fit.steps
         reconstruction.doublings reconstruction.episodes structure.n
