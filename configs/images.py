@@ -65,7 +65,7 @@ def get_config(variant: str = "full") -> ConfigDict:
 
 
 def _starts(config: ConfigDict) -> ConfigDict:
-    """A short training of the base, then of an encoder, and options of both adapters."""
+    """A short training of the base and of an encoder, which takes the same adapter."""
     factors = config.adapter.mlora_asym.to_dict()
     short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
     config.base.update(short)

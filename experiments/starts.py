@@ -4,10 +4,10 @@ r"""Compares where fits start: at a consensus, a guess, or what an encoder predi
 
 All are fits of one representation on one base, by no or few steps. The consensus and
 the guess are learnt from fits of as many steps as the recipe says; the encoder is what
-`train_base` trained, if it did. A number of steps below that of the recipe is tried at
-several learning rates; the best on validation instances is reported on the same instances: their PSNR,
-and how smooth the weights are. Reads base/, writes starts/: trials.jsonl, with the best
-trials, and metrics.json. A second run keeps what is finished.
+`train_base` trained, if it did. Fewer steps than the recipe's are tried at several
+learning rates; the best on validation instances is reported on the same instances:
+their PSNR, and how smooth the weights are. Reads base/, writes starts/: trials.jsonl,
+with the best trials, and metrics.json. A second run keeps what is finished.
 """
 
 import pathlib

@@ -13,6 +13,7 @@ from wsjax.fit import make_fit
 
 RANK = 3
 OPTIONS = {name: {"rank": RANK} for name in adapters.ADAPTERS if "lora" in name}
+OPTIONS["encoded"] = {"of": "mlora_asym", "rank": RANK, "size": (2, 2)}
 MASKED = ("mlp_asym", "lora_asym", "mlora_asym")
 FACTORS = {  # The whole factor on the kernel, from the paper's BA in this layout.
     "ones": lambda product: product / RANK,

@@ -22,8 +22,8 @@ def adapter(
     """Options of each representation.
 
     Recipes choose them such that the first six have about as many trainable numbers
-    per instance. A mask (the "_asym" representations) freezes some entries, which breaks
-    the permutation symmetries of neurons or rank components.
+    per instance. A mask (the "_asym" representations) freezes some entries, which
+    breaks the permutation symmetries of neurons or rank components.
 
     Args:
       mlp: of the field of `mlp`, one whole MLP per instance: number `features` and

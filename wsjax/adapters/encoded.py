@@ -4,9 +4,9 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from chex import ArrayTree
 
-from wsjax import tree
 from wsjax.models.encoder import Encoder
 from wsjax.types import Adapter, Params
 
@@ -33,7 +33,7 @@ def encoded(
     """
 
     def network(adapter: ArrayTree) -> Encoder:
-        outputs = tree.count(adapter)
+        outputs = sum(leaf.size for leaf in jax.tree.leaves(adapter))
         return Encoder(tuple(size), width=width, hidden=hidden, outputs=outputs)
 
     def solve(base: Params, values: jax.Array) -> ArrayTree:
@@ -43,14 +43,12 @@ def encoded(
                 f"found {sorted(base)}; make it with the `extend` of this adapter"
             )
         start = base[_ENTRY]["start"]
-        seen = network(start).apply({"params": base[_ENTRY]["network"]}, values)
         leaves, structure = jax.tree.flatten(start)
-        pieces, begin = [], 0
-        for leaf in leaves:
-            pieces.append(seen[begin : begin + leaf.size].reshape(leaf.shape))
-            begin += leaf.size
-        moved = jax.tree.map(
-            lambda x, y: x + y, start, jax.tree.unflatten(structure, pieces)
+        seen = network(start).apply({"params": base[_ENTRY]["network"]}, values)
+        parts = jnp.split(jnp.asarray(seen), np.cumsum([x.size for x in leaves])[:-1])
+        moved = jax.tree.unflatten(
+            structure,
+            [x + y.reshape(x.shape) for x, y in zip(leaves, parts, strict=True)],
         )
         # Frozen entries come from the adapter itself: training may not move them.
         return jax.tree.map(jnp.where, inner.free(base), moved, inner.centre(base))
