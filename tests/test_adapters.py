@@ -28,10 +28,8 @@ def build(name, **options):
 
 
 def randomised(tree, seed=0):
-    generator = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda x: generator.normal(size=x.shape).astype(np.float32), tree
-    )
+    draw = np.random.default_rng(seed).normal
+    return jax.tree.map(lambda x: np.float32(draw(size=x.shape)), tree)
 
 
 def some_adapter(adapter, base, seed=1):
