@@ -26,7 +26,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(sections.image_data(size=12))
+        return sections.tiny_pictures(sections.image_data(size=12), windowed=True)
     config = ConfigDict()
     config.seed = 0
     config.data = sections.image_data(size=32)
@@ -43,40 +43,47 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.adapter = sections.adapter(
         mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
         mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
-        factors={"rank": 2},
+        factors={"rank": 2, "biases": True},
         unmasked={"ranks": {"output": 1}},
-        multiplicative={"start": "ones", "spread": 0.1},
+        multiplicative={"start": "skip"},
+        windows=sections.windows(),
+        name="gains",
     )
-    config.fit = sections.fit(steps=150, points=196)
+    # Gains are solved. The others, which `experiments.plan` compares them with, take
+    # steps, on all points and without a pull, neither of which is a constant of a set.
+    config.fit = sections.fit(steps=150, points=0, pull=0.0, compare=0, windowed=True)
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure()
+    config.structure = sections.structure(n=0)  # A solved fit has no other start.
     config.sweep = sections.sweep()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
-        steps=config.diffusion.steps, paper_steps=1800, hyperdiffusion_steps=5000
+        steps=config.diffusion.steps,
+        paper_steps=1800,
+        hyperdiffusion_steps=5000,
+        factors=False,
     )
     return _starts(config) if variant == "starts" else config
 
 
 def _starts(config: ConfigDict) -> ConfigDict:
     """A short training of the base and of an encoder, which takes the same adapter."""
-    factors = config.adapter.mlora_asym.to_dict()
     short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
     config.base.update(short)
     config.base.encoder = sections.encoder(steps=1500)
+    own = {"of": "mlora_asym", "rank": 2, "start": "ones", "spread": 0.1}
     with config.unlocked():
+        config.adapter.encoded = {**own, "size": (32, 32), "width": 16, "hidden": 256}
         config.adapter.shifts = {"latent": 256}
-        config.adapter.encoded = {"of": "mlora_asym", "size": (32, 32), **factors}
-        config.adapter.encoded.update(width=16, hidden=256)
-        for name in ("shifts", "encoded"):
+        for name in ("encoded", "shifts"):
             config.fit.learning_rate[name] = config.fit.learning_rate.mlora_asym
-            config.fit.pull[name] = config.fit.pull.mlora_asym
+            config.fit.pull[name] = 1e-4
+    config.adapter.name = "encoded"
     config.sweep.n = 256
-    config.fit.update(steps=100, consensus=48, rounds=2)
+    config.fit.update(steps=100, points=196, consensus=48, rounds=2)
     return config

@@ -20,7 +20,7 @@ from experiments import (
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
-from experiments.recipe.representation import needs_base, representations, with_name
+from experiments.recipe.representation import needs_base, representations_of, with_name
 from experiments.running import launch
 
 # Metrics in the closing table: prefixes by stage.
@@ -50,7 +50,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
-    for name in representations(config):
+    for name in representations_of(config):
         if config.fit.compare and name != config.adapter.name:
             fit.run(with_name(config, name), workdir, limit=config.fit.compare)
     metrics["diffusion"] = train_diffusion.run(config, workdir)

@@ -46,7 +46,7 @@ def run(config: ConfigDict, workdir: str) -> dict:
         return known
     trained = train_base.run(config, workdir)
     config = with_name(config, "encoded")
-    predicted = representation_of(config, root, data.channels)
+    predicted = representation_of(config, root, data.shape)
     lines = []
     for name, form, shared, cost in _begun(config, root, predicted, data):
         for steps in (*_STEPS, config.fit.steps):
@@ -72,7 +72,8 @@ def _begun(
     the consensus.
     """
     plain = form._replace(adapter=form.adapter._replace(solve=None))
-    options, rows = fit_options_of(config), data.rows("train")
+    options = fit_options_of(config)._replace(steps=config.fit.steps)
+    rows = data.rows("train")
     many = engine.lifted(options, plain, data, _layout(options, root, plain, data))
     for name, few in (("consensus", 0), ("guess", options.guess)):
         clock = costs.now()

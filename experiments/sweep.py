@@ -189,7 +189,7 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
     """Fits one trial to instances `rows`; returns its line (PSNR None: diverged)."""
     place = home(config, root, name, trial)
     config = with_trial(config, name, trial)
-    form = representation_of(config, place, data.channels)
+    form = representation_of(config, place, data.shape)
     line = {
         "trial": trial,
         "learning_rate": trial["learning_rate"],
@@ -197,7 +197,7 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
         "psnr_db_ci95": None,
         "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
         "n": len(rows),
-        "steps": config.fit.steps,
+        "steps": fit_options_of(config).steps,
     }
     options = fit_options_of(config)
     folder = root / config.sweep.folder / name

@@ -15,7 +15,8 @@ from wsjax import adapters, fields
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
-FURTHER = {"shifts", "encoded"}  # Representations that a recipe may do without.
+FURTHER = {"encoded", "shifts"}  # Representations that one variant has.
+WINDOWED = {"allotted", "gains"}
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
 OWN = ("data.", "adapter.", "generators.", "sweep.variants.")
@@ -102,7 +103,7 @@ def test_variants_have_the_keys_of_the_tiny_one(name, variant):
     own = {key for key in keys(config) if FURTHER & set(key.split("."))}
     assert keys(config) - own == keys(get(name, "tiny"))
     needed = (set(adapters.ADAPTERS) - FURTHER) | {"name"}
-    assert needed <= set(config.adapter) <= needed | FURTHER
+    assert needed <= set(config.adapter) <= needed | FURTHER | WINDOWED
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -113,7 +114,7 @@ def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        assert set(config[section]) - FURTHER == defaults(function), section
+        assert set(config[section]) - FURTHER - WINDOWED == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
     assert set(config.base.rehearsal) == defaults(sections.rehearsal)
@@ -145,7 +146,7 @@ def test_trials_change_options_that_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_options_of_representations_are_those_the_library_takes(name, variant):
     config = get(name, variant)
-    for adapter in set(config.adapter) - {"name"}:
+    for adapter in set(config.adapter) - {"name"} - WINDOWED:
         build(adapter, config.adapter[adapter].to_dict())
     fields.modulated(**config.base.field, channels=1)
 

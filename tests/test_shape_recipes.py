@@ -31,7 +31,7 @@ def numbers(config, name):
 )
 def test_six_representations_of_equal_numbers(recipe, most):
     config = recipe.get_config()
-    names = representation.representations(config)
+    names = representation.representations_of(config)
     counts = {name: numbers(config, name) for name in names}
     assert max(counts.values()) <= 1.05 * min(counts.values()), counts
     assert max(counts.values()) <= most
@@ -47,6 +47,6 @@ def test_the_rival_has_the_field_of_hyperdiffusion():
     process = PROCESSES["ddpm"](**config.diffusion.ddpm.to_dict())
     clean, draw, t = np.ones(3), np.zeros(3), np.array(0.5)
     assert process.loss(clean, clean, draw, t) == 0
-    form = representation.representation_of(config, pathlib.Path(), 1)
+    form = representation.representation_of(config, pathlib.Path(), (20, 20, 20, 1))
     module = generator_of(config).denoiser(form, 0)
     assert len(module.tensors) == 8  # Its tokens.

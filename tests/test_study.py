@@ -19,7 +19,7 @@ from tests import runs
 from wsjax import costs, files, tree
 from wsjax.analysis.structure import displaced
 
-NAMES = representation.representations(faces.get_config("tiny"))
+NAMES = representation.representations_of(faces.get_config("tiny"))
 FACTORS = ("mlora", "mlora_asym")
 ROWS = [*NAMES[:4], *(f"{name}_{x}" for name in FACTORS for x in ("ones", "skip"))]
 STRENGTHS = (0.0, 0.3143, 0.7071)
@@ -122,7 +122,7 @@ def test_starts_part_from_one_draw_towards_another(study, row):
     """Both draws are the same at every strength, and at 0 only the first is left."""
     config = rows_of(recipe())[row]
     data = dataset.load(config)
-    form = representation.representation_of(config, study, data.channels)
+    form = representation.representation_of(config, study, data.shape)
     first = perturbed.draw(form, keys(config.seed)["start"])
     sizes = [("lambda", 0.6), ("lambda", 0.8), ("displaced", 1.0)]
     found = perturbed.refit(

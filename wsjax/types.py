@@ -51,12 +51,11 @@ class Adapter(NamedTuple):
     `free(base) -> tree` of booleans shaped like the adapter, False where an entry is
     frozen at a value that all instances share.
     `centre(base) -> adapter`, the mean of `init` over its keys.
-    `solve(base, *read) -> adapter` fits one instance without steps; None: steps alone
-    fit it.
-    `reads`: keys of what is read of an instance, such as "values" `[P, C]` on the grid;
-    `solve` takes these, in this order.
-    `extend(key, base) -> base` adds the entries that all other functions expect beside
-    the field's own, at their start; a base that has them is returned as it is. None:
+    `solve(base, *read) -> adapter`, the fit of one instance without a step of an
+    optimiser, in closed form or by a network; None where there is none. `reads` names
+    what of the instance it is given, such as its "values" `[P, C]` on the grid.
+    `extend(key, base) -> base` adds the entries that the adapter reads beside those of
+    the field, at their start, and returns a base that has them as it is; None where
     there are none.
     """
 

@@ -6,7 +6,7 @@ depend on the data, so every recipe gives its own:
   config.sample = sections.sample(n=2000)
 """
 
-from configs.sections.adapter import adapter
+from configs.sections.adapter import adapter, windows
 from configs.sections.base import base, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
@@ -52,4 +52,5 @@ __all__ = [
     "tiny_pictures",
     "tiny_shapes",
     "tune",
+    "windows",
 ]

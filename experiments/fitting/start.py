@@ -40,18 +40,19 @@ def common_start(
 
     Returns:
       `(base, start, guess)`: the base of `form`, an adapter, and the guess for
-      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start. An
-      adapter that has `solve` needs neither: both are its first start.
+      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start. Both
+      are the initial adapter where the adapter solves each instance by itself.
 
     Raises:
       Diverged: if all fits of a round of the consensus diverge.
     """
-    if form.adapter.solve is not None:
-        options = options._replace(rounds=0, guess=0)
     few = data.domain.read(rows[: options.consensus])
     size = few["values"][0].size
     start = form.adapter.init(keys(options.seed)["start"], form.base)
     encode = jax.jit(entries(form, start).encode)
+    if form.adapter.solve is not None:
+        own = guess.constant(encode(start), size=size, components=0)
+        return form.base, start, own
 
     def from_start(pair, *stacked):
         base, start = pair

@@ -45,19 +45,20 @@ RANGES = (
         "1 or more, and whole",
         lambda x: _whole(x, 1),
         """
-        adapter.*.depth adapter.*.dim adapter.*.features adapter.*.hidden
-        adapter.*.latent adapter.*.rank adapter.*.size adapter.*.width base.batches
-        base.chunk base.every base.factors
+        adapter.*.depth adapter.*.dictionaries adapter.*.dim adapter.*.features
+        adapter.*.hidden adapter.*.latent adapter.*.numbers adapter.*.rank
+        adapter.*.side adapter.*.size adapter.*.width base.batches base.chunk
+        base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
+        base.every base.factors
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
-        base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
         benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
         diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
         diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
-        evaluate.repeats fit.consensus fit.group fit.n mesh.chunk
+        evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
         mesh.coarse mesh.resolution reconstruction.n sample.calls sample.chunk
         sample.n sample.steps sweep.consensus sweep.n tune.batches
         """.split(),
@@ -70,7 +71,7 @@ RANGES = (
         base.rehearsal.episodes diffusion.clusters diffusion.devices
         diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
-        fit.steps
+        fit.refine
         reconstruction.doublings reconstruction.episodes structure.n
         structure.points sweep.rounds
         """.split(),
@@ -111,7 +112,7 @@ RANGES = (
         "a number from 0 to 1",
         lambda x: _between(x, 0.0, _UP_TO_1),
         """
-        evaluate.confident structure.strengths tune.share
+        adapter.*.share evaluate.confident structure.strengths tune.share
         """.split(),
     ),
     Range(

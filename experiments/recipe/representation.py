@@ -10,11 +10,13 @@ from ml_collections import ConfigDict
 from experiments.domain.representation import Representation
 from experiments.running import run_folder
 from experiments.running.keys import keys
-from wsjax import adapters, checkpoint, fields
+from wsjax import adapters, checkpoint, fields, representations
 from wsjax.fields import Modulated
+from wsjax.representations import FAMILIES, NAMES, Family
 from wsjax.types import Field, Params
 
 __all__ = [
+    "family_of",
     "meta_learnt",
     "needs_base",
     "network",
@@ -22,7 +24,7 @@ __all__ = [
     "parts_of",
     "representation_name",
     "representation_of",
-    "representations",
+    "representations_of",
     "standalone",
     "with_name",
 ]
@@ -40,16 +42,39 @@ def representation_name(config: ConfigDict) -> str:
       ValueError: if there is no representation of that name.
     """
     name = config.adapter.name
-    if name not in adapters.ADAPTERS:
+    if name not in NAMES:
         raise ValueError(
-            f"adapter.name={name!r} is no representation; choose one of "
-            f"{sorted(adapters.ADAPTERS)}"
+            f"adapter.name={name!r} is no representation; choose one of {sorted(NAMES)}"
+        )
+    if name not in config.adapter:
+        raise ValueError(
+            f"adapter.name={name!r}: the recipe has no options for it; choose one of "
+            f"{sorted(set(config.adapter) - {'name'})}"
         )
     return name
 
 
-def representations(config: ConfigDict) -> list[str]:
-    """Names of the representations that the recipe has options of."""
+def family_of(config: ConfigDict, shape: tuple[int, ...]) -> Family | None:
+    """The recipe's representation, if its base is of its own kind; else None.
+
+    `shape`: cells per axis of the common grid, and C.
+
+    Raises:
+      ValueError: if the options cannot serve such instances.
+    """
+    name = representation_name(config)
+    if name not in FAMILIES:
+        return None
+    *size, channels = shape
+    options = config.adapter[name].to_dict()
+    try:
+        return representations.by_name(name, tuple(size), channels, **options)
+    except ValueError as error:
+        raise ValueError(f"--config.adapter.{name}: {error}") from error
+
+
+def representations_of(config: ConfigDict) -> list[str]:
+    """The adapters of the residual base, and of whole fields, that have options."""
     return [name for name in adapters.ADAPTERS if name in config.adapter]
 
 
@@ -97,7 +122,7 @@ def parts_of(config: ConfigDict, base: Params) -> Params:
     All of them: one base serves whichever of them is fitted.
     """
     key = keys(config.seed)["parts"]
-    for number, name in enumerate(representations(config)):
+    for number, name in enumerate(representations_of(config)):
         options = config.adapter[name].to_dict()
         if "field" in options:
             continue
@@ -108,7 +133,7 @@ def parts_of(config: ConfigDict, base: Params) -> Params:
 
 
 def representation_of(
-    config: ConfigDict, folder: pathlib.Path, channels: int
+    config: ConfigDict, folder: pathlib.Path, shape: tuple[int, ...]
 ) -> Representation:
     """Builds the recipe's representation on the base that `train_base` wrote.
 
@@ -119,13 +144,19 @@ def representation_of(
     Args:
       config: the recipe.
       folder: the run folder.
-      channels: C, values per point.
+      shape: cells per axis of the common grid, and C, values per point.
 
     Raises:
-      ValueError: if the recipe names no known representation.
+      ValueError: if the recipe names no known representation, or if the base is that of
+        another.
       FileNotFoundError: if the base is needed and has not been trained yet.
     """
-    name = representation_name(config)
+    name, channels = representation_name(config), shape[-1]
+    if (family := family_of(config, shape)) is not None:
+        base = _trained(folder, family.field.init)
+        return Representation(
+            name, family.field, family.adapter, base, {}, standalone=False
+        )
     options = config.adapter[name].to_dict()
     own = options.pop("field", None)
     adapter = adapters.by_name(name, **options)
@@ -142,7 +173,7 @@ def representation_of(
 
 
 def _trained(folder: pathlib.Path, init: Callable[[jax.Array], Params]) -> Params:
-    """The params that `train_base` wrote, of the shapes that `init` gives them."""
+    """The params that `train_base` wrote; `init(key)` has their shapes."""
     run_folder.need(folder / "base" / "folded", "train_base")
     like = jax.eval_shape(init, jax.random.key(0))
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
