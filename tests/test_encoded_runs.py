@@ -118,6 +118,11 @@ def test_an_interrupted_training_ends_like_an_unbroken_one(trained, tmp_path):
     train_base.run(recipe(), str(folder))
     chex.assert_trees_all_equal(folded(folder), folded(trained[0]))
     assert lines(folder) == lines(trained[0])
+    # Seconds are never the same twice: the first half was not trained again.
+    first, second = (
+        files.read_lines(x / "base" / "encoder.jsonl") for x in (folder, trained[0])
+    )
+    assert first[0] == second[0] and first[1] != second[1]
 
 
 @pytest.mark.parametrize("heldout", [True, False])

@@ -169,7 +169,20 @@ def test_training_in_parts_is_training_in_one_go_bit_for_bit():
     )
     chex.assert_trees_all_equal(again, whole)
     np.testing.assert_array_equal(np.concatenate([first, second]), both)
-    assert first[0] != second[0]
+
+
+def test_every_step_draws_its_own_batch_by_its_number():
+    """Nothing else changes from one to the next: neither field nor encoder."""
+    adapter, base = prepared()
+    still = optax.sgd(0.0)
+    step = encoder.make_advance(FIELD, adapter, still, batch=2, points=4, chunk=2)
+    state, values, losses = encoder.begin(base, still), waves(8, 8), []
+    for _ in range(2):
+        state, found = step(
+            jax.random.key(5), state, (values,), POINTS, values, steps=2
+        )
+        losses.extend(found.tolist())
+    assert int(state.step) == 4 and len(set(losses)) == 4
 
 
 def test_mistakes_are_refused():
