@@ -31,7 +31,7 @@ from wsjax import costs, files, tree
 from wsjax.analysis.interval import interval
 
 _STEPS = (0, 5, 20)
-_RATES = (0.5, 1.0, 2.0, 4.0)  # Times the recipe's, which suits its own steps.
+_RATES = (0.125, 0.25, 0.5, 1.0, 2.0)  # Times the recipe's, which suits its own steps.
 
 
 def run(config: ConfigDict, workdir: str) -> dict:
