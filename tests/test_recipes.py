@@ -10,13 +10,12 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from configs import sections
-from wsjax import adapters, fields
+from wsjax import adapters, fields, representations
 
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
 FURTHER = {"encoded", "shifts"}  # Representations that one variant has.
-WINDOWED = {"allotted", "gains"}
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
 OWN = ("data.", "adapter.", "generators.", "sweep.variants.")
@@ -102,8 +101,7 @@ def test_variants_have_the_keys_of_the_tiny_one(name, variant):
     config = get(name, variant)
     own = {key for key in keys(config) if FURTHER & set(key.split("."))}
     assert keys(config) - own == keys(get(name, "tiny"))
-    needed = (set(adapters.ADAPTERS) - FURTHER) | {"name"}
-    assert needed <= set(config.adapter) <= needed | FURTHER | WINDOWED
+    assert set(config.adapter) == {*representations_of(config), "name"}
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -114,13 +112,20 @@ def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        assert set(config[section]) - FURTHER - WINDOWED == defaults(function), section
+        own = {*sections.windows(), *FURTHER} if section == "adapter" else set()
+        assert set(config[section]) - own == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
     assert set(config.base.rehearsal) == defaults(sections.rehearsal)
     assert set(config.base.encoder) == defaults(sections.encoder)
     for rates in (config.fit.learning_rate, config.fit.pull):
-        assert set(rates) == set(config.adapter) - {"name"}
+        assert set(rates) == representations_of(config)
+
+
+def representations_of(config):
+    """All adapters, perhaps without `FURTHER`; of the families all or none."""
+    own = set(representations.FAMILIES) if "gains" in config.adapter else set()
+    return set(adapters.ADAPTERS) - (FURTHER - set(config.adapter)) | own
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -146,13 +151,16 @@ def test_trials_change_options_that_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_options_of_representations_are_those_the_library_takes(name, variant):
     config = get(name, variant)
-    for adapter in set(config.adapter) - {"name"} - WINDOWED:
+    for adapter in representations_of(config):
         build(adapter, config.adapter[adapter].to_dict())
     fields.modulated(**config.base.field, channels=1)
 
 
 def build(adapter, options):
     """A representation; an option that it does not have is a TypeError."""
+    if adapter in representations.FAMILIES:
+        representations.by_name(adapter, (32, 32), 3, **options)
+        return
     if "field" in options:
         fields.mlp(**options.pop("field"), channels=1)
     adapters.by_name(adapter, **options)

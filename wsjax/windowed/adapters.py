@@ -32,7 +32,7 @@ def gains(form: Layout, *, rank: int) -> Adapter:
         dictionary = base["dictionaries"]
         kernel = dictionary["atoms"][0, :, :rank]
         products = (cut(values, form) - dictionary["mean"]) @ kernel
-        return {"windows": {"gains": products / shares(kernel)}}
+        return {"windows": {"gains": products / shares(kernel)[None]}}
 
     return _closed(start, merge, solve)
 
