@@ -11,14 +11,15 @@ This recipe has no results of its own; those of similar data are in
 configs/fashion_mnist.md and configs/faces.md. Cost: not measured; evaluating the field
 at a point takes eight times the arithmetic that it takes in configs/digits.py.
 
-Variant: `configs/images.py:tiny` runs the same code on small pictures.
+Variants: `configs/images.py:tiny` runs the same code on small pictures; with `:starts`,
+`experiments.starts` compares where fits can start after a short training.
 """
 
 from ml_collections import ConfigDict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny")
+VARIANTS = ("full", "tiny", "starts")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -70,4 +71,22 @@ def get_config(variant: str = "full") -> ConfigDict:
         hyperdiffusion_steps=5000,
         factors=False,
     )
+    return _starts(config) if variant == "starts" else config
+
+
+def _starts(config: ConfigDict) -> ConfigDict:
+    """A short training of the base and of an encoder, which takes the same adapter."""
+    short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
+    config.base.update(short)
+    config.base.encoder = sections.encoder(steps=1500)
+    own = {"of": "mlora_asym", "rank": 2, "start": "ones", "spread": 0.1}
+    with config.unlocked():
+        config.adapter.encoded = {**own, "size": (32, 32), "width": 16, "hidden": 256}
+        config.adapter.shifts = {"latent": 256}
+        for name in ("encoded", "shifts"):
+            config.fit.learning_rate[name] = config.fit.learning_rate.mlora_asym
+            config.fit.pull[name] = 1e-4
+    config.adapter.name = "encoded"
+    config.sweep.n = 256
+    config.fit.update(steps=100, points=196, consensus=48, rounds=2)
     return config

@@ -20,9 +20,8 @@ from experiments import (
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
-from experiments.recipe.representation import needs_base, with_name
+from experiments.recipe.representation import needs_base, representations_of, with_name
 from experiments.running import launch
-from wsjax import adapters
 
 # Metrics in the closing table: prefixes by stage.
 _SHOWN = {
@@ -51,7 +50,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
-    for name in adapters.ADAPTERS:
+    for name in representations_of(config):
         if config.fit.compare and name != config.adapter.name:
             fit.run(with_name(config, name), workdir, limit=config.fit.compare)
     metrics["diffusion"] = train_diffusion.run(config, workdir)

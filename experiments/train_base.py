@@ -3,12 +3,13 @@ r"""Trains the base field on the training instances of a data set.
   python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
-recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. A
-representation whose base is of its own kind has that one learnt in closed form. With
-`--config.budget=600` a training takes about 600 seconds of the processor. Writes
-base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
-rehearsal.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
+recipe has episodes of rehearsal, trains the result further along rehearsed fits; then,
+if it has steps of an encoder, trains that and the base together. If it rehearses whole
+fields (`base.rehearsal.adapter`), it trains their start instead. A representation whose
+base is of its own kind has that one learnt in closed form. With `--config.budget=600` a
+training takes about 600 seconds of the processor. Writes base/: Orbax checkpoints,
+folded/ (the base that all instances share), train.jsonl, rehearsal.jsonl,
+encoder.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
 """
 
 import pathlib
@@ -22,15 +23,16 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import closed, reading, rehearse
+from experiments.fitting import closed, encode, reading, rehearse
 from experiments.recipe import budget
-from experiments.recipe.fits import autodecoder_of, rehearsal_of
+from experiments.recipe.fits import autodecoder_of, encoding_of, rehearsal_of
 from experiments.recipe.opening import opened
 from experiments.recipe.representation import (
     family_of,
     meta_learnt,
     network,
     own_field,
+    parts_of,
 )
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
@@ -90,15 +92,19 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     config = budget.of_base(config, folder, modulated, data, rows)
     few = rows[: config.base.n]
     state = _train(config, folder, modulated, data, few)
-    base = autodecoder.mean_base(modulated, state.average)
+    base = parts_of(config, autodecoder.mean_base(modulated, state.average))
+    given = folder, modulated.field
     if config.base.rehearsal.episodes:
-        options = rehearsal_of(config)
-        base = rehearse.run(options, folder, modulated.field, base, data, rows)
+        base = rehearse.run(rehearsal_of(config), *given, base, data, rows)
+    if config.base.encoder.steps:
+        base = encode.run(encoding_of(config), *given, base, data, rows)
     clock = costs.now()
     reached, folded = qualities(modulated, state.average, base, data, rows, len(few))
     checkpoint.save(folder / "folded", 0, base)
     lines = files.read_lines(folder / "train.jsonl")
-    rehearsed = files.read_lines(folder / "rehearsal.jsonl")
+    rehearsed, encoded = (
+        files.read_lines(folder / f"{part}.jsonl") for part in ("rehearsal", "encoder")
+    )
     metrics = {
         "n": len(few),
         "steps": int(state.step),
@@ -106,7 +112,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "psnr_db_folded_mean": float(jnp.mean(folded)),
         "loss_train": lines[-1]["loss_train"],
         "episodes": len(rehearsed),
-        **costs.total([*lines, *rehearsed, costs.since(clock)]),
+        "encoder_steps": encoded[-1]["step"] if encoded else 0,
+        **costs.total([*lines, *rehearsed, *encoded, costs.since(clock)]),
     }
     return run_folder.close(folder, "base", metrics)
 

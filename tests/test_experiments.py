@@ -24,6 +24,7 @@ BINARIES = {
     "sample",
     "sampling_curves",
     "scaling",
+    "starts",
     "structure",
     "study",
     "sweep",

@@ -7,7 +7,7 @@ depend on the data, so every recipe gives its own:
 """
 
 from configs.sections.adapter import adapter, windows
-from configs.sections.base import base, budget, field, rehearsal
+from configs.sections.base import base, budget, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
 from configs.sections.diffusion import diffusion
@@ -32,6 +32,7 @@ __all__ = [
     "budget",
     "check_variant",
     "diffusion",
+    "encoder",
     "evaluate",
     "evaluate_shapes",
     "field",

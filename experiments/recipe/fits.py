@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
+from experiments.fitting.encode import Encoding
 from experiments.fitting.engine import FitOptions
 from experiments.fitting.rehearse import Rehearsal
 from experiments.recipe.representation import representation_name
@@ -13,7 +14,13 @@ from wsjax.fields import Modulated
 from wsjax.fit import autodecoder
 from wsjax.representations import FAMILIES
 
-__all__ = ["BY_NAME", "autodecoder_of", "fit_options_of", "rehearsal_of"]
+__all__ = [
+    "BY_NAME",
+    "autodecoder_of",
+    "encoding_of",
+    "fit_options_of",
+    "rehearsal_of",
+]
 
 BY_NAME = ("learning_rate", "pull")
 """Keys of `fit` that hold one value per representation."""
@@ -22,7 +29,7 @@ BY_NAME = ("learning_rate", "pull")
 def fit_options_of(config: ConfigDict) -> FitOptions:
     """The section `fit`, with the values for the recipe's representation.
 
-    One that is solved in closed form takes `fit.refine` steps in place of `fit.steps`.
+    One that solves its fits takes `fit.refine` steps in place of `fit.steps`.
     """
     name = representation_name(config)
     options = {
@@ -30,7 +37,7 @@ def fit_options_of(config: ConfigDict) -> FitOptions:
         for key in FitOptions._fields
         if key != "seed"
     }
-    if name in FAMILIES:
+    if name in (*FAMILIES, "encoded"):
         options["steps"] = config.fit.refine
     return FitOptions(seed=config.seed, **options)
 
@@ -58,6 +65,22 @@ def autodecoder_of(
     )
     key, dim = keys(config.seed)["base"], base.field.latent_dim
     return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
+
+
+def encoding_of(config: ConfigDict) -> Encoding:
+    """The section `base.encoder`, with the representation `encoded`.
+
+    Raises:
+      ValueError: if the recipe has no options of that representation.
+    """
+    if "encoded" not in config.adapter:
+        raise ValueError(
+            f"--config.base.encoder.steps={config.base.encoder.steps}: expected the "
+            f"options of the encoder in adapter.encoded, found {sorted(config.adapter)}"
+            "; give 0 steps, or take a recipe that has them"
+        )
+    adapter = adapters.by_name("encoded", **config.adapter.encoded.to_dict())
+    return Encoding(config.seed, adapter, **config.base.encoder.to_dict())
 
 
 def rehearsal_of(config: ConfigDict) -> Rehearsal:
