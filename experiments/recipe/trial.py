@@ -1,0 +1,53 @@
+"""A trial: values of a recipe that a sweep or a plan tries, and the recipe with them."""
+
+from ml_collections import ConfigDict
+
+from experiments.recipe.fits import BY_NAME
+from experiments.recipe.representation import with_name
+
+__all__ = ["trials_of", "with_trial"]
+
+
+def trials_of(variants: list[dict]) -> list[dict]:
+    """All trials of some variants, such as `{"learning_rate": 0.02, "steps": 9}`.
+
+    A variant is one trial per rate in its `learning_rate`; without that key it is one
+    trial, at the recipe's rate.
+    """
+    return [
+        {**options, **rate}
+        for options in variants
+        for rate in (
+            [{"learning_rate": rate} for rate in options["learning_rate"]]
+            if "learning_rate" in options
+            else [{}]
+        )
+    ]
+
+
+def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
+    """The recipe for one representation, with the values of one trial.
+
+    Args:
+      config: the recipe.
+      name: of the representation.
+      trial: a dict of keys of the recipe's `fit`, and of `adapter`, a dict of options
+        of the representation.
+
+    Raises:
+      ValueError: if the recipe's `fit` has no such key.
+    """
+    own = with_name(config, name)
+    for key, value in trial.items():
+        if key in BY_NAME:
+            own.fit[key][name] = value
+        elif key in own.fit:
+            own.fit[key] = value
+        elif key != "adapter":
+            raise ValueError(
+                f"a trial of {name} changes {key!r}, which is no key of the recipe's "
+                f"fit: {sorted(own.fit)}"
+            )
+    with own.adapter[name].unlocked():
+        own.adapter[name].update(trial.get("adapter", {}))
+    return own
