@@ -25,7 +25,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(sections.image_data(size=12))
+        config = sections.tiny_pictures(sections.image_data(size=12))
+        config.plan = sections.tiny_plan()
+        return config
     config = ConfigDict()
     config.seed = 0
     config.data = sections.image_data(size=32)
@@ -53,6 +55,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure()
     config.sweep = sections.sweep()
+    config.plan = sections.picture_plan()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()

@@ -16,7 +16,6 @@ the recipes by hand.
 import hashlib
 import json
 import pathlib
-
 from collections.abc import Callable
 
 import numpy as np
@@ -28,6 +27,7 @@ from experiments.fitting import layout, linear, measured
 from experiments.recipe import trial as recipes
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import meta_learnt, representation_of, with_name
 from experiments.running import binding, compiled, launch, parts, run_folder
 from wsjax import files, latent
@@ -217,4 +217,4 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -23,6 +23,7 @@ from experiments.domain.data import Data
 from experiments.fitting import rehearse
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import meta_learnt, network, own_field
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
@@ -211,4 +212,4 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

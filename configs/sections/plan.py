@@ -9,7 +9,7 @@ from ml_collections import ConfigDict, config_dict
 
 from configs.sections.sweep import Variant
 
-__all__ = ["picture_plan", "plan", "shape_plan"]
+__all__ = ["picture_plan", "plan", "shape_plan", "tiny_plan"]
 
 
 def plan(
@@ -48,3 +48,67 @@ def plan(
         checked=checked,
         first=first,
     )
+
+
+def picture_plan() -> ConfigDict:
+    """About 256, 512, 1,024 and 2,048 numbers per picture for each representation.
+
+    The base has five layers of 64 channels before its output layer: one rank of one
+    layer is 128 numbers.
+    """
+    brief: Variant = {"consensus": 48, "rounds": 2, "guess": 128}
+    fields = [{"features": width, "width": width} for width in (15, 22, 31, 44)]
+    variants: dict[str, list[Variant]] = {
+        "mlp": [
+            {**brief, "learning_rate": (0.04, 0.08), "adapter": {"field": field}}
+            for field in fields
+        ],
+        "lora": [
+            {**brief, "learning_rate": (0.06,), "adapter": _ranks(n)}
+            for n in (2, 4, 8, 16)
+        ],
+        "mlora_asym": [
+            {**brief, "learning_rate": (0.08,), "adapter": _ranks(n)}
+            for n in (2, 4, 8, 16)
+        ],
+    }
+    return plan(variants=variants, choose_from=("mlora_asym", "lora"), numbers=1100)
+
+
+def shape_plan() -> ConfigDict:
+    """From some 1,000 to 4,000 numbers per shape for each representation."""
+    brief: Variant = {"consensus": 16, "rounds": 1, "guess": 64}
+    fields = [{"features": width, "width": width} for width in (22, 31, 44)]
+    variants: dict[str, list[Variant]] = {
+        "mlp": [
+            {**brief, "learning_rate": (0.02, 0.04), "adapter": {"field": field}}
+            for field in fields
+        ],
+        "lora": [
+            {**brief, "learning_rate": (0.04,), "adapter": {"rank": rank}}
+            for rank in (1, 2, 4)
+        ],
+        "mlora_asym": [
+            {**brief, "learning_rate": (0.08,), "adapter": {"rank": rank}}
+            for rank in (1, 2, 4)
+        ],
+    }
+    return plan(
+        variants=variants, choose_from=("mlora_asym", "lora"), numbers=3000, n=24
+    )
+
+
+def tiny_plan() -> ConfigDict:
+    """Two settings, of which the plan of a tiny recipe chooses one."""
+    variants: dict[str, list[Variant]] = {
+        "mlp": [{"learning_rate": (0.01,)}],
+        "mlora_asym": [{"learning_rate": (0.01,), "adapter": {"rank": 1}}],
+    }
+    return plan(variants=variants, choose_from=("mlora_asym",), n=4, checked=4)
+
+
+def _ranks(n: int) -> dict[str, object]:
+    """Ranks of five layers that sum to n, the first layers having more; no output."""
+    whole, rest = divmod(n, 5)
+    ranks = {f"layer_{i}": whole + (i < rest) for i in range(5)}
+    return {"rank": whole + 1, "ranks": {**ranks, "output": 0}}

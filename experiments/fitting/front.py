@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Asked", "choose", "front", "settings"]
+__all__ = ["Asked", "choose", "compared", "front", "settings", "summary"]
 
 _COSTS = ("numbers_per_field", "cpu_seconds_per_field")
 
@@ -50,9 +50,7 @@ def front(lines: Sequence[dict], quality: str) -> list[dict]:
 
 
 def _beats(one: dict, other: dict, quality: str) -> bool:
-    ours, theirs = (
-        (-x[quality], *(x[cost] for cost in _COSTS)) for x in (one, other)
-    )
+    ours, theirs = ((-x[quality], *(x[cost] for cost in _COSTS)) for x in (one, other))
     pairs = list(zip(ours, theirs, strict=True))
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
@@ -80,3 +78,42 @@ def choose(lines: Sequence[dict], quality: str, asked: Asked) -> tuple[dict, boo
     if not reached:
         return max(within, key=lambda x: x[quality]), False
     return min(reached, key=lambda x: tuple(x[cost] for cost in _COSTS)), True
+
+
+def compared(predicted: dict, found: dict, quality: str) -> dict:
+    """What a plan predicted of a setting, beside what other instances gave.
+
+    Args:
+      predicted: line of the front.
+      found: line of the same trial on other instances.
+      quality: `psnr_db` or `iou`, the beginning of the keys of the quality.
+
+    Returns:
+      `name`, `trial`, `numbers_per_field`; predicted and measured quality and their
+      difference, None if fits diverged; predicted and measured CPU-seconds per field,
+      and the fraction by which the measured ones are more.
+    """
+    key, cost = f"{quality}_mean", _COSTS[1]
+    before, after = predicted[key], found.get(key)
+    seconds, spent = predicted[cost], found.get(cost)
+    return {
+        **{k: predicted[k] for k in ("name", "trial", _COSTS[0])},
+        f"{quality}_predicted": before,
+        f"{quality}_measured": after,
+        f"{quality}_difference": None if after is None else after - before,
+        "cpu_seconds_predicted": seconds,
+        "cpu_seconds_measured": spent,
+        "cpu_seconds_excess": None if spent is None else spent / seconds - 1.0,
+        "n": found["n"],
+    }
+
+
+def summary(rows: Sequence[dict], quality: str) -> dict[str, object]:
+    """The rows of `compared`, with the largest deviations among them."""
+    keys = {"largest_difference": f"{quality}_difference"}
+    keys["largest_cpu_excess"] = "cpu_seconds_excess"
+    largest = {
+        name: max((abs(x[key]) for x in rows if x[key] is not None), default=None)
+        for name, key in keys.items()
+    }
+    return {**largest, "rows": list(rows)}

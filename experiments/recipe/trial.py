@@ -1,11 +1,13 @@
-"""A trial: values of a recipe that a sweep or a plan tries, and the recipe with them."""
+"""Trials: values that a sweep or a plan tries, and the recipe with these values."""
 
 from ml_collections import ConfigDict
 
+from experiments.recipe import ranges
 from experiments.recipe.fits import BY_NAME
-from experiments.recipe.representation import with_name
+from experiments.recipe.representation import representation_name, with_name
+from wsjax import adapters, fields
 
-__all__ = ["trials_of", "with_trial"]
+__all__ = ["check_trial", "trials_of", "with_trial"]
 
 
 def trials_of(variants: list[dict]) -> list[dict]:
@@ -38,6 +40,7 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
       ValueError: if the recipe's `fit` has no such key.
     """
     own = with_name(config, name)
+    representation_name(own)
     for key, value in trial.items():
         if key in BY_NAME:
             own.fit[key][name] = value
@@ -51,3 +54,24 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     with own.adapter[name].unlocked():
         own.adapter[name].update(trial.get("adapter", {}))
     return own
+
+
+def check_trial(config: ConfigDict, name: str, trial: dict) -> None:
+    """Refuses a trial that cannot be fitted.
+
+    Raises:
+      ValueError: if there is no representation `name`, if the trial has an unknown key
+        or option, or a number out of range.
+    """
+    own = with_trial(config, name, trial)
+    ranges.check(own)
+    options = own.adapter[representation_name(own)].to_dict()
+    try:
+        if "field" in options:
+            fields.mlp(**options.pop("field"), channels=1)
+        adapters.by_name(name, **options)
+    except TypeError as error:
+        raise ValueError(
+            f"a trial of {name} has an option that it does not take: {error}; it "
+            f"changes {trial.get('adapter', {})}"
+        ) from None

@@ -1,0 +1,53 @@
+"""The recipe that stands for one whose run folder has a plan."""
+
+import json
+import pathlib
+from collections.abc import Callable
+
+from ml_collections import ConfigDict
+
+from experiments.recipe.trial import with_trial
+from experiments.running import run_folder
+from wsjax import files
+
+__all__ = ["as_planned", "begun_without", "place", "planned"]
+
+
+def place(root: pathlib.Path) -> pathlib.Path:
+    """Folder of the plan of a run folder; it is a run folder, too."""
+    return root / "plan"
+
+
+def planned(config: ConfigDict, workdir: str) -> ConfigDict:
+    """The recipe with the setting that the plan of its run folder chose.
+
+    That is the recipe itself if its `plan.first` is False, if it has no section `plan`,
+    or if the run folder has no finished plan. Else `plan.first` is False in the result,
+    so that a second call changes nothing.
+
+    Args:
+      config: the recipe, as given.
+      workdir: the run folder.
+
+    Raises:
+      ValueError: if the plan was made for another recipe; names the keys that differ.
+    """
+    folder = place(pathlib.Path(workdir))
+    path = folder / "chosen.json"
+    if not config.get("plan", {}).get("first") or not path.exists():
+        return config
+    run_folder.same_recipe(folder, json.loads(config.to_json()))
+    chosen = files.read_json(path, keys=("name", "trial"))
+    own = with_trial(config, chosen["name"], chosen["trial"])
+    own.plan.first = False
+    return own
+
+
+def as_planned(run: Callable[..., object]) -> Callable[[ConfigDict, str], object]:
+    """A binary's `run(config, workdir)`, which then gets the `planned` recipe."""
+    return lambda config, workdir: run(planned(config, workdir), workdir)
+
+
+def begun_without(root: pathlib.Path) -> bool:
+    """Whether a run folder was begun before it had a plan; it goes on without one."""
+    return (root / "recipe.json").exists() and not place(root).exists()
