@@ -134,8 +134,8 @@ def _choose(
     among = [x for x in settings if x["name"] in plan.choose_from]
     if not among:
         raise ValueError(
-            f"all settings of plan.choose_from={tuple(plan.choose_from)} diverged; give "
-            "lower learning rates in plan.variants"
+            f"all settings of plan.choose_from={tuple(plan.choose_from)} diverged; "
+            "give lower learning rates in plan.variants"
         )
     asked = front.Asked(*(plan[key] for key in front.Asked._fields))
     chosen, kept = front.choose(among, measure, asked)

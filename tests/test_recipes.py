@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init
 RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
-OWN = ("data.", "adapter.", "generators.", "sweep.variants.")
+OWN = ("data.", "adapter.", "generators.", "sweep.variants.", "plan.variants.")
 
 
 def get(name, variant):
@@ -129,7 +129,9 @@ def test_generators_change_keys_that_the_recipe_has(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_trials_change_options_that_there_are(name, variant):
     config = get(name, variant)
-    for adapter, trials in config.sweep.variants.items():
+    tried = [*config.sweep.variants.items()]
+    tried += config.plan.variants.items() if "plan" in config else []
+    for adapter, trials in tried:
         for trial in trials:
             assert trial["learning_rate"]
             assert set(trial) <= {*config.fit, "adapter"}

@@ -57,7 +57,8 @@ def picture_plan() -> ConfigDict:
     layer is 128 numbers.
     """
     brief: Variant = {"consensus": 48, "rounds": 2, "guess": 128}
-    fields = [{"features": width, "width": width} for width in (15, 22, 31, 44)]
+    sizes = ((16, 14), (22, 22), (30, 32), (44, 44))
+    fields = [{"features": size, "width": width} for size, width in sizes]
     variants: dict[str, list[Variant]] = {
         "mlp": [
             {**brief, "learning_rate": (0.04, 0.08), "adapter": {"field": field}}
@@ -78,7 +79,7 @@ def picture_plan() -> ConfigDict:
 def shape_plan() -> ConfigDict:
     """From some 1,000 to 4,000 numbers per shape for each representation."""
     brief: Variant = {"consensus": 16, "rounds": 1, "guess": 64}
-    fields = [{"features": width, "width": width} for width in (22, 31, 44)]
+    fields = [{"features": width, "width": width} for width in (22, 32, 44)]
     variants: dict[str, list[Variant]] = {
         "mlp": [
             {**brief, "learning_rate": (0.02, 0.04), "adapter": {"field": field}}
