@@ -25,8 +25,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        config = sections.tiny_pictures(sections.image_data(size=12))
-        config.plan = sections.tiny_plan()
+        config = sections.tiny_pictures(sections.image_data(size=12), windowed=True)
+        config.plan = sections.tiny_plan("gains")
         return config
     config = ConfigDict()
     config.seed = 0
@@ -44,16 +44,20 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.adapter = sections.adapter(
         mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
         mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
-        factors={"rank": 2},
+        factors={"rank": 2, "biases": True},
         unmasked={"ranks": {"output": 1}},
-        multiplicative={"start": "ones", "spread": 0.1},
+        multiplicative={"start": "skip"},
+        windows=sections.windows(),
+        name="gains",
     )
-    config.fit = sections.fit(steps=150, points=196)
+    # Gains are solved. The others, which `experiments.plan` compares them with, take
+    # steps, on all points and without a pull, neither of which is a constant of a set.
+    config.fit = sections.fit(steps=150, points=0, pull=0.0, compare=0, windowed=True)
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
-    config.structure = sections.structure()
+    config.structure = sections.structure(n=0)  # A solved fit has no other start.
     config.sweep = sections.sweep()
     config.plan = sections.picture_plan()
     config.reconstruction = sections.reconstruction(episodes=60)
@@ -61,6 +65,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.benchmark = sections.benchmark()
     config.generator = "ours"  # Or a key of `config.generators`.
     config.generators = sections.generators(
-        steps=config.diffusion.steps, paper_steps=1800, hyperdiffusion_steps=5000
+        steps=config.diffusion.steps,
+        paper_steps=1800,
+        hyperdiffusion_steps=5000,
+        factors=False,
     )
     return config

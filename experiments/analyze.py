@@ -34,9 +34,10 @@ from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of, with_name
 from experiments.recipe.structure import own_row
 from experiments.running import launch, run_folder
-from wsjax import adapters, costs, files, latent, tree
+from wsjax import costs, files, latent, tree
 from wsjax.analysis import probes
 from wsjax.analysis.dimension import components_for, varies
+from wsjax.representations import NAMES
 
 
 class Study(NamedTuple):
@@ -59,7 +60,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if (metrics := run_folder.finished(folder, "analyze")) is not None:
         return metrics
     clock = costs.now()
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     fits = encoding.fitted(root, form, data, beside="test")
     least = dimension.LEAST_FITS
     parts.check(fits, training=least, heldout=least, name=form.name)
@@ -167,8 +168,8 @@ def _draw(
     train, options = weights[~fits.heldout], generator_of(config).latent
     metrics, drawn["dimension"] = dimension.measure(options, form, data, fits, train)
     forms = [
-        representation_of(with_name(config, name), root, data.channels)
-        for name in adapters.ADAPTERS
+        representation_of(with_name(config, name), root, data.shape)
+        for name in NAMES
         if (root / "fit" / name / "manifest.json").exists()
     ]
     drawn["paths"] = mixing.paths(forms, root, data)

@@ -51,7 +51,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     base = train_base.run(config, workdir)
     data, root = opened(config, workdir)
     folder = root / "benchmark" / config.adapter.name
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     options = fit_options_of(config)
     spread = layout.choose(options, folder, form, data)
     problem = Problem(config, options, form, data, spread)

@@ -91,7 +91,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return metrics
     clock = costs.now()
     run_folder.need(root / "samples" / name / "manifest.json", "sample")
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     _, fits, _ = fields = baselines.fields(root, form, data)
     study = Study(
         judging_of(config),
@@ -145,7 +145,7 @@ def _settings(config: ConfigDict, home: str) -> dict:
 
 def _bar(recipe: ConfigDict, root: pathlib.Path, data: Data) -> Fields:
     """The fits of the recipe's own representation, by which rivals are held too."""
-    return baselines.fields(root, representation_of(recipe, root, data.channels), data)
+    return baselines.fields(root, representation_of(recipe, root, data.shape), data)
 
 
 def _samples(study: Study) -> tuple:

@@ -74,7 +74,7 @@ def run(
     source = root / of / name
     out = root / "export" / name / f"{of}-{resolution}"
     run_folder.need(source / "manifest.json", "fit" if of == "fit" else "sample")
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     meshing = meshing_of(config)._replace(resolution=resolution)
     mesh_of = surfaces.mesher(meshing, form)
     first = start(root / "fit" / name, form)

@@ -65,7 +65,7 @@ def run(
     if metrics is not None:
         return metrics
     compiled = costs.compile_seconds()
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     many, shared = _begin(options, folder, form, data)
     begins = list(range(0, n, options.group))
     work = groups.Work(options, folder, form, data, many, shared)

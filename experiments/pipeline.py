@@ -53,7 +53,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
     if config.get("plan", {}).get("first") and not begun_without(pathlib.Path(workdir)):
-        plan.run(config, workdir)
+        plan.run(config, workdir, names=config.plan.choose_from)
         config = planned(config, workdir)
     metrics = {}
     if needs_base(config):

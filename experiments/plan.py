@@ -14,8 +14,8 @@ it has not seen, with `--test` also to test instances, and writes what was predi
 beside what was measured.
 
 A recipe with `plan.first=True` stands for what its plan chose: `experiments.pipeline`
-plans first and goes on with that, and every later binary with the same flags reads it
-from the run folder. A run folder that was begun without a plan goes on without one. The
+plans first, among `plan.choose_from` alone, and goes on with the choice; every later
+binary with the same flags reads it from the run folder. A run folder that was begun without a plan goes on without one. The
 plan's own folder, plan/, is bound to the recipe as it was given, the run folder to the
 one that was chosen: either refuses a changed recipe.
 
@@ -28,6 +28,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
@@ -36,6 +37,7 @@ from ml_collections import ConfigDict
 from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.fitting import front
+from experiments.recipe import dataset
 from experiments.recipe.opening import opened
 from experiments.recipe.planned import begun_without, place, planned
 from experiments.recipe.representation import standalone, with_name
@@ -43,6 +45,7 @@ from experiments.recipe.trial import check_trial, trials_of, with_trial
 from experiments.running import launch, parts, run_folder
 from wsjax import files
 from wsjax.data import split
+from wsjax.representations import FAMILIES
 
 _CHECK = flags.DEFINE_bool("check", False, "Fit the front to other instances.")
 _TEST = flags.DEFINE_bool("test", False, "With --check: to test instances, too.")
@@ -51,19 +54,28 @@ _SHOWN = ("numbers_per_field", "cpu_seconds_per_field", "bytes_per_field")
 
 
 def run(
-    config: ConfigDict, workdir: str, *, checked: tuple[str, ...] = ()
+    config: ConfigDict,
+    workdir: str,
+    *,
+    names: Sequence[str] | None = None,
+    checked: Sequence[str] = (),
 ) -> dict[str, object]:
     """Measures the settings, writes front and choice; returns the metrics.
 
-    `checked`: parts, of "validation" and "test", on which the front is fitted again.
+    Args:
+      config: the recipe.
+      workdir: the run folder.
+      names: representations to measure, all of `plan.choose_from` among them; None: all
+        of `plan.variants`.
+      checked: parts, of "validation" and "test", on which the front is fitted again.
 
     Raises:
       ValueError: if the recipe has no plan or one that cannot work; if `plan.first` is
         True and the run folder was begun without a plan; if no setting of
         `plan.choose_from` could be fitted; at the end, if representations failed.
     """
-    check(config)
     root = pathlib.Path(workdir)
+    check(config)
     if config.plan.first and begun_without(root):
         raise ValueError(
             f"{root} was begun without a plan, which cannot change it; give "
@@ -71,11 +83,11 @@ def run(
         )
     folder, own = place(root), _as_sweep(config)
     data, _ = opened(config, str(folder))
-    if any(not standalone(with_name(config, name)) for name in config.plan.variants):
-        train_base.run(config, str(folder))
+    names = [x for x in config.plan.variants if names is None or x in names]
+    _learn_base(config, folder, names)
     rows = few(data, data.rows("validation"), config.plan.n)
     found, failed = parts.each(
-        config.plan.variants, lambda name: sweep.swept(own, folder, data, name, rows)
+        names, lambda name: sweep.swept(own, folder, data, name, rows)
     )
     lines = [line for some in found.values() for line in some]
     quality = "psnr_db" if data.domain.overlap is None else "iou"
@@ -99,6 +111,7 @@ def check(config: ConfigDict) -> None:
             "the recipe has no section plan; add config.plan = sections.plan(...), as "
             "configs/images.py does, or use that recipe"
         )
+    shape = dataset.load(config).shape
     variants, among = config.plan.variants, config.plan.choose_from
     if not set(among) & set(variants):
         raise ValueError(
@@ -107,7 +120,18 @@ def check(config: ConfigDict) -> None:
         )
     for name in variants:
         for trial in trials_of(variants[name]):
-            check_trial(config, name, trial)
+            check_trial(config, name, trial, shape)
+
+
+def _learn_base(config: ConfigDict, folder: pathlib.Path, names: list[str]) -> None:
+    """Trains the base that factors share; other representations have their own."""
+    shared = [
+        name
+        for name in names
+        if name not in FAMILIES and not standalone(with_name(config, name))
+    ]
+    if shared:
+        train_base.run(with_name(config, shared[0]), str(folder))
 
 
 def few(data: Data, rows: np.ndarray, n: int) -> np.ndarray:

@@ -25,7 +25,8 @@ from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_name
 from experiments.recipe.structure import own_row, rows_of
 from experiments.running import launch
-from wsjax import adapters, costs, files, store
+from wsjax import costs, files, store
+from wsjax.representations import NAMES
 
 # Folders of the stages, and the binaries that write them.
 _STAGES = {
@@ -90,7 +91,7 @@ def _metrics(
     root: pathlib.Path, own: str, config: ConfigDict
 ) -> dict[str, dict[str, dict]]:
     """Reads the metrics of all finished stages, see `Study`."""
-    names = [own, *config.generators, *adapters.ADAPTERS]
+    names = [own, *config.generators, *NAMES]
     order = {"base": [""], "structure": rows_of(config)}
     metrics = {}
     for stage in (*_STAGES, *_STUDIES):

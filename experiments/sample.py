@@ -49,7 +49,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     if (metrics := run_folder.finished(folder, "sample")) is not None:
         return metrics
     run_folder.need(root / "diffusion" / generator.name / "chosen", "train_diffusion")
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     known = trained.load(generator, root, form, data)
     request.check(generator, known.shares)
     draw, labels = _drawing(generator, root, form, data, known)

@@ -50,7 +50,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "curves" / generator.name
     if (metrics := run_folder.finished(folder, "sampling curves")) is not None:
         return metrics
-    clock, form = costs.now(), representation_of(config, root, data.channels)
+    clock, form = costs.now(), representation_of(config, root, data.shape)
     known = trained.load(generator, root, form, data)
     request.check(generator, known.shares)
     fits = encoding.fitted(root, form, data, beside="validation")

@@ -88,7 +88,7 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data, row: str) -> dict
     if (metrics := run_folder.finished(folder, f"structure {row}")) is not None:
         return metrics
     clock = costs.now()
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     chosen = data.rows("validation")[: config.structure.n]
     options, perturbations = fit_options_of(config), perturbations_of(config)
     chunk = options.chunk or _CHUNK

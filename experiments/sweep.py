@@ -28,10 +28,11 @@ from experiments.recipe import trial as recipes
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.planned import as_planned
-from experiments.recipe.representation import meta_learnt, representation_of, with_name
+from experiments.recipe.representation import meta_learnt, representation_of
 from experiments.running import binding, compiled, launch, parts, run_folder
 from wsjax import files, latent
 from wsjax.fit.consensus import Diverged
+from wsjax.representations import FAMILIES
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
@@ -173,16 +174,21 @@ def home(config, root: pathlib.Path, name: str, trial: dict) -> pathlib.Path:
     """The run folder with the base of a trial, or with the start of its whole fields.
 
     A meta-learnt start serves the very field that it was learnt with. A trial of
-    another field, as of another Fourier scale, has one of its own, learnt here once.
+    another field, as of another Fourier scale, has one of its own, learnt here once. So
+    has every trial of a representation whose base is of its own kind.
     """
-    own, field = with_name(config, name), trial.get("adapter", {}).get("field", {})
-    if not (field and meta_learnt(own, name)):
+    options = {"adapter": trial.get("adapter", {})}
+    own = recipes.with_trial(config, name, options)
+    if name in FAMILIES:
+        told = {name: own.adapter[name].to_dict()}
+    elif (
+        meta_learnt(own, name) and own.adapter[name].field != config.adapter[name].field
+    ):
+        told = own.adapter[name].field.to_dict()
+    else:
         return root
-    own.adapter[name].field.update(field)
-    if own.adapter[name].field == config.adapter[name].field:
-        return root
-    told = json.dumps(own.adapter[name].field.to_dict(), sort_keys=True)
-    place = root / "starts" / hashlib.sha256(told.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    place = root / "starts" / digest[:12]
     train_base.run(own, str(place))
     return place
 
@@ -191,7 +197,7 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
     """Fits one trial to instances `rows`; returns its line (PSNR None: diverged)."""
     place = home(config, root, name, trial)
     config = with_trial(config, name, trial)
-    form = representation_of(config, place, data.channels)
+    form = representation_of(config, place, data.shape)
     options = fit_options_of(config)
     line = {
         "trial": trial,
@@ -200,7 +206,7 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
         "psnr_db_ci95": None,
         "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
         "n": len(rows),
-        "steps": config.fit.steps,
+        "steps": options.steps,
     }
     folder = root / config.sweep.folder / name
     spread = layout.choose(options, folder, form, data)

@@ -4,7 +4,8 @@ r"""Trains the base field on the training instances of a data set.
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
 recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. Writes
+rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. A
+representation whose base is of its own kind has that one learnt in closed form. Writes
 base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
 rehearsal.jsonl, metrics.json. A second run resumes.
 """
@@ -20,11 +21,16 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import rehearse
+from experiments.fitting import closed, rehearse
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.opening import opened
 from experiments.recipe.planned import as_planned
-from experiments.recipe.representation import meta_learnt, network, own_field
+from experiments.recipe.representation import (
+    family_of,
+    meta_learnt,
+    network,
+    own_field,
+)
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
 from wsjax import checkpoint, coords, costs, files
@@ -72,6 +78,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     folder = root / "base"
     if (metrics := run_folder.finished(folder, "base", ("folded",))) is not None:
         return metrics
+    if (family := family_of(config, data.shape)) is not None:
+        learnt = closed.learn(folder, family, data, keys(config.seed)["base"])
+        return run_folder.close(folder, "base", learnt)
     if meta_learnt(config, name := config.base.rehearsal.adapter):
         field, base = own_field(config, name, data.channels)
         return _learn_start(config, folder, field, base, data)

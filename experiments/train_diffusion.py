@@ -57,7 +57,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics = run_folder.finished(folder, stage, ("chosen", "encoding"))
     if metrics is not None:
         return metrics
-    form = representation_of(config, root, data.channels)
+    form = representation_of(config, root, data.shape)
     clock, compiled = costs.now(), costs.compile_seconds()
     own = lesson(recipe, root, folder, form, data)
     prepared = costs.since(clock)

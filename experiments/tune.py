@@ -68,7 +68,7 @@ def _tuned(recipe: ConfigDict, workdir: str) -> dict:
     # Rates and batches may be added later.
     share = {"tune": {"share": recipe.tune.share}}
     binding.bind(folder, share | settings_of(chosen(recipe)))
-    form = representation_of(chosen(recipe), root, data.channels)
+    form = representation_of(chosen(recipe), root, data.shape)
     lines = _swept(recipe, root, folder, form, data)
     return run_folder.close(folder, stage, best(lines))
 

@@ -25,7 +25,7 @@ def recipe():
 def study(unbroken, tmp_path):
     config = recipe()
     data = dataset.load(config)
-    form = representation.representation_of(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.shape)
     fits = encoding.fitted(unbroken, form, data, beside="test")
     return analyze.Study(unbroken, tmp_path, data, form, fits)
 

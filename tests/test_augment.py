@@ -153,7 +153,7 @@ def test_generators_learn_from_copies_and_are_judged_without(tmp_path):
     config.data.augment = {"copies": 1, "flip": True}
     root = trained_runs.folder(tmp_path / "run", config)
     found = dataset.load(config)
-    form = representation.representation_of(config, root, found.channels)
+    form = representation.representation_of(config, root, found.shape)
     learnt = encoding.fitted(root, form, found, beside="validation", copies=True)
     chosen = encoding.fitted(root, form, found, beside="validation")
     judged = encoding.fitted(root, form, found, beside="test")

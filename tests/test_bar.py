@@ -32,7 +32,7 @@ def test_the_control_meets_every_trivial_generator_that_samples_meet(
     study, data, monkeypatch
 ):
     """Those of weights too, which see no instance that stands for a sample."""
-    form = representation_of(recipe(), study, 1)
+    form = representation_of(recipe(), study, (12, 12, 1))
     bar, met = baselines.fields(study, form, data), []
     judging = judging_of(recipe())
     jury = judge.make(

@@ -58,7 +58,7 @@ def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, capsys):
 def test_the_reference_is_a_plain_fit_of_each_instance(study):
     config, (folder, _) = patterns.get_config("tiny"), study
     data = dataset.load(config)
-    form = representation.representation_of(config, folder, data.channels)
+    form = representation.representation_of(config, folder, data.shape)
     values = data.values([0, 1])
     options = {"steps": 3, "learning_rate": 0.02}
     found = reference.measure(form, jax.random.key(5), values, data.grid, **options)

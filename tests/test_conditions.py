@@ -120,7 +120,7 @@ def run(tmp_path_factory):
 def drawing(run):
     """`drawing(**options of sample) -> (generator, labels)`."""
     data = dataset.load(recipe())
-    form = representation.representation_of(recipe(), run, data.channels)
+    form = representation.representation_of(recipe(), run, data.shape)
     generator = trained.load(generator_of(recipe()), run, form, data)
 
     def drawing(**options):

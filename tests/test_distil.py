@@ -58,7 +58,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def form(root):
-    return representation.representation_of(trained_runs.recipe(), root, 1)
+    return representation.representation_of(trained_runs.recipe(), root, (12, 12, 1))
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ def _lasting(metrics):
 
 def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
     folder = shutil.copytree(study, tmp_path / "copy")
-    form = representation_of(recipe(), folder, 1)
+    form = representation_of(recipe(), folder, (12, 12, 1))
     fields = baselines.fields(folder, form, data)
     path = folder / "samples" / NAME / "weights_00000000.safetensors"
     shard = evaluate.store.read_shard(path)
@@ -194,7 +194,7 @@ def test_labels_come_from_the_manifest_of_the_samples(study, tmp_path, data):
 
 
 def test_trivial_generators_draw_as_asked_and_test_weights_are_drawn_again(study, data):
-    form = representation_of(recipe(), study, 1)
+    form = representation_of(recipe(), study, (12, 12, 1))
     fits = encoding.fitted(study, form, data, beside="test")
     drawn = baselines.draws(fits, 20, seed=0)
     assert list(drawn) == WEIGHTS

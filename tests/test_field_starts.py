@@ -20,7 +20,7 @@ def test_a_trial_of_another_field_has_a_start_of_its_own(tmp_path):
         trial = {"learning_rate": 0.1, "adapter": {"field": field}}
         place = sweep.home(config, tmp_path, "mlp", trial)
         tried = sweep.with_trial(config, "mlp", trial)
-        form = representation_of(tried, place, 1)
+        form = representation_of(tried, place, (12, 12, 1))
         again = own_field(tried, "mlp", 1)[1]["fourier"]["frequencies"]
         # The start moves them, by far less than another scale would.
         np.testing.assert_allclose(

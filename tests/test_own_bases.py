@@ -97,14 +97,14 @@ def test_fits_of_whole_fields_begin_at_the_start_that_was_learnt(tmp_path):
     assert needs_base(config) and not needs_base(recipe(adapter="lora"))
     field, random = own_field(config, "mlp", 1)
     with pytest.raises(FileNotFoundError, match="train_base"):
-        representation_of(config, tmp_path, 1)
+        representation_of(config, tmp_path, (12, 12, 1))
     metrics = train_base.run(config, str(tmp_path))
     assert metrics["episodes"] == 2
-    form = representation_of(config, tmp_path, 1)
+    form = representation_of(config, tmp_path, (12, 12, 1))
     assert form.standalone
     start = form.adapter.init(jax.random.key(0), form.base)
     assert np.abs(start["layer_0"]["kernel"] - random["layer_0"]["kernel"]).max() > 1e-4
-    other = representation_of(recipe(episodes=0), tmp_path, 1)
+    other = representation_of(recipe(episodes=0), tmp_path, (12, 12, 1))
     chex.assert_trees_all_equal(other.base, random)
 
 

@@ -82,7 +82,7 @@ def test_every_representation_is_stored_and_loads_back_as_it_was_fitted(study):
     data = dataset.load(config)
     for name in NAMES:
         config.adapter.name = name
-        form = representation.representation_of(config, study, data.channels)
+        form = representation.representation_of(config, study, data.shape)
         folder = study / "fit" / name
         first = forms.start(folder, form)
         weights, instances = store.load(folder, like=first, rows=slice(0, 8))
@@ -154,7 +154,7 @@ def test_a_base_of_another_shape_is_refused_by_leaf(study):
     config = recipe()
     config.base.field.width = 9
     with pytest.raises(ValueError, match=r"fourier/frequencies .*9.*found .*8"):
-        representation.representation_of(config, study, 1)
+        representation.representation_of(config, study, (12, 12, 1))
 
 
 def test_a_damaged_shard_is_named_by_readers_and_fitted_again_by_fit(copy):
@@ -200,7 +200,7 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     data = dataset.load(config)
     poisoned = data.values(np.arange(len(data.names)))
     poisoned[3] = np.inf
-    form = representation.representation_of(config, copy, data.channels)
+    form = representation.representation_of(config, copy, data.shape)
     folder = copy / "fit" / "again"
     shutil.copytree(copy / "fit" / "mlora_asym" / "start", folder / "start")
     first = forms.start(folder, form)

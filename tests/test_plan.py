@@ -15,7 +15,7 @@ from experiments.recipe.trial import with_trial
 from tests import runs
 from wsjax import costs, files
 
-NAMES = ("mlp", "mlora_asym")
+NAMES = ("gains", "mlora_asym", "mlp")
 TIMES = (*costs.KEYS, "cpu_seconds_per_field", "start_cpu_seconds")
 
 
@@ -36,6 +36,7 @@ def recipe(path):
         config = images.get_config("tiny")
         config.data.path = str(path)
         config.data.validation = 0.2
+        config.plan.choose_from = ("mlora_asym",)
         return config
 
     return get

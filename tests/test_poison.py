@@ -210,7 +210,7 @@ def test_a_perfect_fit_has_a_finite_quality():
 def test_bad_values_in_a_chunk_leave_its_other_rows_bit_for_bit(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = representation.representation_of(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.shape)
     folder = unbroken / "fit" / runs.NAME
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
     shared = form.base, forms.start(folder, form), tree.row(guess, 0)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from configs import sections
 from wsjax import adapters, fields
+from wsjax.representations import FAMILIES
 
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
@@ -133,7 +134,7 @@ def test_trials_change_options_that_there_are(name, variant):
     tried += config.plan.variants.items() if "plan" in config else []
     for adapter, trials in tried:
         for trial in trials:
-            assert trial["learning_rate"]
+            assert trial.get("learning_rate", (1.0,))
             assert set(trial) <= {*config.fit, "adapter"}
             changed = ConfigDict(config.adapter[adapter].to_dict())
             changed.update(trial.get("adapter", {}))
@@ -150,6 +151,9 @@ def test_options_of_representations_are_those_the_library_takes(name, variant):
 
 def build(adapter, options):
     """A representation; an option that it does not have is a TypeError."""
+    if adapter in FAMILIES:
+        FAMILIES[adapter]((16, 16), 1, **options)
+        return
     if "field" in options:
         fields.mlp(**options.pop("field"), channels=1)
     adapters.by_name(adapter, **options)

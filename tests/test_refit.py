@@ -20,7 +20,7 @@ def fitted(unbroken):
     config = digits.get_config("tiny")
     config.data.n = kills.N
     data = dataset.load(config)
-    form = representation.representation_of(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.shape)
     shared = start.read(unbroken / "fit" / runs.NAME, form)
     return fit_options_of(config), form, data, shared
 

@@ -52,7 +52,7 @@ def test_fits_do_not_depend_on_devices_or_processes(
 def test_fits_do_not_depend_on_the_chunk(unbroken):
     config = digits.get_config("tiny")
     data = dataset.load(config)
-    form = representation.representation_of(config, unbroken, data.channels)
+    form = representation.representation_of(config, unbroken, data.shape)
     folder, ones = unbroken / "fit" / runs.NAME, np.ones(7, np.float32)
     guess = store.read_shard(store.path_of(folder / "guess", 0)).weights
     shared = form.base, forms.start(folder, form), tree.row(guess, 0)

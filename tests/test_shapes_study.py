@@ -44,7 +44,7 @@ def study(config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def problem(config, study):
     data = dataset.load(config)
-    form = representation.representation_of(config, study, data.channels)
+    form = representation.representation_of(config, study, data.shape)
     return data, form, encoding.fitted(study, form, data, beside="test")
 
 

@@ -122,7 +122,7 @@ def test_starts_part_from_one_draw_towards_another(study, row):
     """Both draws are the same at every strength, and at 0 only the first is left."""
     config = rows_of(recipe())[row]
     data = dataset.load(config)
-    form = representation.representation_of(config, study, data.channels)
+    form = representation.representation_of(config, study, data.shape)
     first = perturbed.draw(form, keys(config.seed)["start"])
     sizes = [("lambda", 0.6), ("lambda", 0.8), ("displaced", 1.0)]
     found = perturbed.refit(

@@ -32,7 +32,7 @@ def with_fits(folder):
     config = recipe()
     runs.with_base(folder)
     data = dataset.load(config)
-    form = representation.representation_of(config, folder, data.channels)
+    form = representation.representation_of(config, folder, data.shape)
     keys = jax.random.split(jax.random.key(0), len(data.names))
     weights = jax.jit(jax.vmap(form.adapter.init, (0, None)))(keys, form.base)
     place = folder / "fit" / runs.NAME

@@ -29,7 +29,7 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     data = dataset.load(config)
     base = representation.network(config, data.channels).field.init(jax.random.key(0))
     checkpoint.save(path / "base" / "folded", 0, base)
-    form = representation.representation_of(config, path, data.channels)
+    form = representation.representation_of(config, path, data.shape)
     fits = path / "fit" / NAME
     keys = jax.random.split(jax.random.key(1), len(data.names))
     weights = jax.vmap(form.adapter.init, (0, None))(keys, form.base)

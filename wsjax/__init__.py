@@ -34,10 +34,12 @@ __all__ = [
     "meshes",
     "metrics",
     "models",
+    "representations",
     "store",
     "symmetry",
     "tree",
     "types",
+    "windowed",
 ]
 
 __version__ = "0.3.0"

@@ -51,6 +51,9 @@ class Adapter(NamedTuple):
     `free(base) -> tree` of booleans shaped like the adapter, False where an entry is
     frozen at a value that all instances share.
     `centre(base) -> adapter`, the mean of `init` over its keys.
+    `solve(base, *read) -> adapter`, the fit of one instance without a step of an
+    optimiser, in closed form or by a network; None where there is none. `reads` names
+    what of the instance it is given, such as its "values" `[P, C]` on the grid.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -58,6 +61,8 @@ class Adapter(NamedTuple):
     attach: Callable[[Params, ArrayTree], Params]
     free: Callable[[Params], ArrayTree]
     centre: Callable[[Params], ArrayTree]
+    solve: Callable[..., ArrayTree] | None = None
+    reads: tuple[str, ...] = ("values",)
 
 
 class Codec(NamedTuple):

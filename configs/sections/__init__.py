@@ -6,7 +6,7 @@ depend on the data, so every recipe gives its own:
   config.sample = sections.sample(n=2000)
 """
 
-from configs.sections.adapter import adapter
+from configs.sections.adapter import adapter, windows
 from configs.sections.base import base, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
@@ -56,4 +56,5 @@ __all__ = [
     "tiny_plan",
     "tiny_shapes",
     "tune",
+    "windows",
 ]

@@ -16,11 +16,15 @@ _LEARNING_RATE = {
     "mlora_asym": 0.08,
 }
 
+# Of steps that refine a solved fit. Gains have a variance of 1 on any data.
+_WINDOWED = {"gains": 0.02, "allotted": 0.02}
+
 
 def fit(
     *,
     steps: int,
     points: int,
+    refine: int = 0,
     learning_rate: Mapping[str, float] | None = None,
     pull: float = 1e-4,
     consensus: int = 96,
@@ -29,6 +33,7 @@ def fit(
     chunk: int = 0,
     group: int = 64,
     compare: int = 256,
+    windowed: bool = False,
 ) -> ConfigDict:
     """Fits by Adam from a common start, or from a start predicted for each instance.
 
@@ -36,6 +41,7 @@ def fit(
       steps: most steps of Adam per instance.
       points: points per step, in passes over all points of an instance; 0: all points
         in every step.
+      refine: steps that follow a fit in closed form.
       learning_rate: by representation, where it differs from that of the digits.
       pull: weight of the squared distance to the start in the loss.
       consensus: number of training instances whose fits are averaged into the common
@@ -48,11 +54,14 @@ def fit(
       group: instances per file of weights.
       compare: number of instances that `experiments.pipeline` fits with each of the
         other five representations; 0: none.
+      windowed: whether the recipe offers `gains` and `allotted`.
     """
-    rates = {**_LEARNING_RATE, **(learning_rate or {})}
+    own = _WINDOWED if windowed else {}
+    rates = {**_LEARNING_RATE, **own, **(learning_rate or {})}
     return config_dict.create(
         n=config_dict.placeholder(int),  # Number of instances to fit; None: all.
         steps=steps,
+        refine=refine,
         points=points,
         b1=0.7,  # First-moment decay of Adam.
         b2=0.8,  # Second-moment decay of Adam.
@@ -66,7 +75,7 @@ def fit(
         retries=2,  # Most new attempts at a fit that diverged.
         slower=0.3,  # Factor on the learning rate for each new attempt.
         learning_rate=rates,
-        pull={name: pull for name in _LEARNING_RATE},
+        pull={name: pull for name in rates},
         consensus=consensus,
         rounds=rounds,
         guess=guess,

@@ -28,6 +28,7 @@ def generators(
     longer: int = 8,
     guidance: float = 1.5,
     tuned: Mapping[str, Mapping[str, float]] | None = None,
+    factors: bool = True,
 ) -> ConfigDict:
     """The values of the recipe that each generator overrides, section by section.
 
@@ -42,6 +43,8 @@ def generators(
         is conditioned on the class; 1: none.
       tuned: by generator, keys of the section `diffusion` as `experiments.tune` found
         them.
+      factors: whether the recipe's own representation has factors; without, generators
+        that read factors, or other factors on the recipe's base, are left out.
     """
     rows: dict[str, dict] = {
         # The recipe's own generator on other representations.
@@ -57,6 +60,8 @@ def generators(
             "sample": _DDIM,
         },
     }
+    if not factors:
+        rows = {name: rows[name] for name in _WITHOUT_FACTORS}
     for name, settings in (tuned or {}).items():
         rows[name]["diffusion"] = {**rows[name].get("diffusion", {}), **settings}
     long = {f"{name}_long": _long(x, steps, longer) for name, x in rows.items()}
@@ -94,6 +99,7 @@ def shape_generators(
     )
 
 
+_WITHOUT_FACTORS = ("mlp", "paper_mlp", "paper_flat", "hyperdiffusion")
 _OTHERS = ("mlp", "lora", "lora_asym", "mlora")
 
 

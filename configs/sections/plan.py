@@ -51,34 +51,45 @@ def plan(
 
 
 def picture_plan() -> ConfigDict:
-    """About 256, 512, 1,024 and 2,048 numbers per picture for each representation.
-
-    The base has five layers of 64 channels before its output layer: one rank of one
-    layer is 128 numbers.
-    """
-    brief: Variant = {"consensus": 48, "rounds": 2, "guess": 128}
+    """About 256, 512, 1,024 and 2,048 numbers per picture for each representation."""
+    brief: Variant = {"consensus": 32, "rounds": 1, "guess": 0}
+    numbers = (256, 512, 1024, 2048)
     sizes = ((16, 14), (22, 22), (30, 32), (44, 44))
     fields = [{"features": size, "width": width} for size, width in sizes]
+    # Ranks of a base's five layers of 64 channels, and of its output layer: a rank is
+    # 128 numbers, and a layer with a rank has 64 more for its biases.
+    layers = (*(f"layer_{i}" for i in range(5)), "output")
+    ranks = [
+        dict(zip(layers, some, strict=True))
+        for some in (
+            (1, 0, 0, 0, 0, 1),
+            (2, 1, 0, 0, 0, 0),
+            (1, 1, 1, 1, 1, 1),
+            (3, 3, 3, 2, 2, 1),
+        )
+    ]
     variants: dict[str, list[Variant]] = {
+        "allotted": [{"adapter": {"numbers": n}} for n in numbers],
+        "gains": [{"adapter": {"numbers": n}} for n in numbers],
         "mlp": [
             {**brief, "learning_rate": (0.04, 0.08), "adapter": {"field": field}}
             for field in fields
         ],
         "lora": [
-            {**brief, "learning_rate": (0.06,), "adapter": _ranks(n)}
-            for n in (2, 4, 8, 16)
+            {**brief, "learning_rate": (0.06,), "adapter": {"ranks": some}}
+            for some in ranks
         ],
         "mlora_asym": [
-            {**brief, "learning_rate": (0.08,), "adapter": _ranks(n)}
-            for n in (2, 4, 8, 16)
+            {**brief, "learning_rate": (0.08,), "adapter": {"ranks": some}}
+            for some in ranks
         ],
     }
-    return plan(variants=variants, choose_from=("mlora_asym", "lora"), numbers=1100)
+    return plan(variants=variants, choose_from=("gains",), numbers=512)
 
 
 def shape_plan() -> ConfigDict:
     """From some 1,000 to 4,000 numbers per shape for each representation."""
-    brief: Variant = {"consensus": 16, "rounds": 1, "guess": 64}
+    brief: Variant = {"consensus": 16, "rounds": 1, "guess": 0}
     fields = [{"features": width, "width": width} for width in (22, 32, 44)]
     variants: dict[str, list[Variant]] = {
         "mlp": [
@@ -99,17 +110,14 @@ def shape_plan() -> ConfigDict:
     )
 
 
-def tiny_plan() -> ConfigDict:
-    """Two settings, of which the plan of a tiny recipe chooses one."""
+def tiny_plan(chosen: str = "mlora_asym") -> ConfigDict:
+    """Three settings, of which the plan of a tiny recipe chooses that of `chosen`."""
+    begin: Variant = {"rounds": 0, "guess": 0, "learning_rate": (0.01,)}
     variants: dict[str, list[Variant]] = {
-        "mlp": [{"learning_rate": (0.01,)}],
-        "mlora_asym": [{"learning_rate": (0.01,), "adapter": {"rank": 1}}],
+        "gains": [{"adapter": {"numbers": 16}}],
+        "mlora_asym": [{**begin, "adapter": {"rank": 1}}],
+        "mlp": [begin],
     }
-    return plan(variants=variants, choose_from=("mlora_asym",), n=4, checked=4)
-
-
-def _ranks(n: int) -> dict[str, object]:
-    """Ranks of five layers that sum to n, the first layers having more; no output."""
-    whole, rest = divmod(n, 5)
-    ranks = {f"layer_{i}": whole + (i < rest) for i in range(5)}
-    return {"rank": whole + 1, "ranks": {**ranks, "output": 0}}
+    if chosen != "gains":
+        del variants["gains"]  # It is of pictures alone.
+    return plan(variants=variants, choose_from=(chosen,), n=4, checked=4)

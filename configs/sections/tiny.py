@@ -5,7 +5,7 @@ A tiny recipe has the keys of the full one, with values as small as the code all
 
 from ml_collections import ConfigDict, config_dict
 
-from configs.sections.adapter import adapter
+from configs.sections.adapter import adapter, windows
 from configs.sections.base import base, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.diffusion import diffusion
@@ -22,12 +22,15 @@ from configs.sections.tune import tune
 __all__ = ["tiny_pictures", "tiny_shapes"]
 
 
-def tiny_pictures(data: ConfigDict, *, episodes: int = 0) -> ConfigDict:
+def tiny_pictures(
+    data: ConfigDict, *, episodes: int = 0, windowed: bool = False
+) -> ConfigDict:
     """A tiny recipe for pictures.
 
     Args:
       data: the recipe's section `data`; some 48 pictures of 12x12 are enough.
       episodes: of rehearsal; 0: no rehearsal.
+      windowed: whether the recipe fits gains of windows.
     """
     config = ConfigDict()
     config.seed = 0
@@ -43,7 +46,7 @@ def tiny_pictures(data: ConfigDict, *, episodes: int = 0) -> ConfigDict:
         learning_rate=0.03,
         rehearsal=_rehearsal(episodes),
     )
-    config.adapter = _adapter()
+    config.adapter = _windowed() if windowed else _adapter()
     config.fit = fit(
         steps=8,
         points=48,
@@ -54,10 +57,14 @@ def tiny_pictures(data: ConfigDict, *, episodes: int = 0) -> ConfigDict:
         chunk=2,
         group=8,
         compare=8,
+        windowed=windowed,
     )
     config.diffusion = _diffusion(diffusion(components=6, steps=40, every=10, draws=2))
     _judged(config, n=20)
     config.evaluate = _evaluate(evaluate())
+    if windowed:
+        config.structure.n = config.fit.compare = 0
+        config.generators = _rivals(factors=False)
     return config
 
 
@@ -134,6 +141,13 @@ def _adapter(**options: int) -> ConfigDict:
     )
 
 
+def _windowed() -> ConfigDict:
+    own = _adapter()
+    own.update(windows())
+    own.name, own.allotted.dictionaries = "gains", 2
+    return own
+
+
 def _diffusion(section: ConfigDict) -> ConfigDict:
     """The section with the smallest network of each kind."""
     section.update(batch=16, pairs=40)
@@ -166,6 +180,14 @@ def _judged(config: ConfigDict, *, n: int) -> None:
     )
     config.benchmark.plain_rates = (0.04,)
     config.generator = "ours"
-    config.generators = generators(
-        steps=40, paper_steps=40, hyperdiffusion_steps=40, longer=2
+    config.generators = _rivals()
+
+
+def _rivals(*, factors: bool = True) -> ConfigDict:
+    return generators(
+        steps=40,
+        paper_steps=40,
+        hyperdiffusion_steps=40,
+        longer=2,
+        factors=factors,
     )

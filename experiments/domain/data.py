@@ -108,6 +108,11 @@ class Data(NamedTuple):
     others: frozenset[str] = frozenset()
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells per axis of the common grid, and C."""
+        return (*self.size, self.channels)
+
+    @property
     def heldout(self) -> np.ndarray:
         """`[N]` booleans, True for instances that nothing is trained on."""
         return self.part != split.TRAIN

@@ -17,7 +17,8 @@ from wsjax.types import Adapter, Codec, Field, Params, Signal
 class Representation(NamedTuple):
     """A way to store instances as weights: field, adapter and frozen base.
 
-    `name`: one of `adapters.ADAPTERS`, such as "lora"; `wiring`: which channels the
+    `name`: a key of `adapters.ADAPTERS`, such as "lora", or of
+    `representations.FAMILIES`; `wiring`: which channels the
     layers of the field share, for permutations of neurons; `standalone`: whether
     instances have whole fields of their own, so that `base` is only their shared
     initialisation and was not trained.

@@ -126,7 +126,8 @@ def lifted(
     `wsjax.fit.guess`) where the guess has the higher PSNR, else from `start`. `stacked`
     is the result of `Domain.read` for n instances. All instances use the same random
     key, so they visit their points in the same order, and a fit depends on nothing but
-    `shared`, the values of the instance and its rate.
+    `shared`, the values of the instance and its rate. Where the adapter can solve an
+    instance, its fit starts from what it solves. With 0 steps a fit ends at its start.
     """
     fit_and_score = make_fit_and_score(options, form, data, precision=layout.precision)
     return fit.over_instances(fit_and_score, chunk=layout.chunk, group=options.group)
@@ -146,8 +147,11 @@ def make_fit_and_score(
         score = quality(form, base)
         start = choose(shared, instance)
         key = jax.random.clone(run_keys["fit"])  # One for all, on purpose.
+        before = score(start, whole)
+        if not options.steps:
+            return start, before, finite(start), jnp.zeros((), int)
         weights, trace = fit_one((base, start), key, whole, rate)
-        before, reached = score(start, whole), score(weights, whole)
+        reached = score(weights, whole)
         good = finite(weights) & (reached >= before - _SLACK)
         return weights, reached, good, jnp.sum(~jnp.isnan(trace))
 

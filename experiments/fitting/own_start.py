@@ -1,4 +1,4 @@
-"""Where the fit of one instance begins: at its own guess, or at the common start."""
+"""Where the fit of one instance begins: solved, guessed, or at the common start."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,22 @@ def chooser(
     """Returns `choose(shared, instance) -> adapter`, the start of an instance.
 
     That is what the guess in `shared`, `(base, start, guess)`, predicts for the
-    instance if it has the higher PSNR on some points, else the common `start`.
-    `instance` is the result of `Domain.read` for one instance.
+    instance if it has the higher PSNR on some points, else the common `start`. An
+    adapter that can `solve` an instance starts it from there. `instance` is the result
+    of `Domain.read` for one instance.
 
     Args:
       form: the representation.
       data: the data set; its grid is used.
       seed: of the run.
     """
+    if (solve := form.adapter.solve) is not None:
+        reads = form.adapter.reads
+
+        def solved(shared: tuple, instance: dict) -> ArrayTree:
+            return solve(shared[0], *(instance[name] for name in reads))
+
+        return solved
     grid = jnp.asarray(data.grid)
     # Any adapter will do: the frozen entries are the same in all.
     codec = entries(form, form.adapter.init(keys(seed)["start"], form.base))

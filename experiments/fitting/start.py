@@ -40,7 +40,8 @@ def common_start(
 
     Returns:
       `(base, start, guess)`: the base of `form`, an adapter, and the guess for
-      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start.
+      `wsjax.fit.guess.guessed`. With too few good fits, the guess is the start. Both
+      are the initial adapter where the adapter solves each instance by itself.
 
     Raises:
       Diverged: if all fits of a round of the consensus diverge.
@@ -49,6 +50,9 @@ def common_start(
     size = few["values"][0].size
     start = form.adapter.init(keys(options.seed)["start"], form.base)
     encode = jax.jit(entries(form, start).encode)
+    if form.adapter.solve is not None:
+        own = guess.constant(encode(start), size=size, components=0)
+        return form.base, start, own
 
     def from_start(pair, *stacked):
         base, start = pair

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wsjax import adapters, files, store
+from wsjax import files, store
 from wsjax.analysis.interval import interval
+from wsjax.representations import NAMES
 
 __all__ = ["alike", "fits", "generators", "ordered", "perturbations", "probed"]
 
@@ -14,8 +15,8 @@ _ACCURACIES = ("one_nn_accuracy", "logistic_accuracy")
 
 
 def ordered(metrics: dict[str, dict]) -> dict[str, dict]:
-    """Sorts metrics by representation into the order of `adapters.ADAPTERS`."""
-    return {name: metrics[name] for name in adapters.ADAPTERS if name in metrics}
+    """Sorts metrics by representation into the order of `NAMES`."""
+    return {name: metrics[name] for name in NAMES if name in metrics}
 
 
 def fits(

@@ -12,7 +12,7 @@ from experiments.recipe import ranges
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.fits import rehearsal_of
 from experiments.recipe.generator import chosen, generator_of
-from experiments.recipe.representation import needs_base
+from experiments.recipe.representation import family_of, needs_base
 
 __all__ = ["check"]
 
@@ -33,7 +33,7 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
     _check_base(config, data)
     own = chosen(config)
     generator = generator_of(own)
-    spaces.check(judging_of(own), (*data.size, data.channels))
+    spaces.check(judging_of(own), data.shape)
     _check_lists(own)
     trained.sampler(generator.sampling, generator.process)
     _check_classes(generator, data)
@@ -47,7 +47,7 @@ def check(config: ConfigDict, data: Data, *, denoiser: bool = True) -> None:
 
 
 def _check_base(config: ConfigDict, data: Data) -> None:
-    if needs_base(config):
+    if family_of(config, data.shape) is None and needs_base(config):
         check_base(BaseOptions(*(config.base[k] for k in BaseOptions._fields)))
         check_rehearsal(rehearsal_of(config), int((~data.heldout).sum()))
 

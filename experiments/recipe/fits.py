@@ -6,6 +6,7 @@ from experiments.fitting.engine import FitOptions
 from experiments.fitting.rehearse import Rehearsal
 from experiments.recipe.representation import representation_name
 from wsjax import adapters
+from wsjax.representations import FAMILIES
 
 __all__ = ["BY_NAME", "fit_options_of", "rehearsal_of"]
 
@@ -14,13 +15,18 @@ BY_NAME = ("learning_rate", "pull")
 
 
 def fit_options_of(config: ConfigDict) -> FitOptions:
-    """The section `fit`, with the values for the recipe's representation."""
+    """The section `fit`, with the values for the recipe's representation.
+
+    One that is solved in closed form takes `fit.refine` steps in place of `fit.steps`.
+    """
     name = representation_name(config)
     options = {
         key: config.fit[key][name] if key in BY_NAME else config.fit[key]
         for key in FitOptions._fields
         if key != "seed"
     }
+    if name in FAMILIES:
+        options["steps"] = config.fit.refine
     return FitOptions(seed=config.seed, **options)
 
 

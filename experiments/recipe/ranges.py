@@ -45,8 +45,9 @@ RANGES = (
         "1 or more, and whole",
         lambda x: _whole(x, 1),
         """
-        adapter.*.depth adapter.*.dim adapter.*.features adapter.*.rank
-        adapter.*.width base.batches base.chunk base.every base.factors
+        adapter.*.depth adapter.*.dictionaries adapter.*.dim adapter.*.features
+        adapter.*.numbers adapter.*.rank
+        adapter.*.side adapter.*.width base.batches base.chunk base.every base.factors
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
@@ -68,6 +69,7 @@ RANGES = (
         adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
         diffusion.clusters diffusion.devices diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
+        fit.refine
         reconstruction.doublings reconstruction.episodes structure.n
         structure.points sweep.rounds
         """.split(),
@@ -108,7 +110,7 @@ RANGES = (
         "a number from 0 to 1",
         lambda x: _between(x, 0.0, _UP_TO_1),
         """
-        evaluate.confident structure.strengths tune.share
+        adapter.*.share evaluate.confident structure.strengths tune.share
         """.split(),
     ),
     Range(

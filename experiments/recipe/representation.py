@@ -9,11 +9,13 @@ from ml_collections import ConfigDict
 from experiments.domain.representation import Representation
 from experiments.running import run_folder
 from experiments.running.keys import keys
-from wsjax import adapters, checkpoint, fields
+from wsjax import adapters, checkpoint, fields, representations
 from wsjax.fields import Modulated
+from wsjax.representations import FAMILIES, NAMES, Family
 from wsjax.types import Field, Params
 
 __all__ = [
+    "family_of",
     "meta_learnt",
     "needs_base",
     "network",
@@ -37,12 +39,35 @@ def representation_name(config: ConfigDict) -> str:
       ValueError: if there is no representation of that name.
     """
     name = config.adapter.name
-    if name not in adapters.ADAPTERS:
+    if name not in NAMES:
         raise ValueError(
-            f"adapter.name={name!r} is no representation; choose one of "
-            f"{sorted(adapters.ADAPTERS)}"
+            f"adapter.name={name!r} is no representation; choose one of {sorted(NAMES)}"
+        )
+    if name not in config.adapter:
+        raise ValueError(
+            f"adapter.name={name!r}: the recipe has no options for it; choose one of "
+            f"{sorted(set(config.adapter) - {'name'})}"
         )
     return name
+
+
+def family_of(config: ConfigDict, shape: tuple[int, ...]) -> Family | None:
+    """The recipe's representation, if its base is of its own kind; else None.
+
+    `shape`: cells per axis of the common grid, and C.
+
+    Raises:
+      ValueError: if the options cannot serve such instances.
+    """
+    name = representation_name(config)
+    if name not in FAMILIES:
+        return None
+    *size, channels = shape
+    options = config.adapter[name].to_dict()
+    try:
+        return representations.by_name(name, tuple(size), channels, **options)
+    except ValueError as error:
+        raise ValueError(f"--config.adapter.{name}: {error}") from error
 
 
 def standalone(config: ConfigDict) -> bool:
@@ -84,7 +109,7 @@ def with_name(config: ConfigDict, name: str) -> ConfigDict:
 
 
 def representation_of(
-    config: ConfigDict, folder: pathlib.Path, channels: int
+    config: ConfigDict, folder: pathlib.Path, shape: tuple[int, ...]
 ) -> Representation:
     """Builds the recipe's representation on the base that `train_base` wrote.
 
@@ -95,13 +120,19 @@ def representation_of(
     Args:
       config: the recipe.
       folder: the run folder.
-      channels: C, values per point.
+      shape: cells per axis of the common grid, and C, values per point.
 
     Raises:
-      ValueError: if the recipe names no known representation.
+      ValueError: if the recipe names no known representation, or if the base is that of
+        another.
       FileNotFoundError: if the base is needed and has not been trained yet.
     """
-    name = representation_name(config)
+    name, channels = representation_name(config), shape[-1]
+    if (family := family_of(config, shape)) is not None:
+        base = _trained(folder, family.field)
+        return Representation(
+            name, family.field, family.adapter, base, {}, standalone=False
+        )
     options = config.adapter[name].to_dict()
     own = options.pop("field", None)
     adapter = adapters.by_name(name, **options)

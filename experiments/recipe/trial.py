@@ -4,7 +4,7 @@ from ml_collections import ConfigDict
 
 from experiments.recipe import ranges
 from experiments.recipe.fits import BY_NAME
-from experiments.recipe.representation import representation_name, with_name
+from experiments.recipe.representation import family_of, representation_name, with_name
 from wsjax import adapters, fields
 
 __all__ = ["check_trial", "trials_of", "with_trial"]
@@ -56,8 +56,12 @@ def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     return own
 
 
-def check_trial(config: ConfigDict, name: str, trial: dict) -> None:
-    """Refuses a trial that cannot be fitted.
+def check_trial(
+    config: ConfigDict, name: str, trial: dict, shape: tuple[int, ...]
+) -> None:
+    """Refuses a trial that cannot be fitted to instances of a `shape`.
+
+    `shape`: cells per axis of the common grid, and C.
 
     Raises:
       ValueError: if there is no representation `name`, if the trial has an unknown key
@@ -65,11 +69,12 @@ def check_trial(config: ConfigDict, name: str, trial: dict) -> None:
     """
     own = with_trial(config, name, trial)
     ranges.check(own)
-    options = own.adapter[representation_name(own)].to_dict()
     try:
-        if "field" in options:
-            fields.mlp(**options.pop("field"), channels=1)
-        adapters.by_name(name, **options)
+        if family_of(own, shape) is None:
+            options = own.adapter[name].to_dict()
+            if "field" in options:
+                fields.mlp(**options.pop("field"), channels=shape[-1])
+            adapters.by_name(name, **options)
     except TypeError as error:
         raise ValueError(
             f"a trial of {name} has an option that it does not take: {error}; it "

@@ -1,0 +1,146 @@
+"""Representations whose base is of its own kind and learnt in closed form, by name.
+
+Those of `wsjax.adapters` share one residual base field; each of these has a field of
+its own. A new one is one new builder, and one line in `FAMILIES`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from wsjax import windowed
+from wsjax.adapters import ADAPTERS
+from wsjax.types import Adapter, Field, Params
+
+__all__ = ["FAMILIES", "NAMES", "Batches", "Family", "allotted", "by_name", "gains"]
+
+Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
+"""Gives the training instances anew at each call, some at once, stacked by name."""
+
+
+class Family(NamedTuple):
+    """A field, its adapter, and how the base that both belong to is learnt.
+
+    `learn(key, batches) -> params`; the instances have what `adapter.reads` names.
+    """
+
+    field: Field
+    adapter: Adapter
+    learn: Callable[[jax.Array, Batches], Params]
+
+
+def gains(
+    size: tuple[int, ...],
+    channels: int,
+    *,
+    numbers: int | None = None,
+    share: float = 0.4,
+    side: int = 8,
+) -> Family:
+    """As many gains in every window of a picture; see `wsjax.windowed`.
+
+    Args:
+      size: height and width of the pictures, in pixels.
+      channels: C.
+      numbers: of an instance at most; each window has its whole part of them, no more
+        than it has values.
+      share: where `numbers` is None, they are this share of the picture's values.
+      side: pixels per side of a window, about; see `windowed.layout`.
+
+    Raises:
+      ValueError: if instances are no pictures, or if there are fewer numbers than
+        windows.
+    """
+    form, numbers = _windows(size, channels, numbers, share, side)
+    rank = min(numbers // form.windows, form.numbers)
+    if rank < 1:
+        raise ValueError(
+            f"{numbers} numbers should be at least one for each of the {form.windows} "
+            "windows; take more numbers, or a larger side"
+        )
+
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        return windowed.learn(key, batches, form, dictionaries=1, atoms=rank, rank=rank)
+
+    field = windowed.field(form, dictionaries=1, atoms=rank)
+    return Family(field, windowed.gains(form, rank=rank), learn)
+
+
+def allotted(
+    size: tuple[int, ...],
+    channels: int,
+    *,
+    numbers: int | None = None,
+    share: float = 0.2,
+    side: int = 8,
+    dictionaries: int = 16,
+) -> Family:
+    """A given count of numbers, shared among the windows; see `wsjax.windowed`.
+
+    Args:
+      size: height and width of the pictures, in pixels.
+      channels: C.
+      numbers: of an instance in all.
+      share: where `numbers` is None, they are this share of the picture's values.
+      side: pixels per side of a window, about; see `windowed.layout`.
+      dictionaries: of which each window chooses one.
+
+    Raises:
+      ValueError: if instances are no pictures, or if there are not more numbers than
+        windows.
+    """
+    form, numbers = _windows(size, channels, numbers, share, side)
+    adapter = windowed.allotted(form, numbers=numbers)
+    rank = numbers / form.windows - 1.0
+    # Few windows of natural pictures take more than a few times the mean.
+    atoms = min(form.numbers, round(4.0 * rank) + 32)
+
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        return windowed.learn(
+            key, batches, form, dictionaries=dictionaries, atoms=atoms, rank=rank
+        )
+
+    field = windowed.field(form, dictionaries=dictionaries, atoms=atoms)
+    return Family(field, adapter, learn)
+
+
+FAMILIES: dict[str, Callable[..., Family]] = {"allotted": allotted, "gains": gains}
+
+NAMES = (*ADAPTERS, *FAMILIES)
+"""The names of all representations, of either kind."""
+
+
+def by_name(name: str, size: tuple[int, ...], channels: int, **options) -> Family:
+    """Builds a representation.
+
+    Args:
+      name: a key of `FAMILIES`.
+      size: of the grid that all instances share, such as height and width in pixels.
+      channels: C, values per point.
+      **options: of that representation.
+
+    Raises:
+      ValueError: if `name` is no key of `FAMILIES`, or as its builder.
+    """
+    if name not in FAMILIES:
+        raise ValueError(
+            f"unknown representation {name!r}; choose one of {sorted(FAMILIES)}"
+        )
+    return FAMILIES[name](size, channels, **options)
+
+
+def _windows(
+    size: tuple[int, ...], channels: int, numbers: int | None, share: float, side: int
+) -> tuple[windowed.Layout, int]:
+    """How pictures are cut, and how many numbers each has."""
+    if len(size) != 2:
+        raise ValueError(
+            f"windows are cut out of pictures, found a grid of {len(size)} axes; take "
+            "another representation for shapes"
+        )
+    form = windowed.layout((size[0], size[1]), channels, side=side)
+    if numbers is None:
+        numbers = round(share * size[0] * size[1] * channels)
+    return form, numbers

@@ -1,0 +1,61 @@
+"""The field that interpolates a lattice of values, and the base that makes it."""
+
+import jax
+import jax.numpy as jnp
+
+from wsjax.types import Field, Params
+from wsjax.windowed.cutting import Layout, joined
+
+__all__ = ["field", "picture_of", "with_picture"]
+
+
+def field(form: Layout, *, dictionaries: int, atoms: int) -> Field:
+    """A bilinear field over the pixels of a picture.
+
+    Its params are `lattice/values` `[H, W, C]`, which the field interpolates, and
+    `dictionaries` with `mean` `[J, M]` and `atoms` `[J, M, Q]`, from which adapters
+    compute the lattice of an instance. The columns of `atoms` are orthogonal; the
+    length of each is the standard deviation of training windows along it. Beyond the
+    centres of the outermost pixels the field is constant.
+
+    Args:
+      form: how a picture is cut into windows of M values.
+      dictionaries: J.
+      atoms: Q, in each dictionary.
+    """
+    height, width = form.size
+
+    def init(key: jax.Array) -> Params:
+        del key  # Nothing is drawn: a base is learnt in closed form.
+        mean = jnp.zeros((dictionaries, form.numbers))
+        shape = (dictionaries, form.numbers, atoms)
+        return with_picture(
+            {"dictionaries": {"mean": mean, "atoms": jnp.zeros(shape)}},
+            jnp.broadcast_to(mean[0], (form.windows, form.numbers)),
+            form,
+        )
+
+    def features(params: Params, coord: jax.Array) -> jax.Array:
+        del params
+        lengths = jnp.array([height, width], coord.dtype)
+        return jnp.clip((coord + 1.0) / 2.0 * lengths - 0.5, 0.0, lengths - 1.0)
+
+    def head(params: Params, place: jax.Array) -> jax.Array:
+        return picture_of(params["lattice"]["values"], place)
+
+    return Field(init, features, head)
+
+
+def picture_of(values: jax.Array, place: jax.Array) -> jax.Array:
+    """Bilinear interpolation `[C]` of `values` `[H, W, C]` at a place in pixels."""
+    low = jnp.floor(place).astype(int)
+    high = jnp.minimum(low + 1, jnp.array(values.shape[:2]) - 1)
+    (y, x), (top, left), (below, right) = place - low, low, high
+    above = (1.0 - x) * values[top, left] + x * values[top, right]
+    under = (1.0 - x) * values[below, left] + x * values[below, right]
+    return (1.0 - y) * above + y * under
+
+
+def with_picture(base: Params, windows: jax.Array, form: Layout) -> Params:
+    """The params whose lattice is made of the windows `[K, M]`."""
+    return {**base, "lattice": {"values": joined(windows, form)}}
