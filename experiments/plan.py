@@ -15,9 +15,10 @@ beside what was measured.
 
 A recipe with `plan.first=True` stands for what its plan chose: `experiments.pipeline`
 plans first, among `plan.choose_from` alone, and goes on with the choice; every later
-binary with the same flags reads it from the run folder. A run folder that was begun without a plan goes on without one. The
-plan's own folder, plan/, is bound to the recipe as it was given, the run folder to the
-one that was chosen: either refuses a changed recipe.
+binary with the same flags reads it from the run folder. A run folder that was begun
+without a plan goes on without one. The plan's own folder, plan/, is bound to the recipe
+as it was given, the run folder to the one that was chosen: either refuses a changed
+recipe.
 
 Writes plan/: base/, <representation>/trials.jsonl, front.jsonl, chosen.json with the
 chosen setting and the whole recipe, metrics.json, and check.json with `--check`. A
@@ -37,11 +38,10 @@ from ml_collections import ConfigDict
 from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.fitting import front
-from experiments.recipe import dataset
 from experiments.recipe.opening import opened
-from experiments.recipe.planned import begun_without, place, planned
+from experiments.recipe.planned import begun_without, check_plan, place, planned
 from experiments.recipe.representation import standalone, with_name
-from experiments.recipe.trial import check_trial, trials_of, with_trial
+from experiments.recipe.trial import with_trial
 from experiments.running import launch, parts, run_folder
 from wsjax import files
 from wsjax.data import split
@@ -75,7 +75,7 @@ def run(
         `plan.choose_from` could be fitted; at the end, if representations failed.
     """
     root = pathlib.Path(workdir)
-    check(config)
+    check_plan(config)
     if config.plan.first and begun_without(root):
         raise ValueError(
             f"{root} was begun without a plan, which cannot change it; give "
@@ -98,29 +98,6 @@ def run(
         _check(own, folder, data, quality, part, rows)
     parts.refuse(failed, "representations")
     return metrics
-
-
-def check(config: ConfigDict) -> None:
-    """Refuses a plan that cannot work, before anything is measured.
-
-    Raises:
-      ValueError: naming the key, what was expected and found, and the way out.
-    """
-    if "plan" not in config:
-        raise ValueError(
-            "the recipe has no section plan; add config.plan = sections.plan(...), as "
-            "configs/images.py does, or use that recipe"
-        )
-    shape = dataset.load(config).shape
-    variants, among = config.plan.variants, config.plan.choose_from
-    if not set(among) & set(variants):
-        raise ValueError(
-            f"--config.plan.choose_from={tuple(among)}: expected one or more of the "
-            f"representations in plan.variants, {sorted(variants)}; name one of these"
-        )
-    for name in variants:
-        for trial in trials_of(variants[name]):
-            check_trial(config, name, trial, shape)
 
 
 def _learn_base(config: ConfigDict, folder: pathlib.Path, names: list[str]) -> None:

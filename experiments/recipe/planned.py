@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
-from experiments.recipe.trial import with_trial
+from experiments.recipe import dataset
+from experiments.recipe.trial import check_trial, trials_of, with_trial
 from experiments.running import run_folder
 from wsjax import files
 
-__all__ = ["as_planned", "begun_without", "place", "planned"]
+__all__ = ["as_planned", "begun_without", "check_plan", "place", "planned"]
 
 
 def place(root: pathlib.Path) -> pathlib.Path:
@@ -51,3 +52,26 @@ def as_planned(run: Callable[..., object]) -> Callable[[ConfigDict, str], object
 def begun_without(root: pathlib.Path) -> bool:
     """Whether a run folder was begun before it had a plan; it goes on without one."""
     return (root / "recipe.json").exists() and not place(root).exists()
+
+
+def check_plan(config: ConfigDict) -> None:
+    """Refuses a plan that cannot work, before anything is measured.
+
+    Raises:
+      ValueError: naming the key, what was expected and found, and the way out.
+    """
+    if "plan" not in config:
+        raise ValueError(
+            "the recipe has no section plan; add config.plan = sections.plan(...), as "
+            "configs/images.py does, or use that recipe"
+        )
+    shape = dataset.load(config).shape
+    variants, among = config.plan.variants, config.plan.choose_from
+    if not set(among) & set(variants):
+        raise ValueError(
+            f"--config.plan.choose_from={tuple(among)}: expected one or more of the "
+            f"representations in plan.variants, {sorted(variants)}; name one of these"
+        )
+    for name in variants:
+        for trial in trials_of(variants[name]):
+            check_trial(config, name, trial, shape)
