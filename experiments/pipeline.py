@@ -24,7 +24,7 @@ from experiments import (
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
-from experiments.recipe.planned import begun_without, planned
+from experiments.recipe.planned import begun_without, planned, wanted
 from experiments.recipe.representation import needs_base, with_name
 from experiments.running import launch
 from wsjax import adapters
@@ -52,7 +52,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
-    if config.get("plan", {}).get("first") and not begun_without(pathlib.Path(workdir)):
+    if wanted(config) and not begun_without(pathlib.Path(workdir)):
         plan.run(config, workdir, names=config.plan.choose_from)
         config = planned(config, workdir)
     metrics = {}

@@ -39,7 +39,7 @@ from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.fitting import front
 from experiments.recipe.opening import opened
-from experiments.recipe.planned import begun_without, check_plan, place, planned
+from experiments.recipe.planned import begun_without, check_plan, place, planned, wanted
 from experiments.recipe.representation import standalone, with_name
 from experiments.recipe.trial import with_trial
 from experiments.running import launch, parts, run_folder
@@ -75,12 +75,12 @@ def run(
         `plan.choose_from` could be fitted; at the end, if representations failed.
     """
     root = pathlib.Path(workdir)
-    check_plan(config)
-    if config.plan.first and begun_without(root):
+    if wanted(config) and begun_without(root):
         raise ValueError(
             f"{root} was begun without a plan, which cannot change it; give "
             "--config.plan.first=False to only look, or a fresh --workdir"
         )
+    check_plan(config)
     folder, own = place(root), _as_sweep(config)
     data, _ = opened(config, str(folder))
     names = [x for x in config.plan.variants if names is None or x in names]
@@ -92,7 +92,7 @@ def run(
     lines = [line for some in found.values() for line in some]
     quality = "psnr_db" if data.domain.overlap is None else "iou"
     metrics = _choose(config, folder, lines, quality)
-    if config.plan.first:
+    if wanted(config):
         _begin(planned(config, workdir), root, own)
     for part in checked:
         _check(own, folder, data, quality, part, rows)

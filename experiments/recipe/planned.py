@@ -11,7 +11,7 @@ from experiments.recipe.trial import check_trial, trials_of, with_trial
 from experiments.running import run_folder
 from wsjax import files
 
-__all__ = ["as_planned", "begun_without", "check_plan", "place", "planned"]
+__all__ = ["as_planned", "begun_without", "check_plan", "place", "planned", "wanted"]
 
 
 def place(root: pathlib.Path) -> pathlib.Path:
@@ -35,13 +35,18 @@ def planned(config: ConfigDict, workdir: str) -> ConfigDict:
     """
     folder = place(pathlib.Path(workdir))
     path = folder / "chosen.json"
-    if not config.get("plan", {}).get("first") or not path.exists():
+    if not wanted(config) or not path.exists():
         return config
     run_folder.same_recipe(folder, json.loads(config.to_json()))
     chosen = files.read_json(path, keys=("name", "trial"))
     own = with_trial(config, chosen["name"], chosen["trial"])
     own.plan.first = False
     return own
+
+
+def wanted(config: ConfigDict) -> bool:
+    """Whether the recipe stands for what the plan of its run folder chooses."""
+    return bool(config.get("plan", {}).get("first"))
 
 
 def as_planned(run: Callable[..., object]) -> Callable[[ConfigDict, str], object]:
