@@ -10,8 +10,7 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from configs import sections
-from wsjax import adapters, fields
-from wsjax.representations import FAMILIES
+from wsjax import adapters, fields, representations
 
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
@@ -100,7 +99,7 @@ def test_a_misspelt_variant_is_refused_with_those_there_are(name, variant):
 def test_variants_have_the_keys_of_the_tiny_one(name, variant):
     config = get(name, variant)
     assert keys(config) == keys(get(name, "tiny"))
-    assert set(config.adapter) == set(adapters.ADAPTERS) | {"name"}
+    assert set(config.adapter) == {*representations_of(config), "name"}
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -111,12 +110,19 @@ def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        assert set(config[section]) == defaults(function), section
+        windows = set(sections.windows()) if section == "adapter" else set()
+        assert set(config[section]) - windows == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
     assert set(config.base.rehearsal) == defaults(sections.rehearsal)
     for rates in (config.fit.learning_rate, config.fit.pull):
-        assert set(rates) == set(adapters.ADAPTERS)
+        assert set(rates) == representations_of(config)
+
+
+def representations_of(config):
+    """All adapters; of the families that have bases of their own, all or none."""
+    own = set(representations.FAMILIES) if "gains" in config.adapter else set()
+    return set(adapters.ADAPTERS) | own
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -144,15 +150,15 @@ def test_trials_change_options_that_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_options_of_representations_are_those_the_library_takes(name, variant):
     config = get(name, variant)
-    for adapter in adapters.ADAPTERS:
+    for adapter in representations_of(config):
         build(adapter, config.adapter[adapter].to_dict())
     fields.modulated(**config.base.field, channels=1)
 
 
 def build(adapter, options):
     """A representation; an option that it does not have is a TypeError."""
-    if adapter in FAMILIES:
-        FAMILIES[adapter]((16, 16), 1, **options)
+    if adapter in representations.FAMILIES:
+        representations.by_name(adapter, (32, 32), 3, **options)
         return
     if "field" in options:
         fields.mlp(**options.pop("field"), channels=1)

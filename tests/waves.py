@@ -21,4 +21,5 @@ def recipe(path: pathlib.Path):
     config = images.get_config("tiny")
     config.data.path = str(path)
     config.data.validation = 0.2
+    config.base.update(factors=(1,), batches=(4,), points=(9,), steps=(10,))
     return config

@@ -1,13 +1,15 @@
 """The vocabulary: the types and the records of functions that modules exchange."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import jax
+import numpy as np
 from chex import ArrayTree
 
 __all__ = [
     "Adapter",
+    "Batches",
     "Codec",
     "Denoise",
     "Field",
@@ -22,6 +24,9 @@ Params: TypeAlias = ArrayTree
 
 Signal = tuple[jax.Array, jax.Array]
 """What a field is fitted to: coordinates `[P, D]` and values `[P, C]`."""
+
+Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
+"""Gives the training instances anew at each call: a few at once, stacked by name."""
 
 
 class Field(NamedTuple):
