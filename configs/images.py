@@ -26,9 +26,11 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(
+        config = sections.tiny_pictures(
             sections.image_data(size=12), windowed=True, name="gains"
         )
+        config.plan = sections.tiny_plan("gains")
+        return config
     config = ConfigDict()
     config.seed = 0
     config.budget = sections.budget()
@@ -61,6 +63,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure(n=0)  # A solved fit has no other start.
     config.sweep = sections.sweep()
+    config.plan = sections.picture_plan()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()

@@ -27,6 +27,7 @@ from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import launch
 from experiments.running.keys import keys
@@ -260,4 +261,4 @@ def _cell(value: float | bool | None) -> str:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -27,6 +27,7 @@ from experiments.fitting import closed, encode, reading, rehearse
 from experiments.recipe import budget
 from experiments.recipe.fits import autodecoder_of, encoding_of, rehearsal_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import (
     family_of,
     meta_learnt,
@@ -213,4 +214,4 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -15,6 +15,7 @@ from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
 from configs.sections.generators import generators, shape_generators
 from configs.sections.mesh import mesh
+from configs.sections.plan import picture_plan, plan, shape_plan, tiny_plan
 from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
@@ -42,15 +43,19 @@ __all__ = [
     "levers",
     "mesh",
     "mesh_data",
+    "picture_plan",
+    "plan",
     "reconstruction",
     "rehearsal",
     "sample",
     "scales",
     "shape_generators",
+    "shape_plan",
     "shape_sweep",
     "structure",
     "sweep",
     "tiny_pictures",
+    "tiny_plan",
     "tiny_shapes",
     "tune",
     "windows",

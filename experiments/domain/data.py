@@ -40,6 +40,8 @@ class Domain(NamedTuple):
       views: `(form) -> Views`.
       fidelity: `(form) -> measure`; `measure(rows, adapters)` returns one dict of
         metrics per instance, which the manifest holds beside the PSNR.
+      overlap: `(form) -> measure`; `measure(rows, adapters)` returns the IoU `[n]` of
+        shapes, NaN for one that has none; None for pictures.
       nearness: `(form) -> near`; `near(adapters, rows)` returns a second quality `[n]`
         for the structure study; None where PSNR is the only one.
       few: `(dict of read) -> dict` with fewer points, to measure a PSNR faster.
@@ -70,6 +72,7 @@ class Domain(NamedTuple):
     shapes: Shapes | None
     views: Callable[..., Views]
     fidelity: Callable[..., Callable[[np.ndarray, ArrayTree], list[dict]]]
+    overlap: Callable[..., Callable[[np.ndarray, ArrayTree], np.ndarray]] | None
     nearness: Callable[..., Callable[[ArrayTree, np.ndarray], np.ndarray]] | None
     few: Callable[[dict], dict]
     places: Callable[..., np.ndarray]

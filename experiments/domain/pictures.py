@@ -66,6 +66,7 @@ def domain(source: images.Images, *, most_bytes: int = pile.MOST_BYTES) -> Domai
         shapes=None,
         views=views,
         fidelity=lambda form: lambda rows, stacked: [{} for _ in rows],
+        overlap=None,
         nearness=None,
         few=lambda instances: instances,
         places=lambda rows, points, shrink: _places(size, len(rows), shrink),
