@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny", "starts")
+VARIANTS = ("full", "tiny", "curves", "starts")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -74,10 +74,19 @@ def get_config(variant: str = "full") -> ConfigDict:
         hyperdiffusion_steps=5000,
         factors=False,
     )
-    return _starts(config) if variant == "starts" else config
+    if variant != "full":
+        {"curves": _curves, "starts": _starts}[variant](config)
+    return config
 
 
-def _starts(config: ConfigDict) -> ConfigDict:
+def _curves(config: ConfigDict) -> None:
+    """All representations at four sizes, those with factors on a base that rehearsed."""
+    config.base.update(steps=(400, 400, 400), batches=(128, 64, 32))
+    config.base.rehearsal.update(episodes=40, batch=16, points=256)
+    config.plan = sections.picture_curves()
+
+
+def _starts(config: ConfigDict) -> None:
     """A short training of the base and of an encoder, which takes the same adapter."""
     short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
     config.base.update(short)
@@ -92,4 +101,3 @@ def _starts(config: ConfigDict) -> ConfigDict:
     config.adapter.name = "encoded"
     config.sweep.n = 256
     config.fit.update(steps=100, points=196, consensus=48, rounds=2)
-    return config

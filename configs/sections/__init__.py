@@ -15,7 +15,13 @@ from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
 from configs.sections.generators import generators, shape_generators
 from configs.sections.mesh import mesh
-from configs.sections.plan import picture_plan, plan, shape_plan, tiny_plan
+from configs.sections.plan import (
+    picture_curves,
+    picture_plan,
+    plan,
+    shape_plan,
+    tiny_plan,
+)
 from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
@@ -43,6 +49,7 @@ __all__ = [
     "levers",
     "mesh",
     "mesh_data",
+    "picture_curves",
     "picture_plan",
     "plan",
     "reconstruction",
