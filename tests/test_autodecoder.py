@@ -109,8 +109,7 @@ def test_two_halves_of_a_training_are_the_whole_bit_for_bit(advance, fresh, task
     chex.assert_trees_all_equal(halves, whole)
 
 
-@pytest.mark.parametrize("points", [None, 7])
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(("points", "own"), [(None, True), (7, False)])
 def test_instances_that_are_read_ahead_train_as_all_of_them_bit_for_bit(
     advance, fresh, task, points, own
 ):
