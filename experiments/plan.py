@@ -21,8 +21,8 @@ as it was given, the run folder to the one that was chosen: either refuses a cha
 recipe.
 
 Writes plan/: base/, <representation>/trials.jsonl, front.jsonl, chosen.json with the
-chosen setting and the whole recipe, metrics.json, and check.json with `--check`. A
-second run resumes.
+chosen setting and the whole recipe, metrics.json, check.json with `--check` and
+<representation>/metrics.json with `--test`. A second run resumes.
 """
 
 import json
@@ -37,7 +37,7 @@ from ml_collections import ConfigDict
 
 from experiments import sweep, train_base
 from experiments.domain.data import Data
-from experiments.fitting import front
+from experiments.fitting import checked, front
 from experiments.recipe.opening import opened
 from experiments.recipe.planned import begun_without, check_plan, place, planned, wanted
 from experiments.recipe.representation import standalone, with_name
@@ -58,7 +58,7 @@ def run(
     workdir: str,
     *,
     names: Sequence[str] | None = None,
-    checked: Sequence[str] = (),
+    again: Sequence[str] = (),
 ) -> dict[str, object]:
     """Measures the settings, writes front and choice; returns the metrics.
 
@@ -67,7 +67,7 @@ def run(
       workdir: the run folder.
       names: representations to measure, all of `plan.choose_from` among them; None: all
         of `plan.variants`.
-      checked: parts, of "validation" and "test", on which the front is fitted again.
+      again: parts, of "validation" and "test", on which the front is fitted again.
 
     Raises:
       ValueError: if the recipe has no plan or one that cannot work; if `plan.first` is
@@ -94,7 +94,7 @@ def run(
     metrics = _choose(config, folder, lines, quality)
     if wanted(config):
         _begin(planned(config, workdir), root, own)
-    for part in checked:
+    for part in again:
         _check(own, folder, data, quality, part, rows)
     parts.refuse(failed, "representations")
     return metrics
@@ -197,7 +197,7 @@ def _check(
     part: str,
     seen: np.ndarray,
 ) -> None:
-    """Fits the front to instances of a part that the plan has not seen."""
+    """Fits what the plan calls best to instances of a part that it has not seen."""
     rows = np.setdiff1d(data.rows(part), seen)
     if len(rows) < 2:
         raise ValueError(
@@ -205,21 +205,23 @@ def _check(
             f"the plan, found {len(rows)}; lower --config.plan.n, or use --test"
         )
     rows = few(data, rows, own.plan.checked)
-    best = files.read_lines(folder / "front.jsonl")
-    checked = []
-    for line in best:
-        name, path = line["name"], folder / line["name"] / f"{part}_{len(rows)}.jsonl"
+
+    def again(line: dict) -> dict:
+        """The line of a trial on these rows; it is kept, and read by a second run."""
+        name = line["name"]
         (found,) = sweep.resumed(
-            path,
+            folder / name / f"{part}_{len(rows)}.jsonl",
             [line["trial"]],
-            lambda trial, name=name: sweep.tried(own, folder, data, name, trial, rows),
+            lambda trial: sweep.tried(own, folder, data, name, trial, rows),
         )
-        checked.append(front.compared(line, found, quality))
-    path = folder / "check.json"
-    known = files.read_json(path) if path.exists() else {}
-    files.write_json(path, known | {part: front.summary(checked, quality)})
-    for row in checked:
-        run_folder.told(f"check on {part}", row)
+        return found
+
+    def base(line: dict) -> pathlib.Path:
+        return sweep.home(own, folder, line["name"], line["trial"]) / "base"
+
+    checked.predictions(folder, part, again, quality)
+    if part == "test":
+        checked.curves(folder, again, base, quality)
 
 
 if __name__ == "__main__":
@@ -227,6 +229,6 @@ if __name__ == "__main__":
         lambda config, workdir: run(
             config,
             workdir,
-            checked=("validation",) * _CHECK.value + ("test",) * _TEST.value,
+            again=("validation",) * _CHECK.value + ("test",) * _TEST.value,
         )
     )

@@ -1,9 +1,19 @@
 """Settings that no other beats, and the choice among them."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Asked", "choose", "compared", "front", "settings", "summary"]
+__all__ = [
+    "Asked",
+    "about",
+    "best_of",
+    "choose",
+    "compared",
+    "front",
+    "settings",
+    "summary",
+]
 
 _COSTS = ("numbers_per_field", "cpu_seconds_per_field")
 
@@ -53,6 +63,21 @@ def _beats(one: dict, other: dict, quality: str) -> bool:
     ours, theirs = ((-x[quality], *(x[cost] for cost in _COSTS)) for x in (one, other))
     pairs = list(zip(ours, theirs, strict=True))
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+def about(line: dict) -> int:
+    """The power of two that is nearest, as a factor, to the numbers per field."""
+    return 2 ** round(math.log2(line[_COSTS[0]]))
+
+
+def best_of(lines: Sequence[dict], quality: str) -> list[dict]:
+    """The line of the highest quality for each representation and size `about`."""
+    best: dict[tuple, dict] = {}
+    for line in lines:
+        key = (line["name"], about(line))
+        if key not in best or line[quality] > best[key][quality]:
+            best[key] = line
+    return list(best.values())
 
 
 def choose(lines: Sequence[dict], quality: str, asked: Asked) -> tuple[dict, bool]:
