@@ -84,7 +84,7 @@ def picture_plan() -> ConfigDict:
             for some in ranks
         ],
     }
-    return plan(variants=variants, choose_from=("gains",), numbers=512)
+    return plan(variants=variants, choose_from=("gains",), numbers=512, n=128)
 
 
 def shape_plan() -> ConfigDict:
