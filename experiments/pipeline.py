@@ -25,9 +25,8 @@ from experiments import (
 )
 from experiments.recipe import checks, dataset
 from experiments.recipe.planned import begun_without, planned, wanted
-from experiments.recipe.representation import needs_base, with_name
+from experiments.recipe.representation import needs_base, representations_of, with_name
 from experiments.running import launch
-from wsjax import adapters
 
 # Metrics in the closing table: prefixes by stage.
 _SHOWN = {
@@ -59,7 +58,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
-    for name in adapters.ADAPTERS:
+    for name in representations_of(config):
         if config.fit.compare and name != config.adapter.name:
             fit.run(with_name(config, name), workdir, limit=config.fit.compare)
     metrics["diffusion"] = train_diffusion.run(config, workdir)

@@ -25,6 +25,7 @@ BINARIES = {
     "sample",
     "sampling_curves",
     "scaling",
+    "starts",
     "structure",
     "study",
     "sweep",

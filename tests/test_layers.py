@@ -22,7 +22,7 @@ ALLOWED = {
     "latent": {"types"},
     "merging": {"tree"},
     "fields": {"types"},
-    "adapters": {"types"},  # An adapter never sees a field.
+    "adapters": {"models", "types"},  # An adapter never sees a field.
     "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
     "data": {"types", "meshes", "files", "machine"},

@@ -15,6 +15,7 @@ from wsjax import adapters, fields, representations
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
+FURTHER = {"encoded", "shifts"}  # Representations that one variant has.
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
 OWN = ("data.", "adapter.", "generators.", "sweep.variants.", "plan.variants.")
@@ -98,7 +99,8 @@ def test_a_misspelt_variant_is_refused_with_those_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_variants_have_the_keys_of_the_tiny_one(name, variant):
     config = get(name, variant)
-    assert keys(config) == keys(get(name, "tiny"))
+    own = {key for key in keys(config) if FURTHER & set(key.split("."))}
+    assert keys(config) - own == keys(get(name, "tiny"))
     assert set(config.adapter) == {*representations_of(config), "name"}
 
 
@@ -106,23 +108,24 @@ def test_variants_have_the_keys_of_the_tiny_one(name, variant):
 def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
     config = get(name, variant)
     shapes = "mesh" in config
-    for section in set(config) - {"seed", "generator", "generators", "data"}:
+    for section in set(config) - {"seed", "budget", "generator", "generators", "data"}:
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        windows = set(sections.windows()) if section == "adapter" else set()
-        assert set(config[section]) - windows == defaults(function), section
+        own = {*sections.windows(), *FURTHER} if section == "adapter" else set()
+        assert set(config[section]) - own == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
     assert set(config.base.rehearsal) == defaults(sections.rehearsal)
+    assert set(config.base.encoder) == defaults(sections.encoder)
     for rates in (config.fit.learning_rate, config.fit.pull):
         assert set(rates) == representations_of(config)
 
 
 def representations_of(config):
-    """All adapters; of the families that have bases of their own, all or none."""
+    """All adapters, perhaps without `FURTHER`; of the families all or none."""
     own = set(representations.FAMILIES) if "gains" in config.adapter else set()
-    return set(adapters.ADAPTERS) | own
+    return set(adapters.ADAPTERS) - (FURTHER - set(config.adapter)) | own
 
 
 @pytest.mark.parametrize("name, variant", ALL)

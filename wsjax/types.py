@@ -59,6 +59,9 @@ class Adapter(NamedTuple):
     `solve(base, *read) -> adapter`, the fit of one instance without a step of an
     optimiser, in closed form or by a network; None where there is none. `reads` names
     what of the instance it is given, such as its "values" `[P, C]` on the grid.
+    `extend(key, base) -> base` adds the entries that the adapter reads beside those of
+    the field, at their start, and returns a base that has them as it is; None where
+    there are none.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -68,6 +71,7 @@ class Adapter(NamedTuple):
     centre: Callable[[Params], ArrayTree]
     solve: Callable[..., ArrayTree] | None = None
     reads: tuple[str, ...] = ("values",)
+    extend: Callable[[jax.Array, Params], Params] | None = None
 
 
 class Codec(NamedTuple):

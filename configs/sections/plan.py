@@ -9,7 +9,7 @@ from ml_collections import ConfigDict, config_dict
 
 from configs.sections.sweep import Variant
 
-__all__ = ["picture_plan", "plan", "shape_plan", "tiny_plan"]
+__all__ = ["picture_curves", "picture_plan", "plan", "shape_plan", "tiny_plan"]
 
 
 def plan(
@@ -51,11 +51,26 @@ def plan(
 
 
 def picture_plan() -> ConfigDict:
+    """Gains and allotted numbers of several counts, at windows of two sides."""
+    numbers = (256, 512, 768, 1024, 1536, 2048)
+    variants: dict[str, list[Variant]] = {
+        name: [{"adapter": {"numbers": n, "side": side}} for n in numbers]
+        for name, side in (("allotted", 8), ("gains", 8))
+    }
+    variants["gains"] += [{"adapter": {"numbers": n, "side": 16}} for n in numbers[:3]]
+    return plan(variants=variants, choose_from=("gains",), target=35.0, n=128)
+
+
+def picture_curves() -> ConfigDict:
     """About 256, 512, 1,024 and 2,048 numbers per picture for each representation."""
     brief: Variant = {"consensus": 32, "rounds": 1, "guess": 0}
     numbers = (256, 512, 1024, 2048)
     sizes = ((16, 14), (22, 22), (30, 32), (44, 44))
-    fields = [{"features": size, "width": width} for size, width in sizes]
+    fields = [
+        {"features": size, "width": width, "scale": scale}
+        for size, width in sizes
+        for scale in (2.0, 3.0, 4.5)
+    ]
     # Ranks of a base's five layers of 64 channels, and of its output layer: a rank is
     # 128 numbers, and a layer with a rank has 64 more for its biases.
     layers = (*(f"layer_{i}" for i in range(5)), "output")
@@ -72,19 +87,19 @@ def picture_plan() -> ConfigDict:
         "allotted": [{"adapter": {"numbers": n}} for n in numbers],
         "gains": [{"adapter": {"numbers": n}} for n in numbers],
         "mlp": [
-            {**brief, "learning_rate": (0.04, 0.08), "adapter": {"field": field}}
+            {**brief, "learning_rate": (0.04, 0.08, 0.16), "adapter": {"field": field}}
             for field in fields
         ],
         "lora": [
-            {**brief, "learning_rate": (0.06,), "adapter": {"ranks": some}}
+            {**brief, "learning_rate": (0.03, 0.06), "adapter": {"ranks": some}}
             for some in ranks
         ],
         "mlora_asym": [
-            {**brief, "learning_rate": (0.08,), "adapter": {"ranks": some}}
+            {**brief, "learning_rate": (0.1, 0.2), "adapter": {"ranks": some}}
             for some in ranks
         ],
     }
-    return plan(variants=variants, choose_from=("gains",), numbers=512, n=128)
+    return plan(variants=variants, choose_from=tuple(variants), first=False)
 
 
 def shape_plan() -> ConfigDict:

@@ -10,6 +10,7 @@ from chex import ArrayTree
 from experiments.domain.views import Views
 from wsjax import coords
 from wsjax.data import split
+from wsjax.data.pile import MOST_BYTES
 from wsjax.data.shapes import Shapes
 from wsjax.types import Signal
 
@@ -93,7 +94,8 @@ class Data(NamedTuple):
     `others`: the keys of `skipped` that are not instances, such as a stray text file;
     `fingerprint`: hash of the data; `domain`: how to read, render and measure the
     instances; `n_originals`: the number of originals, behind which come augmented
-    copies that only generators learn from; None if there are no copies.
+    copies that only generators learn from; None if there are no copies; `most_bytes`:
+    of values that a training holds in memory; of more it reads what its steps draw.
     """
 
     size: tuple[int, ...]
@@ -106,6 +108,7 @@ class Data(NamedTuple):
     domain: Domain
     n_originals: int | None = None
     others: frozenset[str] = frozenset()
+    most_bytes: int = MOST_BYTES
 
     @property
     def shape(self) -> tuple[int, ...]:

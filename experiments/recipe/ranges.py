@@ -46,8 +46,10 @@ RANGES = (
         lambda x: _whole(x, 1),
         """
         adapter.*.depth adapter.*.dictionaries adapter.*.dim adapter.*.features
-        adapter.*.numbers adapter.*.rank
-        adapter.*.side adapter.*.width base.batches base.chunk base.every base.factors
+        adapter.*.hidden adapter.*.latent adapter.*.numbers adapter.*.rank
+        adapter.*.side adapter.*.size adapter.*.width base.batches base.chunk
+        base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
+        base.every base.factors
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
@@ -66,8 +68,9 @@ RANGES = (
         "0 or more, and whole",
         lambda x: _whole(x, 0),
         """
-        adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
-        diffusion.clusters diffusion.devices diffusion.patience fit.chunk
+        adapter.*.ranks.* analyze.refits base.encoder.steps base.points
+        base.rehearsal.episodes diffusion.clusters diffusion.devices
+        diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
         fit.refine
         reconstruction.doublings reconstruction.episodes structure.n
@@ -85,7 +88,7 @@ RANGES = (
         lambda x: _between(x, _ABOVE_0, math.inf),
         """
         *learning_rate adapter.*.scale analyze.perplexity base.field.omega
-        benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
+        benchmark.plain_rates budget diffusion.flow.scale evaluate.onnx_std
         fit.learning_rate.* fit.slower mesh.slope plan.seconds tune.learning_rates
         """.split(),
     ),

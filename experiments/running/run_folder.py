@@ -39,7 +39,7 @@ _FREE = (
     + ("sample.calls", "sample.weights", "diffusion.devices")
 )
 # These may change, too, as long as the data have the same fingerprint.
-_PLACES = ("data.path", "data.cache")
+_PLACES = ("data.path", "data.cache", "data.most_bytes")
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from wsjax.windowed.field import with_picture
 __all__ = ["learn"]
 
 _WINDOWS = 40_000  # Most windows that several dictionaries are learnt from.
-_TURNS = 12
+_TURNS = 6
 _PRICED = 2_048  # Windows by which the price of a number is found.
 _AT_ONCE = 1_024
 _PRIOR = 32.0  # Windows that all windows together count for in each dictionary.
