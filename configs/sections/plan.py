@@ -58,7 +58,7 @@ def picture_plan() -> ConfigDict:
         for name, side in (("allotted", 8), ("gains", 8))
     }
     variants["gains"] += [{"adapter": {"numbers": n, "side": 16}} for n in numbers[:3]]
-    return plan(variants=variants, choose_from=("gains",), target=35.0)
+    return plan(variants=variants, choose_from=("gains",), target=35.0, n=128)
 
 
 def picture_curves() -> ConfigDict:

@@ -16,17 +16,8 @@ import wsjax
 from experiments.running import binding, processes
 from wsjax import files
 
-__all__ = [
-    "close",
-    "finished",
-    "held",
-    "lines_until",
-    "need",
-    "open_run",
-    "same_recipe",
-    "told",
-    "versions",
-]
+__all__ = ["close", "finished", "held", "lines_until", "need", "open_run"]
+__all__ += ["same_recipe", "told", "versions"]
 
 # Keys of a recipe, or beginnings of keys, that may change between runs in one run
 # folder. Each representation, generator and kind of sample has its own folder; studies
