@@ -37,25 +37,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.seed = 0
     config.budget = sections.budget()
     config.data = sections.image_data(size=32)
-    config.base = sections.base(
-        field=sections.field(
-            width=64, blocks=2, omega=8.0, latent_dim=64, style_dim=64
-        ),
-        steps=(800, 1200, 2000),
-        batches=(256, 128, 32),
-        points=(0, 0, 0),  # All pixels of a picture in every step.
-        learning_rate=0.03,
-        rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
-    )
-    config.adapter = sections.adapter(
-        mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
-        mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
-        factors={"rank": 2, "biases": True},
-        unmasked={"ranks": {"output": 1}},
-        multiplicative={"start": "skip"},
-        windows=sections.windows(),
-        name="gains",
-    )
+    config.base, config.adapter = _base(), _adapter()
     # Gains are solved. The others, which `experiments.plan` compares them with, take
     # steps, on all points and without a pull, neither of which is a constant of a set.
     config.fit = sections.fit(steps=150, points=0, pull=0.0, compare=0, windowed=True)
@@ -79,6 +61,31 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant != "full":
         {"curves": _curves, "starts": _starts}[variant](config)
     return config
+
+
+def _base() -> ConfigDict:
+    return sections.base(
+        field=sections.field(
+            width=64, blocks=2, omega=8.0, latent_dim=64, style_dim=64
+        ),
+        steps=(800, 1200, 2000),
+        batches=(256, 128, 32),
+        points=(0, 0, 0),  # All pixels of a picture in every step.
+        learning_rate=0.03,
+        rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
+    )
+
+
+def _adapter() -> ConfigDict:
+    return sections.adapter(
+        mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
+        mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
+        factors={"rank": 2, "biases": True},
+        unmasked={"ranks": {"output": 1}},
+        multiplicative={"start": "skip"},
+        windows=sections.windows(),
+        name="gains",
+    )
 
 
 def _curves(config: ConfigDict) -> None:

@@ -25,6 +25,7 @@ from experiments.fitting import engine, layout, matmul, reference
 from experiments.fitting.engine import FitOptions, Layout
 from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
+from experiments.page import columns
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
 from experiments.recipe.planned import as_planned
@@ -70,7 +71,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     for key in ("compile_seconds", "compiled_memory_mib", "bytes_per_field"):
         metrics[f"{key}_ratio"] = ours[key] / plain[key]
     files.write_json(folder / "metrics.json", metrics)
-    _print_table(metrics, ours, plain)
+    columns.show(metrics, ours, plain)
     return metrics
 
 
@@ -239,25 +240,6 @@ def _bytes(weights) -> int:
     """Bytes on disk per field, when `weights` are written as a shard."""
     n = len(jax.tree.leaves(weights)[0])
     return round(len(store.packed(store.Shard(0, weights, [{}] * n, {}))) / n)
-
-
-def _print_table(metrics: dict, ours: dict, plain: dict) -> None:
-    print(f"  {'':28} {'ours':>12} {'plain':>12} {'ratio':>8}")
-    for key, value in ours.items():
-        beside = plain.get(key)
-        ratio = metrics.get(f"{key}_ratio")
-        cells = [_cell(x) for x in (value, beside, ratio)]
-        print(f"  {key:28} {cells[0]:>12} {cells[1]:>12} {cells[2]:>8}")
-    print(f"  {'base_cpu_seconds':28} {metrics['base_cpu_seconds']:12.4g}", flush=True)
-    for name, side in (("ours", ours), ("plain", plain)):
-        if not side["reached_target"]:
-            print(f"  {name}: no setting reached {metrics['target_psnr_db']} dB")
-
-
-def _cell(value: float | bool | None) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ ALLOWED = {
     "models": {"types"},
     "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
     "analysis": set(),
+    "windowed": {"types"},
+    "cells": {"types"},
+    "representations": {"adapters", "cells", "types", "windowed"},
 }
 ONLY_IN = {
     "flax.linen": ["wsjax/models/*.py"],

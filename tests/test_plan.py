@@ -7,6 +7,7 @@ import pytest
 
 from configs import digits
 from experiments import fit, plan, sweep, train_base
+from experiments.fitting import front
 from experiments.recipe import dataset, opening
 from experiments.recipe.planned import planned
 from experiments.recipe.trial import with_trial
@@ -153,19 +154,24 @@ def test_a_check_is_of_instances_that_the_plan_has_not_seen(copy, recipe, monkey
         return {**line, "psnr_db_mean": line["psnr_db_mean"] - 0.25}
 
     monkeypatch.setattr(sweep, "tried", tried)
-    plan.run(config, str(copy), checked=("validation", "test"))
+    plan.run(config, str(copy), again=("validation", "test"))
     best = files.read_lines(copy / "plan" / "front.jsonl")
     seen = set(map(int, plan.few(data, data.rows("validation"), config.plan.n)))
-    assert [parts for _, parts, _ in calls] == [{"validation"}] * len(best) + [
-        {"test"}
-    ] * len(best)
+    parts = [parts for _, parts, _ in calls]
+    assert parts[: len(best)] == [{"validation"}] * len(best)
+    assert parts[len(best) :] and all(some == {"test"} for some in parts[len(best) :])
     assert not any(rows & seen for *_, rows in calls)
     found = files.read_json(copy / "plan" / "check.json")
     for part in ("validation", "test"):
         assert found[part]["largest_difference"] == pytest.approx(0.25)
         assert len(found[part]["rows"]) == len(best)
+    for name in config.plan.variants:
+        line = max(lines(copy, name), key=lambda x: x["psnr_db_mean"])
+        curve = files.read_json(copy / "plan" / name / "metrics.json")
+        key = f"psnr_db_{front.about(line)}"
+        assert curve[key] == pytest.approx(line["psnr_db_mean"] - 0.25)
     calls.clear()
-    plan.run(config, str(copy), checked=("validation",))
+    plan.run(config, str(copy), again=("validation",))
     assert not calls
 
 
