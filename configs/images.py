@@ -7,11 +7,13 @@ An npz holds pictures `x` `[N, H, W]` or `[N, H, W, C]` and optionally labels `y
 in place of `x` it may hold the bytes of JPEG files, concatenated as `jpeg`, with their
 `offsets` `[N + 1]`. About 120 pictures or more are needed.
 
-This recipe has no results of its own; those of similar data are in
-configs/fashion_mnist.md and configs/faces.md. Cost: not measured; evaluating the field
-at a point takes eight times the arithmetic that it takes in configs/digits.py.
+A picture is cut into windows and stored as gains of the atoms that training windows
+have in common (`wsjax.windowed`): base and fits are computed in closed form.
+`experiments.pipeline` first measures on validation pictures how many gains they need
+for 35 dB (`experiments.plan`), and goes on with these. Results: configs/images.md.
 
-Variants: `configs/images.py:tiny` runs the same code on small pictures; with `:starts`,
+Variants: `configs/images.py:tiny` runs the same code on small pictures; with `:curves`,
+`experiments.plan` measures all representations at four sizes; with `:starts`,
 `experiments.starts` compares where fits can start after a short training.
 """
 
@@ -19,16 +21,21 @@ from ml_collections import ConfigDict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny", "starts")
+VARIANTS = ("full", "tiny", "curves", "starts")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(sections.image_data(size=12), windowed=True)
+        config = sections.tiny_pictures(
+            sections.image_data(size=12), windowed=True, name="gains"
+        )
+        config.plan = sections.tiny_plan("gains")
+        return config
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = sections.image_data(size=32)
     config.base = sections.base(
         field=sections.field(
@@ -58,6 +65,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure(n=0)  # A solved fit has no other start.
     config.sweep = sections.sweep()
+    config.plan = sections.picture_plan()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
@@ -68,10 +76,19 @@ def get_config(variant: str = "full") -> ConfigDict:
         hyperdiffusion_steps=5000,
         factors=False,
     )
-    return _starts(config) if variant == "starts" else config
+    if variant != "full":
+        {"curves": _curves, "starts": _starts}[variant](config)
+    return config
 
 
-def _starts(config: ConfigDict) -> ConfigDict:
+def _curves(config: ConfigDict) -> None:
+    """All representations at four sizes; those with factors share a rehearsed base."""
+    config.base.update(steps=(400, 400, 400), batches=(128, 64, 32))
+    config.base.rehearsal.update(episodes=40, batch=16, points=256)
+    config.plan = sections.picture_curves()
+
+
+def _starts(config: ConfigDict) -> None:
     """A short training of the base and of an encoder, which takes the same adapter."""
     short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
     config.base.update(short)
@@ -86,4 +103,3 @@ def _starts(config: ConfigDict) -> ConfigDict:
     config.adapter.name = "encoded"
     config.sweep.n = 256
     config.fit.update(steps=100, points=196, consensus=48, rounds=2)
-    return config

@@ -25,6 +25,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_shapes()
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = sections.mesh_data(size=32, preset="paper")
     config.mesh = sections.mesh(resolution=256, coarse=32, chunk=65536)
     config.base = _base()

@@ -3,9 +3,12 @@ r"""Runs every stage of a study in order, from data to the report.
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
 The same command resumes: finished stages are kept, and an interrupted stage continues
-where it stopped.
+where it stopped. With `plan.first=True` in the recipe it plans before anything else
+(`experiments.plan`) and goes on with the recipe that the plan chose; a run folder that
+was begun without a plan goes on without one.
 """
 
+import pathlib
 import time
 
 from ml_collections import ConfigDict
@@ -14,12 +17,14 @@ from experiments import (
     analyze,
     evaluate,
     fit,
+    plan,
     report,
     sample,
     train_base,
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
+from experiments.recipe.planned import begun_without, planned, wanted
 from experiments.recipe.representation import needs_base, representations_of, with_name
 from experiments.running import launch
 
@@ -46,6 +51,9 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
+    if wanted(config) and not begun_without(pathlib.Path(workdir)):
+        plan.run(config, workdir, names=config.plan.choose_from)
+        config = planned(config, workdir)
     metrics = {}
     if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)

@@ -6,9 +6,10 @@ First trains an autodecoder and folds its mean style into the kernels; then, if 
 recipe has episodes of rehearsal, trains the result further along rehearsed fits; then,
 if it has steps of an encoder, trains that and the base together. If it rehearses whole
 fields (`base.rehearsal.adapter`), it trains their start instead. A representation whose
-base is of its own kind has that one learnt in closed form. Writes base/: Orbax
-checkpoints, folded/ (the base that all instances share), train.jsonl, rehearsal.jsonl,
-encoder.jsonl, metrics.json. A second run resumes.
+base is of its own kind has that one learnt in closed form. With `--config.budget=600` a
+training takes about 600 seconds of the processor. Writes base/: Orbax checkpoints,
+folded/ (the base that all instances share), train.jsonl, rehearsal.jsonl,
+encoder.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
 """
 
 import pathlib
@@ -22,9 +23,11 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import closed, encode, rehearse
-from experiments.recipe.fits import encoding_of, rehearsal_of
+from experiments.fitting import closed, encode, reading, rehearse
+from experiments.recipe import budget
+from experiments.recipe.fits import autodecoder_of, encoding_of, rehearsal_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import (
     family_of,
     meta_learnt,
@@ -87,6 +90,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return _learn_start(config, folder, field, base, data)
     modulated = network(config, data.channels)
     rows = data.rows("train")
+    config = budget.of_base(config, folder, modulated, data, rows)
     few = rows[: config.base.n]
     state = _train(config, folder, modulated, data, few)
     base = parts_of(config, autodecoder.mean_base(modulated, state.average))
@@ -120,6 +124,7 @@ def _learn_start(
 ) -> dict[str, float]:
     """Meta-learns the start of whole fields, `base`; returns the metrics."""
     rows = data.rows("train")
+    config = budget.of_start(config, folder, field, base, data, rows)
     base = rehearse.run(rehearsal_of(config), folder, field, base, data, rows)
     checkpoint.save(folder / "folded", 0, base)
     rehearsed = files.read_lines(folder / "rehearsal.jsonl")
@@ -169,47 +174,29 @@ def qualities(
     return np.concatenate(reached), np.concatenate(folded)
 
 
-def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
-    """Returns the state before the first step, and the compiled `advance`."""
-    tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
-    advance = autodecoder.make_advance(
-        modulated,
-        tx,
-        penalty=config.base.penalty,
-        decay=config.base.decay,
-        chunk=config.base.chunk,
-        loss=loss,
-    )
-    key, dim = keys(config.seed)["base"], config.base.field.latent_dim
-    return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
-
-
 def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.State:
     """Trains the autodecoder from the newest checkpoint on; returns its last state."""
     key = keys(config.seed)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
-    state, advance = _prepare(config, modulated, data.domain.loss, len(rows), total)
+    state, advance = autodecoder_of(config, modulated, data.domain.loss, len(rows))
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
     lines = run_folder.lines_until(folder / "train.jsonl", int(state.step))
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
-    end = 0
+    end, lesson, read_at = 0, None, None
     for factor, batch, points, steps in blocks:
         end += steps
         if end <= int(state.step):
             continue
         clock = costs.now()
-        state, losses = advance(
-            key,
-            state,
-            *data.domain.train_on(rows, factor),
-            batch=batch,
-            points=points or None,
-            steps=steps,
-        )
+        if factor != read_at:  # One resolution at a time is held in memory.
+            lesson = None
+            lesson, read_at = reading.lesson(data, rows, factor), factor
+        sizes = {"batch": batch, "points": points, "steps": steps}
+        state, losses = reading.advanced(advance, key, state, lesson, **sizes)
         loss = float(losses.mean())
         if not np.isfinite(loss):
             raise ValueError(
@@ -227,4 +214,4 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -19,6 +19,7 @@ BINARIES = {
     "fit",
     "generation",
     "pipeline",
+    "plan",
     "reconstruction",
     "report",
     "sample",

@@ -18,7 +18,7 @@ RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
 FURTHER = {"encoded", "shifts"}  # Representations that one variant has.
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
-OWN = ("data.", "adapter.", "generators.", "sweep.variants.")
+OWN = ("data.", "adapter.", "generators.", "sweep.variants.", "plan.variants.")
 
 
 def get(name, variant):
@@ -108,7 +108,7 @@ def test_variants_have_the_keys_of_the_tiny_one(name, variant):
 def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
     config = get(name, variant)
     shapes = "mesh" in config
-    for section in set(config) - {"seed", "generator", "generators", "data"}:
+    for section in set(config) - {"seed", "budget", "generator", "generators", "data"}:
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
@@ -139,9 +139,11 @@ def test_generators_change_keys_that_the_recipe_has(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_trials_change_options_that_there_are(name, variant):
     config = get(name, variant)
-    for adapter, trials in config.sweep.variants.items():
+    tried = [*config.sweep.variants.items()]
+    tried += config.plan.variants.items() if "plan" in config else []
+    for adapter, trials in tried:
         for trial in trials:
-            assert trial["learning_rate"]
+            assert trial.get("learning_rate", (1.0,))
             assert set(trial) <= {*config.fit, "adapter"}
             changed = ConfigDict(config.adapter[adapter].to_dict())
             changed.update(trial.get("adapter", {}))

@@ -56,7 +56,7 @@ def test_trials_are_judged_by_validation_instances(study, tmp_path, monkeypatch)
             "cpu_seconds_per_field": 2.0 if form.name == "mlp" else 1.0,
         }
 
-    monkeypatch.setattr(sweep, "_measured", record)
+    monkeypatch.setattr(sweep.measured, "measure", record)
     metrics = sweep.run(config, str(copy))
     n = sum(len(sweep.trials(config, name)) for name in SWEPT)
     assert all(parts == {"validation"} for *_, parts in fitted)

@@ -80,9 +80,10 @@ def test_a_field_has_the_values_of_its_lattice_and_is_linear_between():
 
 @pytest.mark.parametrize("name", ["gains", "allotted"])
 def test_enough_numbers_hold_any_picture(name):
-    """Also one that training pictures have nothing in common with."""
+    """Also one in colour, where all training pictures are grey."""
     most = 6 * 32 + (6 if name == "allotted" else 0)
-    family, base = learnt(name, pictures(40), numbers=most)
+    grey = np.repeat(pictures(40)[:, :, :1], 2, axis=2)
+    family, base = learnt(name, grey, numbers=most)
     noise = np.random.default_rng(1).uniform(-1, 1, (2, 96, 2)).astype(np.float32)
     _, quality = fitted(family, base, np.concatenate([noise, pictures(3, seed=5)]))
     # Double precision gives 100 dB or more; a missing atom leaves 15 dB.
@@ -117,7 +118,7 @@ def test_gains_are_the_best_there_are():
 
 
 def test_gains_have_variance_one_on_what_they_were_learnt_from():
-    train = pictures(200)
+    train = 0.5 * pictures(200) + 0.4
     family, base = learnt("gains", train, numbers=48)
     gains = np.asarray(fitted(family, base, train)[0]["windows"]["gains"])
     np.testing.assert_allclose(gains.reshape(-1, 8).mean(axis=0), 0.0, atol=1e-3)
@@ -140,6 +141,16 @@ def test_windows_share_numbers_as_no_other_sharing_would():
         reached = sums[tuple(np.asarray(rank))]
         # A price finds the best of all that take no more than it takes.
         assert reached <= np.asarray(sums)[used <= int(rank.sum())].min() + 1e-5
+
+
+def test_no_number_is_left_over():
+    """Random windows gain from every atom, so that all numbers are worth taking."""
+    family, base = learnt("allotted", pictures(40), numbers=83)
+    noise = np.random.default_rng(4).uniform(-1, 1, (8, 96, 2)).astype(np.float32)
+    choice = np.asarray(fitted(family, base, noise)[0]["windows"]["choice"])
+    atoms = base["dictionaries"]["atoms"].shape[-1]
+    ranks = np.asarray(jax.vmap(lambda x: ranks_of(x, 16, atoms)[1])(choice))
+    assert ranks.sum(axis=1).tolist() == [83 - 6] * 8
 
 
 @pytest.mark.parametrize("dictionary, rank", [(0, 0), (2, 5), (3, 7)])

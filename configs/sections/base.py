@@ -2,7 +2,17 @@
 
 from ml_collections import ConfigDict, FieldReference, config_dict
 
-__all__ = ["base", "encoder", "field", "rehearsal"]
+__all__ = ["base", "budget", "encoder", "field", "rehearsal"]
+
+
+def budget(*, seconds: float | None = None) -> FieldReference:
+    """How long the training of the base may take; it scales steps and episodes.
+
+    Args:
+      seconds: of the processor, on an accelerator of the clock, compiling left out;
+        None: as many steps and episodes as the section `base` has.
+    """
+    return FieldReference(seconds, field_type=float)
 
 
 def field(

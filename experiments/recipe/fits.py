@@ -1,4 +1,6 @@
-"""How a recipe fits its instances, and how it rehearses these fits on the base."""
+"""How a recipe trains its base, fits its instances, and rehearses these fits."""
+
+from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
@@ -6,10 +8,19 @@ from experiments.fitting.encode import Encoding
 from experiments.fitting.engine import FitOptions
 from experiments.fitting.rehearse import Rehearsal
 from experiments.recipe.representation import representation_name
+from experiments.running.keys import keys
 from wsjax import adapters
+from wsjax.fields import Modulated
+from wsjax.fit import autodecoder
 from wsjax.representations import FAMILIES
 
-__all__ = ["BY_NAME", "encoding_of", "fit_options_of", "rehearsal_of"]
+__all__ = [
+    "BY_NAME",
+    "autodecoder_of",
+    "encoding_of",
+    "fit_options_of",
+    "rehearsal_of",
+]
 
 BY_NAME = ("learning_rate", "pull")
 """Keys of `fit` that hold one value per representation."""
@@ -29,6 +40,31 @@ def fit_options_of(config: ConfigDict) -> FitOptions:
     if name in (*FAMILIES, "encoded"):
         options["steps"] = config.fit.refine
     return FitOptions(seed=config.seed, **options)
+
+
+def autodecoder_of(
+    config: ConfigDict, modulated: Modulated, loss: Callable, n: int
+) -> tuple[autodecoder.State, Callable]:
+    """Returns the state before the first step, and `advance` of the section `base`.
+
+    Args:
+      config: the recipe.
+      modulated: the field that is trained.
+      loss: `(predicted [P, C], target [P, C]) -> []`.
+      n: number of instances.
+    """
+    base = config.base
+    tx = autodecoder.adam(learning_rate=base.learning_rate, steps=sum(base.steps))
+    advance = autodecoder.make_advance(
+        modulated,
+        tx,
+        penalty=base.penalty,
+        decay=base.decay,
+        chunk=base.chunk,
+        loss=loss,
+    )
+    key, dim = keys(config.seed)["base"], base.field.latent_dim
+    return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
 
 
 def encoding_of(config: ConfigDict) -> Encoding:

@@ -59,8 +59,9 @@ RANGES = (
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
         evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
-        mesh.coarse mesh.resolution reconstruction.n sample.calls sample.chunk
-        sample.n sample.steps sweep.consensus sweep.n tune.batches
+        mesh.coarse mesh.resolution plan.checked plan.n plan.numbers
+        reconstruction.n sample.calls sample.chunk sample.n sample.steps
+        sweep.consensus sweep.n tune.batches
         """.split(),
     ),
     Range(
@@ -87,8 +88,8 @@ RANGES = (
         lambda x: _between(x, _ABOVE_0, math.inf),
         """
         *learning_rate adapter.*.scale analyze.perplexity base.field.omega
-        benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
-        fit.learning_rate.* fit.slower mesh.slope tune.learning_rates
+        benchmark.plain_rates budget diffusion.flow.scale evaluate.onnx_std
+        fit.learning_rate.* fit.slower mesh.slope plan.seconds tune.learning_rates
         """.split(),
     ),
     Range(
@@ -120,7 +121,7 @@ RANGES = (
         lambda x: _between(x, -math.inf, math.inf) and math.isfinite(x),
         """
         benchmark.target diffusion.flow.location evaluate.onnx_mean fit.floor
-        fit.target sweep.target
+        fit.target plan.target sweep.target
         """.split(),
     ),
 )
