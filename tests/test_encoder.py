@@ -13,11 +13,13 @@ from wsjax import adapters, coords, fields
 from wsjax.fields import render
 from wsjax.fit import encoder
 from wsjax.fit.losses import squared_error
+from wsjax.models.encoder import patches
 
 SIZE = (6, 6)
 POINTS = coords.grid(SIZE)
 FIELD = fields.residual(width=8, blocks=1, channels=1, omega=3.0)
 OPTIONS = {"size": SIZE, "width": 4, "hidden": 16}
+FORMATS = {2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 FORMS = [("mlora_asym", {"rank": 2, "start": "skip"}), ("shifts", {"latent": 6})]
 
 
@@ -97,6 +99,23 @@ def test_a_prediction_is_an_adapter_near_one_start(name):
         lambda x, y, f: np.all((x == y) == f), moved, inner.centre(base), frozen
     )
     assert all(jax.tree.leaves(kept))
+
+
+@pytest.mark.parametrize("size", [(6, 5), (4, 7, 3)])
+def test_a_dense_layer_over_patches_is_a_convolution_of_stride_two(size):
+    generator = np.random.default_rng(0)
+    x = jnp.asarray(generator.normal(size=(*size, 2)), jnp.float32)
+    axes = len(size)
+    kernel = generator.normal(size=(*(3,) * axes, 2, 4)).astype(np.float32)
+    expected = jax.lax.conv_general_dilated(
+        x[None],
+        kernel,
+        window_strides=(2,) * axes,
+        padding=[(1, 1)] * axes,
+        dimension_numbers=FORMATS[axes],
+    )[0]
+    found = patches(x) @ kernel.reshape(-1, 4)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_shapes_are_read_from_their_cubic_grid():
