@@ -51,14 +51,18 @@ def plan(
 
 
 def picture_plan() -> ConfigDict:
-    """Gains and allotted numbers of several counts, at windows of two sides."""
-    numbers = (256, 512, 768, 1024, 1536, 2048)
+    """Gains and allotted numbers as shares of a picture's values."""
+    shares = (1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3)
     variants: dict[str, list[Variant]] = {
-        name: [{"adapter": {"numbers": n, "side": side}} for n in numbers]
-        for name, side in (("allotted", 8), ("gains", 8))
+        "allotted": [{"adapter": {"share": share}} for share in shares[:5]],
+        "gains": [
+            {"adapter": {"share": share, "side": side}}
+            for side in (8, 16)
+            for share in shares
+        ],
     }
-    variants["gains"] += [{"adapter": {"numbers": n, "side": 16}} for n in numbers[:3]]
-    return plan(variants=variants, choose_from=("gains",), target=35.0, n=128)
+    # Fits in closed form cost so little that many can tell what all will be like.
+    return plan(variants=variants, choose_from=("gains",), target=35.0, n=512)
 
 
 def picture_curves() -> ConfigDict:
