@@ -11,6 +11,7 @@ from configs import digits, sections
 from experiments import fit, train_base
 from experiments.domain.data import signal
 from experiments.domain.representation import quality
+from experiments.fitting import encode
 from experiments.recipe import dataset
 from experiments.recipe.representation import representation_of, with_name
 from wsjax import checkpoint, costs, files, store, tree
@@ -123,6 +124,15 @@ def test_an_interrupted_training_ends_like_an_unbroken_one(trained, tmp_path):
         files.read_lines(x / "base" / "encoder.jsonl") for x in (folder, trained[0])
     )
     assert first[0] == second[0] and first[1] != second[1]
+
+
+def test_more_instances_than_memory_holds_take_turns():
+    few, many = np.arange(5), np.arange(100000)
+    np.testing.assert_array_equal(encode._some(few, seed=0, step=2), few)
+    first, second, again = (encode._some(many, seed=0, step=step) for step in (0, 2, 2))
+    np.testing.assert_array_equal(second, again)
+    assert len(first) == encode._AT_ONCE and np.all(np.diff(first) > 0)
+    assert len(np.intersect1d(first, second)) < len(first) / 5
 
 
 @pytest.mark.parametrize("heldout", [True, False])

@@ -3,8 +3,6 @@
 import pathlib
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -14,6 +12,8 @@ from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files
 from wsjax.fit import autodecoder, encoder
 from wsjax.types import Adapter, Field, Params
+
+_AT_ONCE = 8192  # Most instances that are in memory.
 
 
 class Encoding(NamedTuple):
@@ -77,12 +77,12 @@ def run(
     if newest is not None:
         state = checkpoint.restore(folder / "encoder", newest, state)
     lines = run_folder.lines_until(folder / "encoder.jsonl", int(state.step))
-    # On the device once, not in every call.
-    signals = jax.tree.map(jnp.asarray, _signals(options.adapter, data, rows))
     key, bar = keys(options.seed)["encoder"], tqdm(total=options.steps, desc="encoder")
     while (done := int(state.step)) < options.steps:
         bar.update(done - bar.n)
         clock, steps = costs.now(), min(options.every, options.steps - done)
+        some = _some(rows, seed=options.seed, step=done)
+        signals = _signals(options.adapter, data, some)
         state, losses = advance(key, state, *signals, steps=steps)
         loss = float(losses.mean())
         if not np.isfinite(loss):
@@ -97,6 +97,15 @@ def run(
         bar.set_postfix(loss=f"{loss:.4f}")
     bar.close()
     return state.base
+
+
+def _some(rows: np.ndarray, *, seed: int, step: int) -> np.ndarray:
+    """The instances that the steps up to the next checkpoint draw from, in order.
+
+    All of them, or as many as `_AT_ONCE` by chance: memory holds no more.
+    """
+    generator = np.random.default_rng([seed, step])
+    return np.sort(generator.permutation(rows)[:_AT_ONCE])
 
 
 def _signals(adapter: Adapter, data: Data, rows: np.ndarray) -> tuple:
