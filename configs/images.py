@@ -13,7 +13,8 @@ have in common (`wsjax.windowed`): base and fits are computed in closed form.
 for 35 dB (`experiments.plan`), and goes on with these. Results: configs/images.md.
 
 Variants: `configs/images.py:tiny` runs the same code on small pictures; with `:curves`,
-`experiments.plan` measures all representations at four sizes; with `:starts`,
+`experiments.plan` measures all representations at four sizes, and with `:functa` shifts
+of biases by latents of `--config.adapter.shifts.latent` numbers; with `:starts`,
 `experiments.starts` compares where fits can start after a short training.
 """
 
@@ -21,7 +22,7 @@ from ml_collections import ConfigDict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny", "curves", "starts")
+VARIANTS = ("full", "tiny", "curves", "functa", "starts")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -59,7 +60,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         factors=False,
     )
     if variant != "full":
-        {"curves": _curves, "starts": _starts}[variant](config)
+        {"curves": _curves, "functa": _functa, "starts": _starts}[variant](config)
     return config
 
 
@@ -93,6 +94,17 @@ def _curves(config: ConfigDict) -> None:
     config.base.update(steps=(400, 400, 400), batches=(128, 64, 32))
     config.base.rehearsal.update(episodes=40, batch=16, points=256)
     config.plan = sections.picture_curves()
+
+
+def _functa(config: ConfigDict) -> None:
+    """Shifts that a base maps from a latent, which rehearsed them (functa)."""
+    _curves(config)
+    config.adapter.name = config.base.rehearsal.adapter = "shifts"
+    with config.unlocked():
+        config.adapter.shifts = {"latent": 256}
+        config.fit.learning_rate.shifts = 0.08
+        config.fit.pull.shifts = 0.0
+    config.plan = sections.functa_plan()
 
 
 def _starts(config: ConfigDict) -> None:

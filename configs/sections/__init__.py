@@ -16,6 +16,7 @@ from configs.sections.fit import fit
 from configs.sections.generators import generators, shape_generators
 from configs.sections.mesh import mesh
 from configs.sections.plan import (
+    functa_plan,
     picture_curves,
     picture_plan,
     plan,
@@ -44,6 +45,7 @@ __all__ = [
     "evaluate_shapes",
     "field",
     "fit",
+    "functa_plan",
     "generators",
     "image_data",
     "levers",

@@ -9,7 +9,14 @@ from ml_collections import ConfigDict, config_dict
 
 from configs.sections.sweep import Variant
 
-__all__ = ["picture_curves", "picture_plan", "plan", "shape_plan", "tiny_plan"]
+__all__ = [
+    "functa_plan",
+    "picture_curves",
+    "picture_plan",
+    "plan",
+    "shape_plan",
+    "tiny_plan",
+]
 
 
 def plan(
@@ -104,6 +111,15 @@ def picture_curves() -> ConfigDict:
         ],
     }
     return plan(variants=variants, choose_from=tuple(variants), first=False)
+
+
+def functa_plan() -> ConfigDict:
+    """Shifts at several learning rates."""
+    trial: Variant = {"consensus": 32, "rounds": 1, "guess": 0}
+    rates = {"learning_rate": (0.02, 0.04, 0.08, 0.16)}
+    return plan(
+        variants={"shifts": [{**trial, **rates}]}, choose_from=("shifts",), first=False
+    )
 
 
 def shape_plan() -> ConfigDict:
