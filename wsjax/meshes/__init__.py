@@ -12,6 +12,7 @@ __all__ = [
     "doubled",
     "formats",
     "gltf",
+    "lattice",
     "mesh",
     "moments",
     "picture",
