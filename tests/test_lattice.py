@@ -33,8 +33,8 @@ def distance(points):
 
 @pytest.mark.parametrize("cells", [16, 48])
 def test_a_lattice_holds_the_cut_distance_of_every_node(box, cells):
-    found = lattice.distances(box, cells=cells, reach=0.2)
-    true = distance(nodes(cells)) / 0.2
+    found = lattice.distances(box, cells=cells)
+    true = distance(nodes(cells)) * cells / 8.0
     assert found.shape == (cells + 1,) * 3
     assert found.dtype == np.int8
     np.testing.assert_allclose(found / 127.0, true.clip(-1.0, 1.0), atol=1.01 / 127)

@@ -4,17 +4,27 @@ Those of `wsjax.adapters` share one residual base field; each of these has a fie
 its own. A new one is one new builder, and one line in `FAMILIES`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from wsjax import cells as octree
 from wsjax import windowed
 from wsjax.adapters import ADAPTERS
 from wsjax.types import Adapter, Field, Params
 
-__all__ = ["FAMILIES", "NAMES", "Batches", "Family", "allotted", "by_name", "gains"]
+__all__ = [
+    "FAMILIES",
+    "NAMES",
+    "Batches",
+    "Family",
+    "allotted",
+    "by_name",
+    "cells",
+    "gains",
+]
 
 Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
 """Gives the training instances anew at each call, some at once, stacked by name."""
@@ -106,7 +116,61 @@ def allotted(
     return Family(field, adapter, learn)
 
 
-FAMILIES: dict[str, Callable[..., Family]] = {"allotted": allotted, "gains": gains}
+def cells(
+    size: tuple[int, ...],
+    channels: int,
+    *,
+    numbers: int = 4000,
+    lattice: int = 128,
+    clamp: float = 0.1,
+    ranks: Mapping[str, Sequence[int]] | None = None,
+    choices: int = 8,
+    share: float = 0.16,
+) -> Family:
+    """Codes in cells of an octree, for shapes; see `wsjax.cells`.
+
+    Args:
+      size: of the grid that shapes share, three axes; any will do.
+      channels: 1.
+      numbers: of a shape in all, its octree included.
+      lattice: cells per side of the lattice of distances that is fitted, as
+        `wsjax.meshes.lattice` measures it.
+      clamp: distance by which the values of the data set are divided.
+      ranks: how many coefficients a cell may have, by "coarse" and "fine", the cells of
+        8 and of 4 lattice cells per side; None: the usual ones.
+      choices: bits of the choice among dictionaries.
+      share: of the numbers that hold the octree and the choices.
+
+    Raises:
+      ValueError: if instances are no shapes, or see `wsjax.cells.layout`.
+    """
+    if len(size) != 3 or channels != 1:
+        raise ValueError(
+            f"cells are cut out of shapes with 1 channel, found a grid of {len(size)} "
+            f"axes and {channels} channels; take another representation for pictures"
+        )
+    usual = {"coarse": (4, 8, 12, 16), "fine": (2, 4, 8, 12)}
+    own = {name: tuple(some) for name, some in {**usual, **(ranks or {})}.items()}
+    form = octree.layout(
+        numbers=numbers,
+        lattice=lattice,
+        sides=(32, 16, 8, 4),
+        ranks=((), (), own["coarse"], own["fine"]),
+        choices=choices,
+        share=share,
+    )
+
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        return octree.learn(key, batches, form)
+
+    return Family(octree.field(form, clamp=clamp), octree.cells(form), learn)
+
+
+FAMILIES: dict[str, Callable[..., Family]] = {
+    "allotted": allotted,
+    "cells": cells,
+    "gains": gains,
+}
 
 NAMES = (*ADAPTERS, *FAMILIES)
 """The names of all representations, of either kind."""

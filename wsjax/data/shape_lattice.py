@@ -45,8 +45,8 @@ def _lattice(file: str) -> np.ndarray:
     vertices, faces = shape_cache.load(file, ("vertices", "faces"))
     if not len(faces):
         raise ValueError(
-            f"{file}: expected a mesh, of which a lattice is measured, found none; take "
-            "a representation that is fitted to points"
+            f"{file}: expected a mesh, of which a lattice is measured, found none; "
+            "take a representation that is fitted to points"
         )
     mesh = Mesh(vertices.astype(np.float64), faces.astype(np.int64))
     values = lattice.distances(mesh)

@@ -1,8 +1,8 @@
 """Signed distances of a mesh on a fine lattice, exact where its surface is near.
 
 The lattice has `CELLS` cells per side of [-1, 1]^3 and so `CELLS + 1` nodes, the first
-at -1 and the last at 1. A value is signed distance over `REACH`, cut to [-1, 1] and
-kept in a byte: -127 to 127, below 0 at the nodes that are inside and only there.
+at -1 and the last at 1. A value is signed distance over `REACH` cells, cut to [-1, 1]
+and kept in a byte: -127 to 127, below 0 at the nodes that are inside and only there.
 """
 
 import numpy as np
@@ -10,28 +10,29 @@ import numpy as np
 from wsjax.meshes.distance import signed_distance
 from wsjax.meshes.mesh import Mesh
 
-__all__ = ["CELLS", "REACH", "VERSION", "distances"]
+__all__ = ["CELLS", "LARGEST", "REACH", "VERSION", "distances"]
 
 CELLS = 128
 """Cells per side; every mesh of a data set has the same."""
 
-REACH = 0.0625
-"""Distance beyond which values do not grow: four cells."""
+REACH = 4.0
+"""Cells beyond which values do not grow."""
+
+LARGEST = 127.0
+"""What a byte holds for the value 1."""
 
 VERSION = 1
 """Grows when the same mesh gives another lattice than before."""
 
-_LEVELS = 127.0
 _BLOCK = 8  # Cells per side of the blocks that are looked at before their nodes.
 
 
-def distances(mesh: Mesh, *, cells: int = CELLS, reach: float = REACH) -> np.ndarray:
+def distances(mesh: Mesh, *, cells: int = CELLS) -> np.ndarray:
     """Measures a mesh on the lattice.
 
     Args:
       mesh: normalised, so that it lies within [-1, 1]^3.
       cells: per side, a multiple of 8.
-      reach: in units of the mesh.
 
     Returns:
       `[cells + 1] * 3` int8.
@@ -42,6 +43,7 @@ def distances(mesh: Mesh, *, cells: int = CELLS, reach: float = REACH) -> np.nda
     if cells < _BLOCK or cells % _BLOCK:
         raise ValueError(f"cells={cells} should be a multiple of {_BLOCK}, such as 128")
     side = 2.0 / cells
+    reach = REACH * side
     count = cells // _BLOCK
     starts = np.stack(np.unravel_index(np.arange(count**3), [count] * 3), axis=1)
     # Whatever is nearer to a node than `reach` is within this of its block's centre.
@@ -62,6 +64,6 @@ def distances(mesh: Mesh, *, cells: int = CELLS, reach: float = REACH) -> np.nda
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    whole = np.rint(values.clip(-1.0, 1.0) * _LEVELS)
+    whole = np.rint(values.clip(-1.0, 1.0) * LARGEST)
     # A node that is barely inside must not become one on the surface.
     return np.where(values < 0.0, np.minimum(whole, -1.0), whole).astype(np.int8)
