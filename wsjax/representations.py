@@ -125,7 +125,7 @@ def cells(
     clamp: float = 0.1,
     ranks: Mapping[str, Sequence[int]] | None = None,
     choices: int = 8,
-    share: float = 0.16,
+    share: float = 0.12,
 ) -> Family:
     """Codes in cells of an octree, for shapes; see `wsjax.cells`.
 
@@ -142,7 +142,7 @@ def cells(
       share: of the numbers that hold the octree and the choices.
 
     Raises:
-      ValueError: if instances are no shapes, or see `wsjax.cells.layout`.
+      ValueError: if instances are no shapes, or see `wsjax.cells.cutting`.
     """
     if len(size) != 3 or channels != 1:
         raise ValueError(

@@ -8,9 +8,9 @@ and its numbers go to where they put most volume on the right side.
 """
 
 from wsjax.cells.adapters import cells
+from wsjax.cells.cutting import Layout, layout
 from wsjax.cells.dictionaries import learn
 from wsjax.cells.field import field
-from wsjax.cells.layout import Layout, layout
 from wsjax.cells.packing import pack, unpack
 
 __all__ = ["Layout", "cells", "field", "layout", "learn", "pack", "unpack"]

@@ -8,7 +8,7 @@ from chex import ArrayTree
 
 from wsjax.cells.allotment import allot
 from wsjax.cells.coding import Code, code, filled
-from wsjax.cells.layout import CODED, INSIDE, Layout, blocks, children, weights
+from wsjax.cells.cutting import CODED, INSIDE, Layout, blocks, children, weights
 from wsjax.cells.packing import pack, unpack
 from wsjax.meshes.lattice import LARGEST
 from wsjax.types import Adapter, Params
@@ -113,7 +113,10 @@ def _whole(tree, form: Layout) -> jax.Array:
         sign = jnp.where(states == INSIDE, -1.0, sign)
     count = form.count(len(form.sides) - 1)
     cell = jnp.minimum(jnp.arange(form.lattice + 1) // form.sides[-1], count - 1)
-    return sign.reshape([count] * 3)[cell[:, None, None], cell[:, None], cell]
+    values = sign.reshape([count] * 3)
+    for axis in range(3):
+        values = jnp.take(values, cell, axis=axis)
+    return values
 
 
 def _solved(dictionaries: Params, values: jax.Array, form: Layout) -> ArrayTree:

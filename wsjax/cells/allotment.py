@@ -9,7 +9,7 @@ level upwards, and the price is such that the numbers suffice (Chou, Lookabaugh 
 import jax
 import jax.numpy as jnp
 
-from wsjax.cells.layout import (
+from wsjax.cells.cutting import (
     CODED,
     OUTSIDE,
     SPLIT,

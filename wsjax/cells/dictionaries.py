@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from wsjax.cells.coding import project
-from wsjax.cells.layout import Layout
+from wsjax.cells.cutting import Layout
 from wsjax.meshes.lattice import LARGEST
 from wsjax.types import Params
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from wsjax.cells.layout import Layout
+from wsjax.cells.cutting import Layout
 from wsjax.meshes import lattice
 from wsjax.types import Field, Params
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from wsjax.cells.layout import (
+from wsjax.cells.cutting import (
     CODED,
     OUTSIDE,
     SPLIT,

@@ -124,10 +124,11 @@ def blocks(values: jax.Array, side: int) -> jax.Array:
     """
     count = (values.shape[0] - 1) // side
     places = jnp.arange(count)[:, None] * side + jnp.arange(side + 1)[None]
-    x = places[:, None, None, :, None, None]
-    y = places[None, :, None, None, :, None]
-    z = places[None, None, :, None, None, :]
-    return values[x, y, z].reshape(count**3, (side + 1) ** 3)
+    # One axis after the other: the indices of all at once would fill memory.
+    for axis in range(3):
+        values = jnp.take(values, places.reshape(-1), axis=axis)
+    cut = values.reshape([count, side + 1] * 3).transpose(0, 2, 4, 1, 3, 5)
+    return cut.reshape(count**3, (side + 1) ** 3)
 
 
 def weights(side: int) -> jax.Array:

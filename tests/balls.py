@@ -30,13 +30,13 @@ def ball(centre, radius):
     return in_bytes((lengths - radius) * LATTICE / 2)
 
 
-def balls(n, seed=0):
+def several(n, seed=0):
     """Balls `[n, ...]` of several sizes at several places."""
     drawn = np.random.default_rng(seed)
-    pairs = zip(drawn.uniform(-0.3, 0.3, (n, 3)), drawn.uniform(0.3, 0.6, n), strict=True)
-    return np.stack([ball(centre, radius) for centre, radius in pairs])
+    centres, radii = drawn.uniform(-0.3, 0.3, (n, 3)), drawn.uniform(0.3, 0.6, n)
+    return np.stack([ball(*pair) for pair in zip(centres, radii, strict=True)])
 
 
 def learnt(key=0, n=24, form=FORM):
-    shapes = balls(n)
+    shapes = several(n)
     return cells.learn(jax.random.key(key), lambda: iter([{"lattice": shapes}]), form)
