@@ -10,7 +10,7 @@ import pytest
 from tests import balls
 from tests.balls import FORM
 from wsjax import cells, tree
-from wsjax.cells import packing
+from wsjax.cells import allotment, packing
 from wsjax.cells.cutting import CODED, INSIDE, OUTSIDE, SPLIT, children
 
 PACK = jax.jit(functools.partial(packing.pack, form=FORM))
@@ -172,3 +172,15 @@ def test_steps_on_a_loss_move_coefficients_alone(base, solved):
     slopes = total(own)["cells"]
     assert not slopes["tree"].any()
     assert slopes["coefficients"].any()
+
+
+def test_the_best_tree_is_found_beyond_prices_at_which_none_fits():
+    """Where splits without codes take more bits than there are, codes still fit."""
+    form = FORM._replace(ranks=((2,), (2,)), words=4, coefficients=16)
+    first = np.full((COUNTS[0], CODED + 1), 1.0) * np.array([1.0, 1.0, 0.0, 0.01])
+    last = np.full((COUNTS[1], CODED + 1), 0.005)
+    states = allotment.allot([jnp.array(first), jnp.array(last)], form)
+    assert (states[0] == CODED).all()
+    # All split, they would take 216 bits, and there are 96.
+    split = [jnp.full(COUNTS[0], SPLIT), jnp.zeros(COUNTS[1], int)]
+    assert packing.usage(split, form) == (216, 0)
