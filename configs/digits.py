@@ -24,6 +24,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_pictures(_digits(size=12, n=48))
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = _digits(size=28)
     config.base = sections.base(
         # Digits are smooth signals: a larger omega costs several dB of PSNR.

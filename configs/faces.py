@@ -28,6 +28,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_pictures(discs, episodes=2)
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     # `copies=1` adds a mirrored copy of each training face: 1.7 times as many fits.
     config.data = sections.image_data(
         size=64, channels=3, n=3000, augment={"copies": 0, "flip": True}

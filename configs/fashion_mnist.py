@@ -26,6 +26,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         )
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = sections.image_data(size=28, channels=1, n=10000)
     config.base = _base()
     # About 500 trainable numbers per picture.

@@ -7,47 +7,37 @@ An npz holds pictures `x` `[N, H, W]` or `[N, H, W, C]` and optionally labels `y
 in place of `x` it may hold the bytes of JPEG files, concatenated as `jpeg`, with their
 `offsets` `[N + 1]`. About 120 pictures or more are needed.
 
-This recipe has no results of its own; those of similar data are in
-configs/fashion_mnist.md and configs/faces.md. Cost: not measured; evaluating the field
-at a point takes eight times the arithmetic that it takes in configs/digits.py.
+A picture is cut into windows and stored as gains of the atoms that training windows
+have in common (`wsjax.windowed`): base and fits are computed in closed form.
+`experiments.pipeline` first measures on validation pictures how many gains they need
+for 35 dB (`experiments.plan`), and goes on with these. Results: configs/images.md.
 
-Variant: `configs/images.py:tiny` runs the same code on small pictures.
+Variants: `configs/images.py:tiny` runs the same code on small pictures; with `:curves`,
+`experiments.plan` measures all representations at four sizes; with `:starts`,
+`experiments.starts` compares where fits can start after a short training.
 """
 
 from ml_collections import ConfigDict
 
 from configs import sections
 
-VARIANTS = ("full", "tiny")
+VARIANTS = ("full", "tiny", "curves", "starts")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_pictures(sections.image_data(size=12), windowed=True)
+        config = sections.tiny_pictures(
+            sections.image_data(size=12), windowed=True, name="gains"
+        )
+        config.plan = sections.tiny_plan("gains")
+        return config
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = sections.image_data(size=32)
-    config.base = sections.base(
-        field=sections.field(
-            width=64, blocks=2, omega=8.0, latent_dim=64, style_dim=64
-        ),
-        steps=(800, 1200, 2000),
-        batches=(256, 128, 32),
-        points=(0, 0, 0),  # All pixels of a picture in every step.
-        learning_rate=0.03,
-        rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
-    )
-    config.adapter = sections.adapter(
-        mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
-        mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
-        factors={"rank": 2, "biases": True},
-        unmasked={"ranks": {"output": 1}},
-        multiplicative={"start": "skip"},
-        windows=sections.windows(),
-        name="gains",
-    )
+    config.base, config.adapter = _base(), _adapter()
     # Gains are solved. The others, which `experiments.plan` compares them with, take
     # steps, on all points and without a pull, neither of which is a constant of a set.
     config.fit = sections.fit(steps=150, points=0, pull=0.0, compare=0, windowed=True)
@@ -57,6 +47,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.analyze = sections.analyze()
     config.structure = sections.structure(n=0)  # A solved fit has no other start.
     config.sweep = sections.sweep()
+    config.plan = sections.picture_plan()
     config.reconstruction = sections.reconstruction(episodes=60)
     config.tune = sections.tune()
     config.benchmark = sections.benchmark()
@@ -67,4 +58,55 @@ def get_config(variant: str = "full") -> ConfigDict:
         hyperdiffusion_steps=5000,
         factors=False,
     )
+    if variant != "full":
+        {"curves": _curves, "starts": _starts}[variant](config)
     return config
+
+
+def _base() -> ConfigDict:
+    return sections.base(
+        field=sections.field(
+            width=64, blocks=2, omega=8.0, latent_dim=64, style_dim=64
+        ),
+        steps=(800, 1200, 2000),
+        batches=(256, 128, 32),
+        points=(0, 0, 0),  # All pixels of a picture in every step.
+        learning_rate=0.03,
+        rehearsal=sections.rehearsal(episodes=0, steps=60, batch=32, points=512),
+    )
+
+
+def _adapter() -> ConfigDict:
+    return sections.adapter(
+        mlp={"features": 32, "width": 38, "depth": 1, "scale": 3.0},
+        mlp_asym={"features": 38, "width": 38, "depth": 1, "scale": 3.0},
+        factors={"rank": 2, "biases": True},
+        unmasked={"ranks": {"output": 1}},
+        multiplicative={"start": "skip"},
+        windows=sections.windows(),
+        name="gains",
+    )
+
+
+def _curves(config: ConfigDict) -> None:
+    """All representations at four sizes; those with factors share a rehearsed base."""
+    config.base.update(steps=(400, 400, 400), batches=(128, 64, 32))
+    config.base.rehearsal.update(episodes=40, batch=16, points=256)
+    config.plan = sections.picture_curves()
+
+
+def _starts(config: ConfigDict) -> None:
+    """A short training of the base and of an encoder, which takes the same adapter."""
+    short = {"steps": (300,) * 3, "batches": (128, 64, 32), "points": (0, 0, 256)}
+    config.base.update(short)
+    config.base.encoder = sections.encoder(steps=1500)
+    own = {"of": "mlora_asym", "rank": 2, "start": "ones", "spread": 0.1}
+    with config.unlocked():
+        config.adapter.encoded = {**own, "size": (32, 32), "width": 16, "hidden": 256}
+        config.adapter.shifts = {"latent": 256}
+        for name in ("encoded", "shifts"):
+            config.fit.learning_rate[name] = config.fit.learning_rate.mlora_asym
+            config.fit.pull[name] = 1e-4
+    config.adapter.name = "encoded"
+    config.sweep.n = 256
+    config.fit.update(steps=100, points=196, consensus=48, rounds=2)

@@ -27,8 +27,11 @@ def get_config(variant: str = "full") -> ConfigDict:
     """Returns the recipe; `variant` is one of `VARIANTS`."""
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
-        return sections.tiny_shapes(sections.mesh_data(size=8, preset="coarse"))
+        config = sections.tiny_shapes(sections.mesh_data(size=8, preset="coarse"))
+        config.plan = sections.tiny_plan()
+        return config
     config = shapes.get_config()
     config.data = sections.mesh_data(size=20, preset="compact")
+    config.plan = sections.shape_plan()
     config.diffusion.clusters = 0  # A folder may hold fewer shapes than clusters.
     return config

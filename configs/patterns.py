@@ -24,9 +24,10 @@ def get_config(variant: str = "full") -> ConfigDict:
         data = config_dict.create(
             name="patterns", size=12, n=48, validation=0.1, test=0.2
         )
-        return sections.tiny_pictures(data, episodes=2)
+        return sections.tiny_pictures(data, episodes=2, windowed=True)
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = config_dict.create(
         name="patterns", size=32, n=768, validation=0.1, test=0.25
     )
@@ -38,6 +39,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         factors={"rank": 4, "ranks": {"output": 0}},
         unmasked={},
         multiplicative={"start": "skip"},
+        windows=sections.windows(),
     )
     config.fit = sections.fit(
         steps=64,
@@ -47,6 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         consensus=64,
         guess=0,  # No two patterns are alike, so no start can be predicted.
         compare=0,
+        windowed=True,
     )
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()

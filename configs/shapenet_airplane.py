@@ -23,8 +23,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     sections.check_variant(__file__, variant, VARIANTS)
     if variant == "tiny":
         return sections.tiny_shapes()
-    config = ConfigDict()
-    config.seed = 0
+    config = ConfigDict({"seed": 0})
+    config.budget = sections.budget()
     config.data = sections.mesh_data(size=32, preset="paper")
     config.mesh = sections.mesh(resolution=256, coarse=32, chunk=65536)
     config.base = _base()

@@ -24,6 +24,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         return sections.tiny_shapes()
     config = ConfigDict()
     config.seed = 0
+    config.budget = sections.budget()
     config.data = config_dict.create(
         name="shapes",
         n=1000,  # Number of shapes; the ten categories take turns.

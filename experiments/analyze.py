@@ -30,6 +30,7 @@ from experiments.page import figures, mixing
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.generator import generator_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of, with_name
 from experiments.recipe.structure import own_row
 from experiments.running import launch, run_folder
@@ -179,4 +180,4 @@ def _draw(
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -25,8 +25,10 @@ from experiments.fitting import engine, layout, matmul, reference
 from experiments.fitting.engine import FitOptions, Layout
 from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
+from experiments.page import columns
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import launch
 from experiments.running.keys import keys
@@ -69,7 +71,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     for key in ("compile_seconds", "compiled_memory_mib", "bytes_per_field"):
         metrics[f"{key}_ratio"] = ours[key] / plain[key]
     files.write_json(folder / "metrics.json", metrics)
-    _print_table(metrics, ours, plain)
+    columns.show(metrics, ours, plain)
     return metrics
 
 
@@ -82,7 +84,7 @@ def _ours(problem: Problem) -> dict[str, float]:
     """Metrics of the recipe's fit, at the first of its steps to reach the target."""
     options, data = problem.config.benchmark, problem.data
     rows = _rows(problem, options.n, "train")
-    for steps in options.steps:
+    for steps in _counts(problem):
         before = costs.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
         ones = np.ones(len(rows), np.float32)
@@ -94,18 +96,8 @@ def _ours(problem: Problem) -> dict[str, float]:
     rows = _rows(problem, options.n, "validation")
     arguments = shared, data.domain.read(rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
-    # The difference to a longer fit has only steps in it, no start and no scoring.
-    longer = _lifted(problem, 2 * steps)
-    more = _best(longer, arguments, options.repeats)[1].cpu_seconds
-    n = len(rows)
-    # The steps of a tiny recipe can be too short for the clock.
-    per_step = max((more - cost.cpu_seconds) / n / steps, _SHORTEST)
-    matmuls = matmul.step_seconds(
-        problem.form.base,
-        points=problem.options.points or len(data.grid),
-        chunk=problem.spread.chunk,
-    )
     weights, quality, *_ = fits
+    n = len(rows)
     metrics = smoothness(
         keys(problem.options.seed)["trivial"],
         problem.form,
@@ -122,13 +114,39 @@ def _ours(problem: Problem) -> dict[str, float]:
         "fields_per_cpu_second": n / cost.cpu_seconds,
         "fields_per_second": n / cost.seconds,
         "start_cpu_seconds": start_cost,
-        "step_cpu_milliseconds": 1e3 * per_step,
-        "matmul_fraction": matmuls.cpu_seconds / per_step,
-        "matmul_gflops": matmuls.gflops,
         "compile_seconds": compiled,
         "compiled_memory_mib": _memory_mib(problem, steps, arguments),
         "bytes_per_field": _bytes(tree.row(weights, slice(0, 64))),
+        **(_per_step(problem, steps, arguments, cost.cpu_seconds) if steps else {}),
         **metrics,
+    }
+
+
+def _counts(problem: Problem) -> tuple[int, ...]:
+    """Numbers of steps to try; a fit in closed form without refinement takes none."""
+    if problem.form.adapter.solve is not None and not problem.options.steps:
+        return (0,)
+    return problem.config.benchmark.steps
+
+
+def _per_step(
+    problem: Problem, steps: int, arguments: tuple, seconds: float
+) -> dict[str, float]:
+    """What one step costs, where `steps` of them and all else take `seconds`."""
+    # The difference to a longer fit has only steps in it, no start and no scoring.
+    longer, n = _lifted(problem, 2 * steps), len(arguments[-1])
+    more = _best(longer, arguments, problem.config.benchmark.repeats)[1].cpu_seconds
+    # The steps of a tiny recipe can be too short for the clock.
+    per_step = max((more - seconds) / n / steps, _SHORTEST)
+    matmuls = matmul.step_seconds(
+        problem.form.base,
+        points=problem.options.points or len(problem.data.grid),
+        chunk=problem.spread.chunk,
+    )
+    return {
+        "step_cpu_milliseconds": 1e3 * per_step,
+        "matmul_fraction": matmuls.cpu_seconds / per_step,
+        "matmul_gflops": matmuls.gflops,
     }
 
 
@@ -224,24 +242,5 @@ def _bytes(weights) -> int:
     return round(len(store.packed(store.Shard(0, weights, [{}] * n, {}))) / n)
 
 
-def _print_table(metrics: dict, ours: dict, plain: dict) -> None:
-    print(f"  {'':28} {'ours':>12} {'plain':>12} {'ratio':>8}")
-    for key, value in ours.items():
-        beside = plain.get(key)
-        ratio = metrics.get(f"{key}_ratio")
-        cells = [_cell(x) for x in (value, beside, ratio)]
-        print(f"  {key:28} {cells[0]:>12} {cells[1]:>12} {cells[2]:>8}")
-    print(f"  {'base_cpu_seconds':28} {metrics['base_cpu_seconds']:12.4g}", flush=True)
-    for name, side in (("ours", ours), ("plain", plain)):
-        if not side["reached_target"]:
-            print(f"  {name}: no setting reached {metrics['target_psnr_db']} dB")
-
-
-def _cell(value: float | bool | None) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else f"{value:.4g}"
-
-
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -39,6 +39,7 @@ from experiments.page.summary import print_table
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import OURS, chosen, drawing_of, generator_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import binding, blas, launch, run_folder
 from wsjax import costs, files, store, tree
@@ -241,4 +242,4 @@ def _draw(study: Study, jury: judge.Judge, made) -> None:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

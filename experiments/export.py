@@ -14,6 +14,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_name
 from experiments.running import launch, run_folder
 from wsjax import exchange, store
@@ -58,4 +59,6 @@ def run(config: ConfigDict, workdir: str, *, kind: str = "npz") -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    launch.main(lambda config, workdir: run(config, workdir, kind=_FORMAT.value))
+    launch.main(
+        as_planned(lambda config, workdir: run(config, workdir, kind=_FORMAT.value))
+    )

@@ -23,6 +23,7 @@ from experiments.domain import surfaces
 from experiments.domain.representation import start
 from experiments.recipe.dataset import meshing_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_name, representation_of
 from experiments.running import launch, run_folder
 from wsjax import files, store, tree
@@ -167,12 +168,14 @@ def _placed(mesh: Mesh, instance: dict) -> Mesh:
 
 if __name__ == "__main__":
     launch.main(
-        lambda config, workdir: run(
-            config,
-            workdir,
-            of=_OF.value,
-            resolution=_RESOLUTION.value,
-            suffix=_SUFFIX.value,
-            n=_N.value,
+        as_planned(
+            lambda config, workdir: run(
+                config,
+                workdir,
+                of=_OF.value,
+                resolution=_RESOLUTION.value,
+                suffix=_SUFFIX.value,
+                n=_N.value,
+            )
         )
     )

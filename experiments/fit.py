@@ -31,6 +31,7 @@ from experiments.fitting import engine, groups, layout, linear, start
 from experiments.fitting.engine import FitOptions
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import launch, processes, run_folder, weight_set
 from experiments.running.progress import table
@@ -196,4 +197,4 @@ def _vectors(folder: pathlib.Path, form: Representation, first) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    launch.main(run, many_processes=True)
+    launch.main(as_planned(run), many_processes=True)

@@ -34,6 +34,7 @@ from experiments.recipe.generator import (
     with_generator,
 )
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import launch, parts
 from wsjax import costs, files
@@ -141,4 +142,4 @@ def _print_table(rows: dict[str, dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    launch.main(lambda config, workdir: run(config, workdir, names=rows()))
+    launch.main(as_planned(lambda config, workdir: run(config, workdir, names=rows())))

@@ -3,9 +3,12 @@ r"""Runs every stage of a study in order, from data to the report.
   python -m experiments.pipeline --config=configs/digits.py --workdir=runs/digits
 
 The same command resumes: finished stages are kept, and an interrupted stage continues
-where it stopped.
+where it stopped. With `plan.first=True` in the recipe it plans before anything else
+(`experiments.plan`) and goes on with the recipe that the plan chose; a run folder that
+was begun without a plan goes on without one.
 """
 
+import pathlib
 import time
 
 from ml_collections import ConfigDict
@@ -14,15 +17,16 @@ from experiments import (
     analyze,
     evaluate,
     fit,
+    plan,
     report,
     sample,
     train_base,
     train_diffusion,
 )
 from experiments.recipe import checks, dataset
-from experiments.recipe.representation import needs_base, with_name
+from experiments.recipe.planned import begun_without, planned, wanted
+from experiments.recipe.representation import needs_base, representations_of, with_name
 from experiments.running import launch
-from wsjax import adapters
 
 # Metrics in the closing table: prefixes by stage.
 _SHOWN = {
@@ -47,11 +51,14 @@ def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
     """
     begin = time.perf_counter()
     checks.check(config, dataset.load(config))
+    if wanted(config) and not begun_without(pathlib.Path(workdir)):
+        plan.run(config, workdir, names=config.plan.choose_from)
+        config = planned(config, workdir)
     metrics = {}
     if needs_base(config):
         metrics["base"] = train_base.run(config, workdir)
     metrics["fit"] = fit.run(config, workdir)
-    for name in adapters.ADAPTERS:
+    for name in representations_of(config):
         if config.fit.compare and name != config.adapter.name:
             fit.run(with_name(config, name), workdir, limit=config.fit.compare)
     metrics["diffusion"] = train_diffusion.run(config, workdir)

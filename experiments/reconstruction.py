@@ -25,6 +25,7 @@ from experiments import sweep, train_base
 from experiments.domain.data import Data
 from experiments.fitting import rates
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import standalone, with_name
 from experiments.running import binding, launch, parts, run_folder
 from wsjax import files
@@ -245,4 +246,4 @@ def _longest(config: ConfigDict, place: pathlib.Path, data: Data, trial: dict) -
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 from experiments.domain.data import Data
 from experiments.page import comparison, embed, showcase, template
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_name
 from experiments.recipe.structure import own_row, rows_of
 from experiments.running import launch
@@ -225,4 +226,4 @@ def _drawn(study: Study) -> dict[str, dict[str, dict]]:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

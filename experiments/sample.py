@@ -28,6 +28,7 @@ from experiments.generator.trained import Generator, Trained
 from experiments.page import figures
 from experiments.recipe.generator import chosen, drawing_of, generator_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import binding, launch, run_folder, weight_set
 from experiments.running.keys import keys
@@ -179,4 +180,4 @@ def _save_sheet(path: pathlib.Path, view: Views, adapters, labels) -> None:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -29,6 +29,7 @@ from experiments.page import figures
 from experiments.recipe.evaluation import judging_of
 from experiments.recipe.generator import chosen, generator_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import blas, launch, run_folder
 from experiments.running.keys import keys
@@ -222,4 +223,4 @@ def _picture(feature: str, known: dict, calls: dict, weights: dict) -> Figure:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -20,6 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.running import launch, run_folder
 from wsjax import files, store, tree
 
@@ -189,4 +190,4 @@ def _shown(lines: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -22,6 +22,7 @@ from experiments.judging import linear_mode
 from experiments.page import figures
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.recipe.structure import perturbations_of, rows_of
 from experiments.running import launch, run_folder
@@ -119,4 +120,4 @@ def _study(config: ConfigDict, root: pathlib.Path, data: Data, row: str) -> dict
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -56,6 +56,10 @@ def run(
         nonlocal like
         own, folder = config.copy_and_resolve_references(), root / f"seed-{name}"
         own.seed = int(name)
+        if "plan" in own:
+            own.plan.first = (
+                False  # All seeds are of one recipe, the one that is given.
+            )
         print(f"seed {name}", flush=True)
         with run_folder.held(str(folder)):
             pipeline.run(own, str(folder))

@@ -16,25 +16,23 @@ the recipes by hand.
 import hashlib
 import json
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import train_base
 from experiments.domain.data import Data
-from experiments.domain.representation import Representation
-from experiments.fitting import engine, layout, linear
-from experiments.fitting.engine import FitOptions, Layout
-from experiments.fitting.smoothness import smoothness
-from experiments.fitting.start import common_start
-from experiments.recipe.fits import BY_NAME, fit_options_of
+from experiments.fitting import layout, linear, measured
+from experiments.recipe import trial as recipes
+from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
-from experiments.recipe.representation import meta_learnt, representation_of, with_name
+from experiments.recipe.planned import as_planned
+from experiments.recipe.representation import meta_learnt, representation_of
 from experiments.running import binding, compiled, launch, parts, run_folder
-from experiments.running.keys import keys
-from wsjax import costs, files, latent, tree
-from wsjax.analysis.interval import interval
+from wsjax import files, latent
 from wsjax.fit.consensus import Diverged
+from wsjax.representations import FAMILIES
 
 
 def run(config: ConfigDict, workdir: str) -> dict[str, dict]:
@@ -117,70 +115,80 @@ def settings_of(config: ConfigDict) -> dict:
 
 def trials(config: ConfigDict, name: str) -> list[dict]:
     """All trials of a representation, such as `{"learning_rate": 0.02, "steps": 9}`."""
-    return [
-        {**options, "learning_rate": rate}
-        for options in config.sweep.variants[name]
-        for rate in options["learning_rate"]
-    ]
+    return recipes.trials_of(config.sweep.variants[name])
 
 
-def swept(config: ConfigDict, root: pathlib.Path, data, name: str) -> list[dict]:
-    """Runs the trials that trials.jsonl lacks; returns the lines of the recipe's."""
+def swept(
+    config: ConfigDict,
+    root: pathlib.Path,
+    data: Data,
+    name: str,
+    rows: np.ndarray | None = None,
+) -> list[dict]:
+    """Runs the trials that trials.jsonl lacks; returns the lines of the recipe's.
+
+    `rows`: instances that are fitted; None: the first `sweep.n` of the validation part.
+    """
     path = root / config.sweep.folder / name / "trials.jsonl"
     binding.bind(path.parent, settings_of(config))
-    lines, own = files.read_lines(path), trials(config, name)
-    rows = data.rows("validation")[: config.sweep.n]
-    for number, trial in enumerate(own):
+    if rows is None:
+        rows = data.rows("validation")[: config.sweep.n]
+    return resumed(
+        path,
+        trials(config, name),
+        lambda trial: tried(config, root, data, name, trial, rows),
+    )
+
+
+def resumed(
+    path: pathlib.Path, wanted: list[dict], one: Callable[[dict], dict]
+) -> list[dict]:
+    """The lines of some trials; those that the file lacks are run and appended.
+
+    Args:
+      path: JSON lines, in the folder of a representation.
+      wanted: the trials.
+      one: runs a trial and returns its line, as `tried` does.
+    """
+    lines, name = files.read_lines(path), path.parent.name
+    for number, trial in enumerate(wanted):
         if trial in [line["trial"] for line in lines]:
             continue
-        found = tried(config, root, data, name, trial, rows)
+        found = one(trial)
         lines.append({"name": name, "trial_number": number, **found})
         files.write_lines(path, lines)
         run_folder.told(f"trial {number} of {name}", trial | found)
-    return [line for line in lines if line["trial"] in own]
+    return [line for line in lines if line["trial"] in wanted]
 
 
 def with_trial(config: ConfigDict, name: str, trial: dict) -> ConfigDict:
     """The recipe with the values of one trial, and the start of the sweep.
 
-    A trial is a dict of `learning_rate`, other keys of the recipe's `fit`, and
-    `adapter`, a dict of options of the representation. `consensus` and `rounds` come
-    from the section `sweep`, unless the trial has them.
-
-    Raises:
-      ValueError: if the recipe's `fit` has no such key.
+    `consensus` and `rounds` come from the section `sweep`, unless the trial has them.
     """
-    own = with_name(config, name)
-    own.fit.update(consensus=config.sweep.consensus, rounds=config.sweep.rounds)
-    for key, value in trial.items():
-        if key in BY_NAME:
-            own.fit[key][name] = value
-        elif key in own.fit:
-            own.fit[key] = value
-        elif key != "adapter":
-            raise ValueError(
-                f"a trial of sweep.variants.{name} changes {key!r}, which is no key of "
-                f"the recipe's fit: {sorted(own.fit)}"
-            )
-    with own.adapter[name].unlocked():
-        own.adapter[name].update(trial.get("adapter", {}))
-    return own
+    begin = {key: config.sweep[key] for key in ("consensus", "rounds")}
+    return recipes.with_trial(config, name, {**begin, **trial})
 
 
 def home(config, root: pathlib.Path, name: str, trial: dict) -> pathlib.Path:
     """The run folder with the base of a trial, or with the start of its whole fields.
 
     A meta-learnt start serves the very field that it was learnt with. A trial of
-    another field, as of another Fourier scale, has one of its own, learnt here once.
+    another field, as of another Fourier scale, has one of its own, learnt here once. So
+    has every trial of a representation whose base is of its own kind.
     """
-    own, field = with_name(config, name), trial.get("adapter", {}).get("field", {})
-    if not (field and meta_learnt(own, name)):
+    options = {"adapter": trial.get("adapter", {})}
+    own = recipes.with_trial(config, name, options)
+    if name in FAMILIES:
+        told = {name: own.adapter[name].to_dict()}
+    elif (
+        meta_learnt(own, name) and own.adapter[name].field != config.adapter[name].field
+    ):
+        told = own.adapter[name].field.to_dict()
+    else:
         return root
-    own.adapter[name].field.update(field)
-    if own.adapter[name].field == config.adapter[name].field:
-        return root
-    told = json.dumps(own.adapter[name].field.to_dict(), sort_keys=True)
-    place = root / "starts" / hashlib.sha256(told.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    place = root / "starts" / digest[:12]
     train_base.run(own, str(place))
     return place
 
@@ -190,60 +198,29 @@ def tried(config, root: pathlib.Path, data, name: str, trial: dict, rows) -> dic
     place = home(config, root, name, trial)
     config = with_trial(config, name, trial)
     form = representation_of(config, place, data.shape)
+    options = fit_options_of(config)
     line = {
         "trial": trial,
-        "learning_rate": trial["learning_rate"],
+        "learning_rate": options.learning_rate,
         "psnr_db_mean": None,
         "psnr_db_ci95": None,
         "numbers_per_field": len(latent.groups(form.adapter.free(form.base))),
         "n": len(rows),
-        "steps": fit_options_of(config).steps,
+        "steps": options.steps,
     }
-    options = fit_options_of(config)
     folder = root / config.sweep.folder / name
     spread = layout.choose(options, folder, form, data)
     components = config.evaluate.components
     try:
-        measured = _measured(options, form, data, spread, rows, components=components)
+        found = measured.measure(
+            options, form, data, spread, rows, components=components
+        )
     except Diverged:
         return line
     finally:
         compiled.forget()
-    return line | measured
-
-
-def _measured(
-    options: FitOptions,
-    form: Representation,
-    data: Data,
-    spread: Layout,
-    rows: np.ndarray,
-    *,
-    components: int,
-) -> dict:
-    """Quality, cost and smoothness of the fits of instances `rows`."""
-    many = engine.lifted(options, form, data, spread)
-    clock = costs.now()
-    common = data.rows("train")
-    shared = common_start(options, form, data, many, common)
-    metrics = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
-    stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
-    first = slice(0, options.group)
-    many(shared, *tree.row((stacked, rate), first))  # Compiles.
-    clock = costs.now()
-    fits = engine.Fits(*many(shared, stacked, rate), rate)
-    cost = costs.since(clock)["cpu_seconds"] / len(rows)
-    metrics |= {"cpu_seconds_per_field": cost, "fields_per_cpu_second": 1 / cost}
-    if np.all(np.isfinite(fits.quality)):
-        mean, half = interval(fits.quality)
-        metrics |= {"psnr_db_mean": mean, "psnr_db_ci95": half}
-        metrics["steps_mean"] = float(np.mean(fits.steps))
-        key = keys(options.seed)["trivial"]
-        metrics |= smoothness(
-            key, form, data, shared[1], fits.weights, rows, components=components
-        )
-    return metrics
+    return line | found
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

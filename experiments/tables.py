@@ -85,7 +85,8 @@ def _text(path: pathlib.Path) -> str:
 def _figures(path: pathlib.Path) -> dict:
     """The summary of a study, from its file or from a run folder."""
     if path.is_dir():
-        run_folder.need(path / "recipe.json", "pipeline")
+        if not (path / "plan" / "recipe.json").exists():
+            run_folder.need(path / "recipe.json", "pipeline")
         return results.summary([path], [0])
     if not path.exists():
         raise FileNotFoundError(

@@ -3,11 +3,13 @@ r"""Trains the base field on the training instances of a data set.
   python -m experiments.train_base --config=configs/digits.py --workdir=runs/digits
 
 First trains an autodecoder and folds its mean style into the kernels; then, if the
-recipe has episodes of rehearsal, trains the result further along rehearsed fits. If it
-rehearses whole fields (`base.rehearsal.adapter`), it trains their start instead. A
-representation whose base is of its own kind has that one learnt in closed form. Writes
-base/: Orbax checkpoints, folded/ (the base that all instances share), train.jsonl,
-rehearsal.jsonl, metrics.json. A second run resumes.
+recipe has episodes of rehearsal, trains the result further along rehearsed fits; then,
+if it has steps of an encoder, trains that and the base together. If it rehearses whole
+fields (`base.rehearsal.adapter`), it trains their start instead. A representation whose
+base is of its own kind has that one learnt in closed form. With `--config.budget=600` a
+training takes about 600 seconds of the processor. Writes base/: Orbax checkpoints,
+folded/ (the base that all instances share), train.jsonl, rehearsal.jsonl,
+encoder.jsonl, spent.json (what a budget gave), metrics.json. A second run resumes.
 """
 
 import pathlib
@@ -21,14 +23,17 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments.domain.data import Data
-from experiments.fitting import closed, rehearse
-from experiments.recipe.fits import rehearsal_of
+from experiments.fitting import closed, encode, reading, rehearse
+from experiments.recipe import budget
+from experiments.recipe.fits import autodecoder_of, encoding_of, rehearsal_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import (
     family_of,
     meta_learnt,
     network,
     own_field,
+    parts_of,
 )
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
@@ -85,17 +90,22 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         return _learn_start(config, folder, field, base, data)
     modulated = network(config, data.channels)
     rows = data.rows("train")
+    config = budget.of_base(config, folder, modulated, data, rows)
     few = rows[: config.base.n]
     state = _train(config, folder, modulated, data, few)
-    base = autodecoder.mean_base(modulated, state.average)
+    base = parts_of(config, autodecoder.mean_base(modulated, state.average))
+    given = folder, modulated.field
     if config.base.rehearsal.episodes:
-        options = rehearsal_of(config)
-        base = rehearse.run(options, folder, modulated.field, base, data, rows)
+        base = rehearse.run(rehearsal_of(config), *given, base, data, rows)
+    if config.base.encoder.steps:
+        base = encode.run(encoding_of(config), *given, base, data, rows)
     clock = costs.now()
     reached, folded = qualities(modulated, state.average, base, data, rows, len(few))
     checkpoint.save(folder / "folded", 0, base)
     lines = files.read_lines(folder / "train.jsonl")
-    rehearsed = files.read_lines(folder / "rehearsal.jsonl")
+    rehearsed, encoded = (
+        files.read_lines(folder / f"{part}.jsonl") for part in ("rehearsal", "encoder")
+    )
     metrics = {
         "n": len(few),
         "steps": int(state.step),
@@ -103,7 +113,8 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
         "psnr_db_folded_mean": float(jnp.mean(folded)),
         "loss_train": lines[-1]["loss_train"],
         "episodes": len(rehearsed),
-        **costs.total([*lines, *rehearsed, costs.since(clock)]),
+        "encoder_steps": encoded[-1]["step"] if encoded else 0,
+        **costs.total([*lines, *rehearsed, *encoded, costs.since(clock)]),
     }
     return run_folder.close(folder, "base", metrics)
 
@@ -113,6 +124,7 @@ def _learn_start(
 ) -> dict[str, float]:
     """Meta-learns the start of whole fields, `base`; returns the metrics."""
     rows = data.rows("train")
+    config = budget.of_start(config, folder, field, base, data, rows)
     base = rehearse.run(rehearsal_of(config), folder, field, base, data, rows)
     checkpoint.save(folder / "folded", 0, base)
     rehearsed = files.read_lines(folder / "rehearsal.jsonl")
@@ -162,47 +174,29 @@ def qualities(
     return np.concatenate(reached), np.concatenate(folded)
 
 
-def _prepare(config: ConfigDict, modulated, loss, n: int, total: int):
-    """Returns the state before the first step, and the compiled `advance`."""
-    tx = autodecoder.adam(learning_rate=config.base.learning_rate, steps=total)
-    advance = autodecoder.make_advance(
-        modulated,
-        tx,
-        penalty=config.base.penalty,
-        decay=config.base.decay,
-        chunk=config.base.chunk,
-        loss=loss,
-    )
-    key, dim = keys(config.seed)["base"], config.base.field.latent_dim
-    return autodecoder.start(key, modulated, tx, n=n, latent_dim=dim), advance
-
-
 def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.State:
     """Trains the autodecoder from the newest checkpoint on; returns its last state."""
     key = keys(config.seed)["batches"]
     blocks = schedule(config.base)
     total = sum(block.steps for block in blocks)
-    state, advance = _prepare(config, modulated, data.domain.loss, len(rows), total)
+    state, advance = autodecoder_of(config, modulated, data.domain.loss, len(rows))
     newest = checkpoint.latest(folder / "checkpoints")
     if newest is not None:
         state = checkpoint.restore(folder / "checkpoints", newest, state)
     lines = run_folder.lines_until(folder / "train.jsonl", int(state.step))
 
     bar = tqdm(total=total, initial=int(state.step), desc="base", unit="step")
-    end = 0
+    end, lesson, read_at = 0, None, None
     for factor, batch, points, steps in blocks:
         end += steps
         if end <= int(state.step):
             continue
         clock = costs.now()
-        state, losses = advance(
-            key,
-            state,
-            *data.domain.train_on(rows, factor),
-            batch=batch,
-            points=points or None,
-            steps=steps,
-        )
+        if factor != read_at:  # One resolution at a time is held in memory.
+            lesson = None
+            lesson, read_at = reading.lesson(data, rows, factor), factor
+        sizes = {"batch": batch, "points": points, "steps": steps}
+        state, losses = reading.advanced(advance, key, state, lesson, **sizes)
         loss = float(losses.mean())
         if not np.isfinite(loss):
             raise ValueError(
@@ -220,4 +214,4 @@ def _train(config, folder: pathlib.Path, modulated, data, rows) -> autodecoder.S
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -34,6 +34,7 @@ from experiments.recipe.generator import (
     teacher_of,
 )
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import binding, launch, processes, run_folder
 from experiments.running.keys import keys
@@ -239,4 +240,4 @@ def _resume(folder: pathlib.Path, state: train.State, params):
 
 
 if __name__ == "__main__":
-    launch.main(run, many_processes=True)
+    launch.main(as_planned(run), many_processes=True)

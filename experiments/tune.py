@@ -28,6 +28,7 @@ from experiments.recipe.generator import (
     with_generator,
 )
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import binding, compiled, launch, parts, run_folder
 from wsjax import files
@@ -135,4 +136,8 @@ def best(lines: list[dict]) -> dict:
 
 
 if __name__ == "__main__":
-    launch.main(lambda config, workdir: run(config, workdir, names=generation.rows()))
+    launch.main(
+        as_planned(
+            lambda config, workdir: run(config, workdir, names=generation.rows())
+        )
+    )

@@ -13,6 +13,7 @@ from wsjax.fit import make_fit
 
 RANK = 3
 OPTIONS = {name: {"rank": RANK} for name in adapters.ADAPTERS if "lora" in name}
+OPTIONS["encoded"] = {"of": "mlora_asym", "rank": RANK, "size": (2, 2)}
 MASKED = ("mlp_asym", "lora_asym", "mlora_asym")
 FACTORS = {  # The whole factor on the kernel, from the paper's BA in this layout.
     "ones": lambda product: product / RANK,
@@ -27,10 +28,8 @@ def build(name, **options):
 
 
 def randomised(tree, seed=0):
-    generator = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda x: generator.normal(size=x.shape).astype(np.float32), tree
-    )
+    draw = np.random.default_rng(seed).normal
+    return jax.tree.map(lambda x: np.float32(draw(size=x.shape)), tree)
 
 
 def some_adapter(adapter, base, seed=1):

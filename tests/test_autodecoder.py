@@ -109,6 +109,23 @@ def test_two_halves_of_a_training_are_the_whole_bit_for_bit(advance, fresh, task
     chex.assert_trees_all_equal(halves, whole)
 
 
+@pytest.mark.parametrize(("points", "own"), [(None, True), (7, False)])
+def test_instances_that_are_read_ahead_train_as_all_of_them_bit_for_bit(
+    advance, fresh, task, points, own
+):
+    """Each call is given nothing but what its own steps draw."""
+    places, values = repeated(task) if own else task
+    state, losses = fresh(), []
+    for _ in range(2):
+        sizes = {"n": N, "batch": 2, "steps": 3}
+        rows = autodecoder.drawn(jax.random.key(1), state.step, **sizes)
+        ahead = places[rows] if own else places, values[rows]
+        state, part = trained(advance, state, ahead, steps=3, points=points)
+        losses.append(part)
+    whole = trained(advance, fresh(), (places, values), steps=6, points=points)
+    chex.assert_trees_all_equal((state, np.concatenate(losses)), whole)
+
+
 def test_one_step_moves_the_average_by_its_decay(advance, fresh, task):
     before = fresh()
     after, _ = trained(advance, fresh(), task, steps=1)

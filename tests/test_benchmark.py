@@ -55,6 +55,16 @@ def test_both_sides_take_the_fewest_steps_that_reach_the_target(study, capsys):
     assert hard["plain_steps"] == max(config.benchmark.plain_steps)
 
 
+def test_a_fit_in_closed_form_takes_no_steps(tmp_path):
+    config = patterns.get_config("tiny")
+    config.adapter.name, config.benchmark.target = "gains", 5.0
+    with threadpool_limits(1):
+        metrics = benchmark.run(config, str(tmp_path / "run"))
+    assert metrics["steps"] == 0 and metrics["reached_target"]
+    assert "step_cpu_milliseconds" not in metrics
+    assert metrics["psnr_db_mean"] > metrics["plain_psnr_db_mean"]
+
+
 def test_the_reference_is_a_plain_fit_of_each_instance(study):
     config, (folder, _) = patterns.get_config("tiny"), study
     data = dataset.load(config)

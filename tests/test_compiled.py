@@ -28,7 +28,7 @@ def alive() -> int:
 def swept(folder, monkeypatch):
     config = digits.get_config("tiny")
     folder = runs.with_base(folder / "run")
-    monkeypatch.setattr(sweep, "_measured", compiles)
+    monkeypatch.setattr(sweep.measured, "measure", compiles)
     data = dataset.load(config)
     trial, rows = {"learning_rate": 0.1}, data.rows("validation")
     return lambda: sweep.tried(config, folder, data, "lora", trial, rows)

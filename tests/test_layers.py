@@ -22,7 +22,7 @@ ALLOWED = {
     "latent": {"types"},
     "merging": {"tree"},
     "fields": {"types"},
-    "adapters": {"types"},  # An adapter never sees a field.
+    "adapters": {"models", "types"},  # An adapter never sees a field.
     "symmetry": {"types"},  # Acts on trees; the caller says how layers are wired.
     "fit": {"types", "tree", "coords", "fields"},
     "data": {"types", "meshes", "files", "machine"},
@@ -31,6 +31,9 @@ ALLOWED = {
     "models": {"types"},
     "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
     "analysis": set(),
+    "windowed": {"types"},
+    "cells": {"meshes", "types"},  # Its constants: see wsjax.meshes.levels.
+    "representations": {"adapters", "cells", "types", "windowed"},
 }
 ONLY_IN = {
     "flax.linen": ["wsjax/models/*.py"],

@@ -17,13 +17,14 @@ POINTS = coords.grid((3, 4))
 RANKS = {"rank": 3, "ranks": {"layer_2": 0, "output": 1}}
 BOTH = ((True, ""), (False, "_asym"))  # With biases, and with a mask.
 ADDITIVE = [(f"lora{asym}", {**RANKS, "biases": biases}) for biases, asym in BOTH]
+PREDICTED = ("encoded", {"of": "lora", "size": (2, 2), **RANKS})
 MULTIPLICATIVE = [
     (f"mlora{asym}", {**RANKS, "start": start, "biases": biases})
     for biases, asym in BOTH
     for start in STARTS
 ]
-WHOLE = [("mlp", {}), ("mlp_asym", {})]
-BESIDE = [*ADDITIVE, *(c for c in MULTIPLICATIVE if c[1]["start"] != "exp")]
+WHOLE = [("mlp", {}), ("mlp_asym", {}), ("shifts", {})]
+BESIDE = [PREDICTED, *ADDITIVE, *(c for c in MULTIPLICATIVE if c[1]["start"] != "exp")]
 MERGED_ONLY = [*WHOLE, *(c for c in MULTIPLICATIVE if c[1]["start"] == "exp")]
 LOW = ("bfloat16", "float16")
 

@@ -18,7 +18,7 @@ from experiments.running import run_folder
 from tests import runs
 from wsjax import adapters, costs, fields, latent, store, tree
 
-NAMES = sorted(adapters.ADAPTERS)
+NAMES = sorted(set(digits.get_config().adapter) - {"name"})
 KEYS = {
     "base": "n steps psnr_db_mean psnr_db_folded_mean seconds cpu_seconds",
     "fit": "n n_done n_failed numbers_per_field steps psnr_db_mean psnr_db_p05 "

@@ -10,14 +10,15 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from configs import sections
-from wsjax import adapters, fields
+from wsjax import adapters, fields, representations
 
 FOLDER = pathlib.Path(sections.__file__).parent.parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 RECIPES = {name: importlib.import_module(f"configs.{name}") for name in NAMES}
+FURTHER = {"encoded", "shifts"}  # Representations that one variant has.
 ALL = [(name, variant) for name in NAMES for variant in RECIPES[name].VARIANTS]
 # What a recipe fills with choices of its own, which have laws of their own below.
-OWN = ("data.", "adapter.", "generators.", "sweep.variants.")
+OWN = ("data.", "adapter.", "generators.", "sweep.variants.", "plan.variants.")
 
 
 def get(name, variant):
@@ -98,24 +99,33 @@ def test_a_misspelt_variant_is_refused_with_those_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_variants_have_the_keys_of_the_tiny_one(name, variant):
     config = get(name, variant)
-    assert keys(config) == keys(get(name, "tiny"))
-    assert set(config.adapter) == set(adapters.ADAPTERS) | {"name"}
+    own = {key for key in keys(config) if FURTHER & set(key.split("."))}
+    assert keys(config) - own == keys(get(name, "tiny"))
+    assert set(config.adapter) == {*representations_of(config), "name"}
 
 
 @pytest.mark.parametrize("name, variant", ALL)
 def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
     config = get(name, variant)
     shapes = "mesh" in config
-    for section in set(config) - {"seed", "generator", "generators", "data"}:
+    for section in set(config) - {"seed", "budget", "generator", "generators", "data"}:
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        assert set(config[section]) == defaults(function), section
+        own = {*sections.windows(), *FURTHER} if section == "adapter" else set()
+        assert set(config[section]) - own == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
     assert set(config.base.rehearsal) == defaults(sections.rehearsal)
+    assert set(config.base.encoder) == defaults(sections.encoder)
     for rates in (config.fit.learning_rate, config.fit.pull):
-        assert set(rates) == set(adapters.ADAPTERS)
+        assert set(rates) == representations_of(config)
+
+
+def representations_of(config):
+    """All adapters, perhaps without `FURTHER`; of the families all or none."""
+    own = set(representations.FAMILIES) if "gains" in config.adapter else set()
+    return set(adapters.ADAPTERS) - (FURTHER - set(config.adapter)) | own
 
 
 @pytest.mark.parametrize("name, variant", ALL)
@@ -129,9 +139,11 @@ def test_generators_change_keys_that_the_recipe_has(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_trials_change_options_that_there_are(name, variant):
     config = get(name, variant)
-    for adapter, trials in config.sweep.variants.items():
+    tried = [*config.sweep.variants.items()]
+    tried += config.plan.variants.items() if "plan" in config else []
+    for adapter, trials in tried:
         for trial in trials:
-            assert trial["learning_rate"]
+            assert trial.get("learning_rate", (1.0,))
             assert set(trial) <= {*config.fit, "adapter"}
             changed = ConfigDict(config.adapter[adapter].to_dict())
             changed.update(trial.get("adapter", {}))
@@ -141,13 +153,16 @@ def test_trials_change_options_that_there_are(name, variant):
 @pytest.mark.parametrize("name, variant", ALL)
 def test_options_of_representations_are_those_the_library_takes(name, variant):
     config = get(name, variant)
-    for adapter in adapters.ADAPTERS:
+    for adapter in representations_of(config):
         build(adapter, config.adapter[adapter].to_dict())
     fields.modulated(**config.base.field, channels=1)
 
 
 def build(adapter, options):
     """A representation; an option that it does not have is a TypeError."""
+    if adapter in representations.FAMILIES:
+        representations.by_name(adapter, (32, 32), 3, **options)
+        return
     if "field" in options:
         fields.mlp(**options.pop("field"), channels=1)
     adapters.by_name(adapter, **options)

@@ -31,7 +31,8 @@ def numbers(config, name):
 )
 def test_six_representations_of_equal_numbers(recipe, most):
     config = recipe.get_config()
-    counts = {name: numbers(config, name) for name in adapters.ADAPTERS}
+    names = representation.representations_of(config)
+    counts = {name: numbers(config, name) for name in names}
     assert max(counts.values()) <= 1.05 * min(counts.values()), counts
     assert max(counts.values()) <= most
 

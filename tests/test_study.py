@@ -16,10 +16,10 @@ from experiments.recipe.fits import fit_options_of
 from experiments.recipe.structure import own_row, perturbations_of, rows_of
 from experiments.running.keys import keys
 from tests import runs
-from wsjax import adapters, costs, files, tree
+from wsjax import costs, files, tree
 from wsjax.analysis.structure import displaced
 
-NAMES = list(adapters.ADAPTERS)
+NAMES = representation.representations_of(faces.get_config("tiny"))
 FACTORS = ("mlora", "mlora_asym")
 ROWS = [*NAMES[:4], *(f"{name}_{x}" for name in FACTORS for x in ("ones", "skip"))]
 STRENGTHS = (0.0, 0.3143, 0.7071)

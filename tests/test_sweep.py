@@ -9,9 +9,9 @@ from flax.traverse_util import flatten_dict
 from configs import faces
 from experiments import sweep, train_base
 from tests import runs
-from wsjax import adapters, files
+from wsjax import files
 
-NAMES = list(adapters.ADAPTERS)
+NAMES = list(faces.get_config().sweep.variants)
 SWEPT = ("mlp", "mlora_asym")
 
 
@@ -19,7 +19,7 @@ def recipe():
     """Faces drawn on the spot, with trials of two representations."""
     config = faces.get_config("tiny")
     config.fit.compare = 0
-    for name in set(NAMES) - set(SWEPT):
+    for name in set(config.sweep.variants) - set(SWEPT):
         del config.sweep.variants[name]
     config.sweep.variants.mlp = [{"learning_rate": (0.01, 1e-5)}]
     return config
@@ -56,7 +56,7 @@ def test_trials_are_judged_by_validation_instances(study, tmp_path, monkeypatch)
             "cpu_seconds_per_field": 2.0 if form.name == "mlp" else 1.0,
         }
 
-    monkeypatch.setattr(sweep, "_measured", record)
+    monkeypatch.setattr(sweep.measured, "measure", record)
     metrics = sweep.run(config, str(copy))
     n = sum(len(sweep.trials(config, name)) for name in SWEPT)
     assert all(parts == {"validation"} for *_, parts in fitted)

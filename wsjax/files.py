@@ -22,6 +22,7 @@ from typing import Any
 __all__ = [
     "AnyPath",
     "MOST",
+    "cache_folder",
     "finite",
     "from_json",
     "natural",
@@ -52,6 +53,12 @@ _DIGEST = 16  # Hexadecimal digits.
 
 MOST = 255
 """Bytes that file systems allow in the name of a file."""
+
+
+def cache_folder(name: str) -> pathlib.Path:
+    """`$XDG_CACHE_HOME/wsjax/NAME`, or `~/.cache/wsjax/NAME`."""
+    root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(root) / "wsjax" / name
 
 
 def safe_name(name: str, *, most: int = MOST) -> str:

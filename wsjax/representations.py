@@ -4,30 +4,17 @@ Those of `wsjax.adapters` share one residual base field; each of these has a fie
 its own. A new one is one new builder, and one line in `FAMILIES`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import numpy as np
 
 from wsjax import cells as octree
 from wsjax import windowed
 from wsjax.adapters import ADAPTERS
-from wsjax.types import Adapter, Field, Params
+from wsjax.types import Adapter, Batches, Field, Params
 
-__all__ = [
-    "FAMILIES",
-    "NAMES",
-    "Batches",
-    "Family",
-    "allotted",
-    "by_name",
-    "cells",
-    "gains",
-]
-
-Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
-"""Gives the training instances anew at each call, some at once, stacked by name."""
+__all__ = ["FAMILIES", "Family", "NAMES", "allotted", "by_name", "cells", "gains"]
 
 
 class Family(NamedTuple):

@@ -1,13 +1,15 @@
 """The vocabulary: the types and the records of functions that modules exchange."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import jax
+import numpy as np
 from chex import ArrayTree
 
 __all__ = [
     "Adapter",
+    "Batches",
     "Codec",
     "Denoise",
     "Field",
@@ -22,6 +24,9 @@ Params: TypeAlias = ArrayTree
 
 Signal = tuple[jax.Array, jax.Array]
 """What a field is fitted to: coordinates `[P, D]` and values `[P, C]`."""
+
+Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
+"""Gives the training instances anew at each call: a few at once, stacked by name."""
 
 
 class Field(NamedTuple):
@@ -54,6 +59,9 @@ class Adapter(NamedTuple):
     `solve(base, *read) -> adapter`, the fit of one instance without a step of an
     optimiser, in closed form or by a network; None where there is none. `reads` names
     what of the instance it is given, such as its "values" `[P, C]` on the grid.
+    `extend(key, base) -> base` adds the entries that the adapter reads beside those of
+    the field, at their start, and returns a base that has them as it is; None where
+    there are none.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -63,6 +71,7 @@ class Adapter(NamedTuple):
     centre: Callable[[Params], ArrayTree]
     solve: Callable[..., ArrayTree] | None = None
     reads: tuple[str, ...] = ("values",)
+    extend: Callable[[jax.Array, Params], Params] | None = None
 
 
 class Codec(NamedTuple):

@@ -7,7 +7,7 @@ depend on the data, so every recipe gives its own:
 """
 
 from configs.sections.adapter import adapter, windows
-from configs.sections.base import base, field, rehearsal
+from configs.sections.base import base, budget, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
 from configs.sections.diffusion import diffusion
@@ -15,6 +15,13 @@ from configs.sections.evaluate import evaluate, evaluate_shapes
 from configs.sections.fit import fit
 from configs.sections.generators import generators, shape_generators
 from configs.sections.mesh import mesh
+from configs.sections.plan import (
+    picture_curves,
+    picture_plan,
+    plan,
+    shape_plan,
+    tiny_plan,
+)
 from configs.sections.reconstruction import reconstruction
 from configs.sections.sample import sample
 from configs.sections.structure import analyze, structure
@@ -29,8 +36,10 @@ __all__ = [
     "base",
     "benchmark",
     "brief_tune",
+    "budget",
     "check_variant",
     "diffusion",
+    "encoder",
     "evaluate",
     "evaluate_shapes",
     "field",
@@ -40,15 +49,20 @@ __all__ = [
     "levers",
     "mesh",
     "mesh_data",
+    "picture_curves",
+    "picture_plan",
+    "plan",
     "reconstruction",
     "rehearsal",
     "sample",
     "scales",
     "shape_generators",
+    "shape_plan",
     "shape_sweep",
     "structure",
     "sweep",
     "tiny_pictures",
+    "tiny_plan",
     "tiny_shapes",
     "tune",
     "windows",

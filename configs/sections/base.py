@@ -2,7 +2,17 @@
 
 from ml_collections import ConfigDict, FieldReference, config_dict
 
-__all__ = ["base", "field", "rehearsal"]
+__all__ = ["base", "budget", "encoder", "field", "rehearsal"]
+
+
+def budget(*, seconds: float | None = None) -> FieldReference:
+    """How long the training of the base may take; it scales steps and episodes.
+
+    Args:
+      seconds: of the processor, on an accelerator of the clock, compiling left out;
+        None: as many steps and episodes as the section `base` has.
+    """
+    return FieldReference(seconds, field_type=float)
 
 
 def field(
@@ -46,13 +56,14 @@ def base(
     points: tuple[int, ...],
     learning_rate: float,
     rehearsal: ConfigDict,
+    encoder: ConfigDict | None = None,
     factors: tuple[int, ...] = (4, 2, 1),
     n: int | None = None,
     chunk: int = 8,
     every: int = 400,
     decay: float = 0.995,
 ) -> ConfigDict:
-    """Training of the base as an autodecoder in stages, then by rehearsal.
+    """Training of the base as an autodecoder, by rehearsal, then with an encoder.
 
     Args:
       field: from `field`.
@@ -61,6 +72,7 @@ def base(
       points: random points per instance and step of each stage; 0: all points.
       learning_rate: of the autodecoder's first step.
       rehearsal: from `rehearsal`.
+      encoder: from the function `encoder`; None: no encoder is trained.
       factors: factor by which each stage shrinks the side of pictures, the largest
         first; shapes ignore them.
       n: number of training instances that the autodecoder sees; None: all. It learns
@@ -82,6 +94,7 @@ def base(
         penalty=1e-4,  # Weight of the squared latents: lambda_r of the paper's Eq. 4.
         decay=decay,
         rehearsal=rehearsal,
+        encoder=encoder or _no_encoder(),
     )
 
 
@@ -123,3 +136,36 @@ def rehearsal(
         learning_rate=learning_rate,
         every=every,
     )
+
+
+def encoder(
+    *,
+    steps: int,
+    batch: int = 32,
+    points: int = 256,
+    chunk: int = 2,
+    learning_rate: float = 2e-3,
+    every: int = 200,
+) -> ConfigDict:
+    """Training of the encoder of the representation `encoded`, and of the base with it.
+
+    Args:
+      steps: of the optimiser; 0: no encoder is trained.
+      batch: instances per step.
+      points: random points per instance and step.
+      chunk: instances whose fields are computed at once.
+      learning_rate: of the network and of the base, after the warm-up.
+      every: steps between checkpoints.
+    """
+    return config_dict.create(
+        steps=steps,
+        batch=batch,
+        points=points,
+        chunk=chunk,
+        learning_rate=learning_rate,
+        every=every,
+    )
+
+
+def _no_encoder() -> ConfigDict:
+    return encoder(steps=0)

@@ -33,6 +33,8 @@ def image_data(
         # Pixel values of black and white, such as (0, 1) for masks; None: those of the
         # pixels' type, such as (0, 255) for bytes.
         range=config_dict.placeholder(tuple),
+        most_bytes=2**31,  # Of decoded pixels in memory; more lie in a file.
+        cache=config_dict.placeholder(str),  # Its folder; None: in the user's cache.
         validation=0.1,  # Fraction of the instances by which to choose.
         test=0.2,  # Fraction by which `evaluate` and `analyze` alone judge.
     )

@@ -41,7 +41,7 @@ def fit(
       steps: most steps of Adam per instance.
       points: points per step, in passes over all points of an instance; 0: all points
         in every step.
-      refine: steps that follow a fit in closed form.
+      refine: steps that follow a fit in closed form, or an encoder's prediction.
       learning_rate: by representation, where it differs from that of the digits.
       pull: weight of the squared distance to the start in the loss.
       consensus: number of training instances whose fits are averaged into the common

@@ -6,7 +6,7 @@ A tiny recipe has the keys of the full one, with values as small as the code all
 from ml_collections import ConfigDict, config_dict
 
 from configs.sections.adapter import adapter, windows
-from configs.sections.base import base, field, rehearsal
+from configs.sections.base import base, budget, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.diffusion import diffusion
 from configs.sections.evaluate import evaluate, evaluate_shapes
@@ -23,17 +23,23 @@ __all__ = ["tiny_pictures", "tiny_shapes"]
 
 
 def tiny_pictures(
-    data: ConfigDict, *, episodes: int = 0, windowed: bool = False
+    data: ConfigDict,
+    *,
+    episodes: int = 0,
+    windowed: bool = False,
+    name: str = "mlora_asym",
 ) -> ConfigDict:
     """A tiny recipe for pictures.
 
     Args:
       data: the recipe's section `data`; some 48 pictures of 12x12 are enough.
       episodes: of rehearsal; 0: no rehearsal.
-      windowed: whether the recipe fits gains of windows.
+      windowed: whether the recipe offers gains of windows.
+      name: the representation that the recipe fits.
     """
     config = ConfigDict()
     config.seed = 0
+    config.budget = budget()
     config.data = data
     config.base = base(
         field=_field(),
@@ -62,7 +68,8 @@ def tiny_pictures(
     config.diffusion = _diffusion(diffusion(components=6, steps=40, every=10, draws=2))
     _judged(config, n=20)
     config.evaluate = _evaluate(evaluate())
-    if windowed:
+    config.adapter.name = name
+    if name == "gains":
         config.structure.n = config.fit.compare = 0
         config.generators = _rivals(factors=False)
     return config
@@ -72,6 +79,7 @@ def tiny_shapes(data: ConfigDict | None = None) -> ConfigDict:
     """A tiny recipe for shapes; without `data`, for the parametric ones."""
     config = ConfigDict()
     config.seed = 0
+    config.budget = budget()
     config.data = data or config_dict.create(
         name="shapes",
         n=20,
@@ -144,7 +152,7 @@ def _adapter(**options: int) -> ConfigDict:
 def _windowed() -> ConfigDict:
     own = _adapter()
     own.update(windows())
-    own.name, own.allotted.dictionaries = "gains", 2
+    own.allotted.dictionaries = 2
     return own
 
 

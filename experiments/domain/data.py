@@ -10,6 +10,7 @@ from chex import ArrayTree
 from experiments.domain.views import Views
 from wsjax import coords
 from wsjax.data import split
+from wsjax.data.pile import MOST_BYTES
 from wsjax.data.shapes import Shapes
 from wsjax.types import Signal
 
@@ -39,6 +40,8 @@ class Domain(NamedTuple):
       views: `(form) -> Views`.
       fidelity: `(form) -> measure`; `measure(rows, adapters)` returns one dict of
         metrics per instance, which the manifest holds beside the PSNR.
+      overlap: `(form) -> measure`; `measure(rows, adapters)` returns the IoU `[n]` of
+        shapes, NaN for one that has none; None for pictures.
       nearness: `(form) -> near`; `near(adapters, rows)` returns a second quality `[n]`
         for the structure study; None where PSNR is the only one.
       few: `(dict of read) -> dict` with fewer points, to measure a PSNR faster.
@@ -69,6 +72,7 @@ class Domain(NamedTuple):
     shapes: Shapes | None
     views: Callable[..., Views]
     fidelity: Callable[..., Callable[[np.ndarray, ArrayTree], list[dict]]]
+    overlap: Callable[..., Callable[[np.ndarray, ArrayTree], np.ndarray]] | None
     nearness: Callable[..., Callable[[ArrayTree, np.ndarray], np.ndarray]] | None
     few: Callable[[dict], dict]
     places: Callable[..., np.ndarray]
@@ -90,7 +94,8 @@ class Data(NamedTuple):
     `others`: the keys of `skipped` that are not instances, such as a stray text file;
     `fingerprint`: hash of the data; `domain`: how to read, render and measure the
     instances; `n_originals`: the number of originals, behind which come augmented
-    copies that only generators learn from; None if there are no copies.
+    copies that only generators learn from; None if there are no copies; `most_bytes`:
+    of values that a training holds in memory; of more it reads what its steps draw.
     """
 
     size: tuple[int, ...]
@@ -103,6 +108,7 @@ class Data(NamedTuple):
     domain: Domain
     n_originals: int | None = None
     others: frozenset[str] = frozenset()
+    most_bytes: int = MOST_BYTES
 
     @property
     def shape(self) -> tuple[int, ...]:

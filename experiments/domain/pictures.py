@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
 
@@ -11,25 +12,36 @@ from experiments.domain.data import Domain, Rows
 from experiments.domain.representation import Representation, renderer
 from experiments.domain.views import Views
 from wsjax import coords
-from wsjax.data import images
+from wsjax.data import images, pile
+from wsjax.data.resample import as_float
 from wsjax.fit import autodecoder, losses
 from wsjax.metrics.reconstruction import ssim
 
+_SHRUNK = 2**26  # Bytes of pixels that are shrunk at once.
 _WINDOW = 11  # Pixels per side of the sliding window of SSIM.
 
 
-def domain(source: images.Images) -> Domain:
-    """Builds the `Domain` of a set of pictures."""
+def domain(source: images.Images, *, most_bytes: int = pile.MOST_BYTES) -> Domain:
+    """Builds the `Domain` of a set of pictures.
+
+    Args:
+      source: the pictures.
+      most_bytes: of pixels in full resolution that are read at once.
+    """
     size = source.pixels.shape[1:3]
+    at_once = max(1, min(most_bytes, _SHRUNK) // (4 * source.pixels[0].size))
 
     def read(rows: Rows) -> dict[str, np.ndarray]:
         return {"values": images.to_values(source.pixels[rows])}
 
     def train_on(rows: Rows, factor: int) -> tuple[jax.Array, jax.Array]:
-        pixels = source.pixels[rows]
-        if pixels.dtype == np.uint8:
-            pixels = pixels / np.float32(255)
-        return autodecoder.at_resolution(pixels, factor)
+        parts = []
+        for some in pile.blocks(np.asarray(rows), most=at_once):
+            places, values = autodecoder.at_resolution(
+                as_float(source.pixels[some]), factor
+            )
+            parts.append(values)
+        return places, parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
     def shown(values: np.ndarray) -> np.ndarray:
         return images.to_pixels(values, size)
@@ -54,6 +66,7 @@ def domain(source: images.Images) -> Domain:
         shapes=None,
         views=views,
         fidelity=lambda form: lambda rows, stacked: [{} for _ in rows],
+        overlap=None,
         nearness=None,
         few=lambda instances: instances,
         places=lambda rows, points, shrink: _places(size, len(rows), shrink),

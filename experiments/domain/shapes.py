@@ -49,6 +49,7 @@ def domain(source: Shapes, meshing: Meshing) -> Domain:
         shapes=source,
         views=lambda form: _views(source, meshing, form),
         fidelity=lambda form: surfaces.fidelity(meshing, form, source),
+        overlap=lambda form: _overlap(source, form),
         nearness=lambda form: _nearness(source, meshing, form),
         # Points are in random order, so the first ones are a random subset.
         few=lambda instances: {k: x[:, :_POINTS] for k, x in instances.items()},
@@ -101,6 +102,21 @@ def _views(source: Shapes, meshing: Meshing, form: Representation) -> Views:
         return shaded(lambda row: shapes.read_mesh(source, row), rows)
 
     return Views(of_adapters, of_rows, zoom=1)
+
+
+def _overlap(source: Shapes, form: Representation):
+    """Returns `measure(rows [n], stacked) -> IoU [n]`, NaN where there is none."""
+    inside = surfaces.overlap(form, source)
+
+    def one(row: int, adapter: ArrayTree) -> float:
+        measured = surfaces.gathered({"iou": lambda: inside(row, adapter)})
+        return measured.get("iou", np.nan)
+
+    return lambda rows, stacked: np.array(
+        surfaces.in_parallel(
+            lambda i: one(rows[i], tree.row(stacked, i)), range(len(rows))
+        )
+    )
 
 
 def _nearness(source: Shapes, meshing: Meshing, form: Representation):

@@ -18,22 +18,9 @@ from wsjax.meshes.distance import surface_points
 from wsjax.meshes.mesh import Mesh
 from wsjax.metrics import shapes as metrics
 
-__all__ = [
-    "EMPTY",
-    "RADIUS",
-    "UNMEASURED",
-    "Meshing",
-    "attempt",
-    "chamfer",
-    "cloud",
-    "fidelity",
-    "gathered",
-    "in_parallel",
-    "means",
-    "mesher",
-    "surface_measures",
-    "value_of",
-]
+__all__ = ["EMPTY", "RADIUS", "UNMEASURED", "Meshing", "attempt", "chamfer", "cloud"]
+__all__ += ["fidelity", "gathered", "in_parallel", "means", "mesher", "overlap"]
+__all__ += ["surface_measures", "value_of"]
 
 Result = TypeVar("Result")
 
@@ -134,20 +121,14 @@ def fidelity(
     and `unmeasured` gives the reason: a wire so thin that no point is inside
     it or its fit has no `iou`.
     """
-    mesh_of, value = mesher(meshing, form), value_of(form)
-    merge, places = jax.jit(form.adapter.merge), sampling.common_points()
-
-    def overlap(row: int, adapter: ArrayTree) -> float:
-        ((bits,),) = shapes.read(source, [row], "inside")
-        fitted = value(merge(form.base, adapter), places) < 0.0
-        return metrics.iou(fitted, np.unpackbits(bits).astype(bool))
+    mesh_of, inside = mesher(meshing, form), overlap(form, source)
 
     def of_surface(row: int, adapter: ArrayTree) -> dict[str, Any]:
         ((true,),) = shapes.read(source, [row], "surface")
         return surface_measures(mesh_of(adapter), np.asarray(true, float))
 
     def measure(row: int, adapter: ArrayTree) -> dict[str, Any]:
-        measured = gathered({"iou": lambda: overlap(row, adapter)})
+        measured = gathered({"iou": lambda: inside(row, adapter)})
         surface, reason = attempt(lambda: of_surface(row, adapter))
         if surface is None:
             surface = {UNMEASURED: reason}
@@ -160,6 +141,19 @@ def fidelity(
     return lambda rows, stacked: in_parallel(
         lambda i: measure(rows[i], tree.row(stacked, i)), range(len(rows))
     )
+
+
+def overlap(form: Representation, source: Shapes) -> Callable[..., float]:
+    """Returns `measure(row, adapter) -> IoU`, at points that all shapes share."""
+    merge, value = jax.jit(form.adapter.merge), value_of(form)
+    places = sampling.common_points()
+
+    def measure(row: int, adapter: ArrayTree) -> float:
+        ((bits,),) = shapes.read(source, [row], "inside")
+        fitted = value(merge(form.base, adapter), places) < 0.0
+        return metrics.iou(fitted, np.unpackbits(bits).astype(bool))
+
+    return measure
 
 
 def chamfer(

@@ -70,7 +70,7 @@ def _speed(options, form, data, layout: Layout) -> float:
     steps = min(_STEPS, options.steps)
     short = options._replace(steps=steps, guess=0, target=None)
     many = engine.lifted(short, form, data, layout)
-    stacked = data.domain.read(np.arange(n) % len(data.part))
+    stacked = data.domain.read(np.resize(data.rows("train"), n))
     arguments = _shared(options, form, data), stacked, np.ones(n, np.float32)
     many(*arguments)  # Compiles.
     spent, best = 0.0, np.inf

@@ -16,7 +16,8 @@ def measure(
 ) -> dict[str, float]:
     """PSNR of pictures that are rebuilt from principal components of the pixels.
 
-    The components are those of up to 4,096 training pictures.
+    The components are those of up to 4,096 training pictures, fewer if these are more
+    than `Data.most_bytes`.
 
     Args:
       data: the data set.
@@ -32,9 +33,11 @@ def measure(
     """
     train = data.rows("train")
     train = train[data.originals[train]]
-    if "points" in data.domain.read(train[:1]):
+    first = data.domain.read(train[:1])
+    if "points" in first:
         return {}
-    values = data.values(train[split.subset(np.zeros(len(train), int), _MOST)])
+    most = min(_MOST, max(2, data.most_bytes // first["values"].nbytes))
+    values = data.values(train[split.subset(np.zeros(len(train), int), most)])
     values = values[np.isfinite(values).all(axis=(1, 2))]
     if min(len(rows), len(values)) < 2:
         return {}

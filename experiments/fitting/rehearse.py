@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.domain.data import Data
+from experiments.fitting import budget, reading
 from experiments.running.keys import keys
 from wsjax import checkpoint, costs, files, fit
 from wsjax.fit import autodecoder, rehearsal
@@ -68,7 +69,7 @@ def run(
     """
     run_keys = keys(options.seed)
     state, episode = _prepare(options, field, base, data.domain.loss)
-    places, values = data.domain.train_on(rows, 1)
+    lesson = reading.lesson(data, rows, 1)
     newest = checkpoint.latest(folder / "rehearsal")
     if newest is not None:
         state = checkpoint.restore(folder / "rehearsal", newest, state)
@@ -78,9 +79,8 @@ def run(
     for number in bar:
         clock = costs.now()
         key = jax.random.fold_in(run_keys["rehearsal"], number)
-        chosen = jax.random.choice(key, len(values), (options.batch,), replace=False)
-        own = places if places.ndim == 2 else places[chosen]
-        state, losses = episode(run_keys["episodes"], state, own, values[chosen])
+        chosen = jax.random.choice(key, len(rows), (options.batch,), replace=False)
+        state, losses = episode(run_keys["episodes"], state, *lesson.read(chosen))
         loss = float(losses[-1])
         if not np.isfinite(loss):
             raise ValueError(
@@ -94,6 +94,32 @@ def run(
             files.write_lines(folder / "rehearsal.jsonl", lines)
             checkpoint.save(folder / "rehearsal", number + 1, state)
     return state.base
+
+
+def seconds_per_episode(
+    options: Rehearsal,
+    field: Field,
+    base: Params,
+    data: Data,
+    rows: np.ndarray,
+    *,
+    total: float,
+) -> tuple[float, float]:
+    """Measures what an episode of `run` costs; `total` is the budget in seconds.
+
+    Returns:
+      Seconds per episode, and of all episodes that were rehearsed.
+    """
+    state, episode = _prepare(options, field, base, data.domain.loss)
+    lesson, key = reading.lesson(data, rows, 1), keys(options.seed)["episodes"]
+
+    def taken() -> jax.Array:
+        nonlocal state
+        read = lesson.read(np.arange(options.batch))
+        state, losses = episode(key, state, *read)
+        return losses
+
+    return budget.seconds_of(taken, total)
 
 
 def _prepare(options: Rehearsal, field: Field, base: Params, loss: Callable):

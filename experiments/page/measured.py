@@ -8,6 +8,7 @@ __all__ = ["figures"]
 
 _STAGES = (
     "fit",
+    "plan",
     "reconstruction",
     "evaluate",
     "analyze",

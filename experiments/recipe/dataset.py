@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -13,7 +13,8 @@ from experiments.domain.data import Data
 from experiments.domain.surfaces import Meshing
 from experiments.recipe import ranges
 from wsjax import data
-from wsjax.data import augment, images, split
+from wsjax.data import augment, images, pile, split
+from wsjax.data.pile import MOST_BYTES
 from wsjax.data.shapes import Shapes, fingerprint
 
 _CHANGES = ("copies", "flip", "shift", "colour")  # Keys that `data.augment` may have.
@@ -43,8 +44,10 @@ def load(config: ConfigDict) -> Data:
         )
     if isinstance(source, images.Images):
         n, changes = len(part), _checked(changes or {})
-        source, part = _with_copies(source, part, seed=config.seed, **changes)
-        return of_pictures(source, part)._replace(n_originals=n)
+        kept = {key: options[key] for key in ("most_bytes", "cache") if key in options}
+        source, part = _with_copies(source, part, kept, seed=config.seed, **changes)
+        found = of_pictures(source, part, most_bytes=kept.get("most_bytes", MOST_BYTES))
+        return found._replace(n_originals=n)
     if changes:
         raise ValueError("data.augment changes pictures; leave it out for shapes")
     return of_shapes(source, part, meshing_of(config))
@@ -80,22 +83,21 @@ def _checked(changes: dict) -> dict:
 
 
 def _with_copies(
-    source: images.Images, part: np.ndarray, *, copies: int = 0, **changes
+    source: images.Images, part: np.ndarray, kept: dict, *, copies: int = 0, **changes
 ) -> tuple[images.Images, np.ndarray]:
-    """Appends augmented copies of the training pictures, all of the training part."""
+    """Appends augmented copies of the training pictures, all of the training part.
+
+    Those that do not fit memory go to a file, as the options `kept` of the loader say.
+    """
     if not copies:
         return source, part
     rows = np.flatnonzero(part == split.TRAIN)
-    pixels = [source.pixels] + [
-        augment.augmented(source.pixels[rows], copy, **changes)
-        for copy in range(copies)
-    ]
     names = [f"{source.names[i]}, copy {k + 1}" for k in range(copies) for i in rows]
     labels = source.labels
     if labels is not None:
         labels = np.concatenate([labels, *[labels[rows]] * copies])
     grown = source._replace(
-        pixels=np.concatenate(pixels),
+        pixels=_grown(source.pixels, rows, kept, copies, changes),
         labels=labels,
         names=source.names + names,
         groups=None,  # Only the split needs them, and it is made.
@@ -103,7 +105,31 @@ def _with_copies(
     return grown, np.pad(part, (0, copies * len(rows)), constant_values=split.TRAIN)
 
 
-def of_pictures(source: images.Images, part: np.ndarray) -> Data:
+def _grown(
+    pixels: np.ndarray, rows: np.ndarray, kept: dict, copies: int, changes: dict
+) -> np.ndarray:
+    """The pixels `[N, H, W, C]`, then those of each changed copy of some rows."""
+    options = {"most_bytes": kept.get("most_bytes"), "folder": kept.get("cache")}
+    given = {key: value for key, value in options.items() if value is not None}
+    with pile.opened(**given) as (add, array):
+        for block in pile.blocks(pixels):
+            _each(add, block)
+        for copy in range(copies):
+            drawn = augment.drawn(len(rows), pixels.shape[-1], copy, **changes)
+            for begin in range(0, len(rows), pile.AT_ONCE):
+                some = slice(begin, begin + pile.AT_ONCE)
+                _each(add, augment.changed(pixels[rows[some]], drawn, some))
+        return array()
+
+
+def _each(add: Callable[[np.ndarray], None], pictures: np.ndarray) -> None:
+    for picture in pictures:
+        add(picture)
+
+
+def of_pictures(
+    source: images.Images, part: np.ndarray, *, most_bytes: int = MOST_BYTES
+) -> Data:
     """A data set of pictures; `part` `[N]` says which part each belongs to."""
     return Data(
         size=source.pixels.shape[1:3],
@@ -113,8 +139,9 @@ def of_pictures(source: images.Images, part: np.ndarray) -> Data:
         names=source.names,
         skipped=source.skipped,
         fingerprint=images.fingerprint(source),
-        domain=pictures.domain(source),
+        domain=pictures.domain(source, most_bytes=most_bytes),
         others=source.others,
+        most_bytes=most_bytes,
     )
 
 

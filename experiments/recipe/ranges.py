@@ -46,8 +46,10 @@ RANGES = (
         lambda x: _whole(x, 1),
         """
         adapter.*.depth adapter.*.dictionaries adapter.*.dim adapter.*.features
-        adapter.*.numbers adapter.*.rank
-        adapter.*.side adapter.*.width base.batches base.chunk base.every base.factors
+        adapter.*.hidden adapter.*.latent adapter.*.numbers adapter.*.rank
+        adapter.*.side adapter.*.size adapter.*.width base.batches base.chunk
+        base.encoder.batch base.encoder.chunk base.encoder.every base.encoder.points
+        base.every base.factors
         base.field.*_dim base.field.blocks base.field.dim base.field.mapping_depth
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
@@ -57,16 +59,18 @@ RANGES = (
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
         evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
-        mesh.coarse mesh.resolution reconstruction.n sample.calls sample.chunk
-        sample.n sample.steps sweep.consensus sweep.n tune.batches
+        mesh.coarse mesh.resolution plan.checked plan.n plan.numbers
+        reconstruction.n sample.calls sample.chunk sample.n sample.steps
+        sweep.consensus sweep.n tune.batches
         """.split(),
     ),
     Range(
         "0 or more, and whole",
         lambda x: _whole(x, 0),
         """
-        adapter.*.ranks.* analyze.refits base.points base.rehearsal.episodes
-        diffusion.clusters diffusion.devices diffusion.patience fit.chunk
+        adapter.*.ranks.* analyze.refits base.encoder.steps base.points
+        base.rehearsal.episodes diffusion.clusters diffusion.devices
+        diffusion.patience fit.chunk
         evaluate.control fit.compare fit.guess fit.points fit.retries fit.rounds
         fit.refine
         reconstruction.doublings reconstruction.episodes structure.n
@@ -84,8 +88,8 @@ RANGES = (
         lambda x: _between(x, _ABOVE_0, math.inf),
         """
         *learning_rate adapter.*.scale analyze.perplexity base.field.omega
-        benchmark.plain_rates diffusion.flow.scale evaluate.onnx_std
-        fit.learning_rate.* fit.slower mesh.slope tune.learning_rates
+        benchmark.plain_rates budget diffusion.flow.scale evaluate.onnx_std
+        fit.learning_rate.* fit.slower mesh.slope plan.seconds tune.learning_rates
         """.split(),
     ),
     Range(
@@ -117,7 +121,7 @@ RANGES = (
         lambda x: _between(x, -math.inf, math.inf) and math.isfinite(x),
         """
         benchmark.target diffusion.flow.location evaluate.onnx_mean fit.floor
-        fit.target sweep.target
+        fit.target plan.target sweep.target
         """.split(),
     ),
 )

@@ -1,6 +1,7 @@
 """The representation that a recipe names, on the base that `train_base` wrote."""
 
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -20,8 +21,10 @@ __all__ = [
     "needs_base",
     "network",
     "own_field",
+    "parts_of",
     "representation_name",
     "representation_of",
+    "representations_of",
     "standalone",
     "with_name",
 ]
@@ -70,6 +73,11 @@ def family_of(config: ConfigDict, shape: tuple[int, ...]) -> Family | None:
         raise ValueError(f"--config.adapter.{name}: {error}") from error
 
 
+def representations_of(config: ConfigDict) -> list[str]:
+    """The adapters of the residual base, and of whole fields, that have options."""
+    return [name for name in adapters.ADAPTERS if name in config.adapter]
+
+
 def standalone(config: ConfigDict) -> bool:
     """Whether the recipe's representation fits whole fields, which need no base."""
     return "field" in config.adapter[representation_name(config)]
@@ -108,6 +116,22 @@ def with_name(config: ConfigDict, name: str) -> ConfigDict:
     return own
 
 
+def parts_of(config: ConfigDict, base: Params) -> Params:
+    """The base, extended by what the recipe's representations keep in it.
+
+    All of them: one base serves whichever of them is fitted.
+    """
+    key = keys(config.seed)["parts"]
+    for number, name in enumerate(representations_of(config)):
+        options = config.adapter[name].to_dict()
+        if "field" in options:
+            continue
+        extend = adapters.by_name(name, **options).extend
+        if extend is not None:
+            base = extend(jax.random.fold_in(key, number), base)
+    return base
+
+
 def representation_of(
     config: ConfigDict, folder: pathlib.Path, shape: tuple[int, ...]
 ) -> Representation:
@@ -129,7 +153,7 @@ def representation_of(
     """
     name, channels = representation_name(config), shape[-1]
     if (family := family_of(config, shape)) is not None:
-        base = _trained(folder, family.field)
+        base = _trained(folder, family.field.init)
         return Representation(
             name, family.field, family.adapter, base, {}, standalone=False
         )
@@ -139,18 +163,18 @@ def representation_of(
     if own is not None:
         field, base = own_field(config, name, channels)
         if meta_learnt(config, name):
-            base = _trained(folder, field)
+            base = _trained(folder, field.init)
         wiring = fields.mlp_wiring(base)
         return Representation(name, field, adapter, base, wiring, standalone=True)
     field = network(config, channels).field
-    base = _trained(folder, field)
+    base = _trained(folder, lambda key: parts_of(config, field.init(key)))
     wiring = fields.residual_wiring(base)
     return Representation(name, field, adapter, base, wiring, standalone=False)
 
 
-def _trained(folder: pathlib.Path, field: Field) -> Params:
-    """The params of a field that `train_base` wrote."""
+def _trained(folder: pathlib.Path, init: Callable[[jax.Array], Params]) -> Params:
+    """The params that `train_base` wrote; `init(key)` has their shapes."""
     run_folder.need(folder / "base" / "folded", "train_base")
-    like = jax.eval_shape(field.init, jax.random.key(0))
+    like = jax.eval_shape(init, jax.random.key(0))
     like = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
     return checkpoint.restore(folder / "base" / "folded", 0, like)

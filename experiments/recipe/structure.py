@@ -3,8 +3,7 @@
 from ml_collections import ConfigDict
 
 from experiments.fitting.perturbed import Perturbation
-from experiments.recipe.representation import with_name
-from wsjax import adapters
+from experiments.recipe.representation import representations_of, with_name
 
 __all__ = ["own_row", "perturbations_of", "rows_of"]
 
@@ -12,7 +11,7 @@ __all__ = ["own_row", "perturbations_of", "rows_of"]
 def rows_of(config: ConfigDict) -> dict[str, ConfigDict]:
     """The recipe of every row by its name, such as `lora` or `mlora_asym_skip`."""
     rows = {}
-    for name in adapters.ADAPTERS:
+    for name in representations_of(config):
         own = with_name(config, name)
         own.fit.points = config.structure.points
         if not _has_starts(name):

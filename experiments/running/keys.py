@@ -19,6 +19,8 @@ _PURPOSES = (
     "episodes",
     "pairs",
     "values",
+    "parts",
+    "encoder",
 )
 
 

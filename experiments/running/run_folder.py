@@ -16,29 +16,21 @@ import wsjax
 from experiments.running import binding, processes
 from wsjax import files
 
-__all__ = [
-    "close",
-    "finished",
-    "held",
-    "lines_until",
-    "need",
-    "open_run",
-    "told",
-    "versions",
-]
+__all__ = ["close", "finished", "held", "lines_until", "need", "open_run"]
+__all__ += ["same_recipe", "told", "versions"]
 
 # Keys of a recipe, or beginnings of keys, that may change between runs in one run
 # folder. Each representation, generator and kind of sample has its own folder; studies
 # and rivals bind their own folders to their settings (`binding`); a benchmark measures
 # anew each time; and the number of devices is no part of the result.
 _FREE = (
-    ("adapter.name", "generator", "generators.", "sweep.", "tune.")
+    ("adapter.name", "generator", "generators.", "sweep.", "tune.", "plan.")
     + ("reconstruction.", "benchmark.")
     + ("sample.label", "sample.near", "sample.strength")
     + ("sample.calls", "sample.weights", "diffusion.devices")
 )
 # These may change, too, as long as the data have the same fingerprint.
-_PLACES = ("data.path", "data.cache")
+_PLACES = ("data.path", "data.cache", "data.most_bytes")
 
 
 @contextlib.contextmanager
@@ -138,19 +130,38 @@ def versions() -> dict[str, str]:
     return {"wsjax": wsjax.__version__, "code": digest.hexdigest()[:16], **installed}
 
 
-def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
+def same_recipe(folder: pathlib.Path, recipe: dict) -> None:
+    """Refuses a recipe other than that of a run folder, wherever its data may lie.
+
+    Args:
+      folder: a run folder.
+      recipe: the resolved recipe, as JSON types.
+
+    Raises:
+      ValueError: if keys differ; the message names them.
+    """
+    kept = files.read_json(folder / "recipe.json", keys=("recipe",))
+    _refuse(folder, kept["recipe"], recipe, free=(*_FREE, *_PLACES))
+
+
+def _refuse(folder: pathlib.Path, old: dict, new: dict, *, free: tuple) -> None:
+    """Raises a ValueError if keys differ that do not begin with one of `free`."""
     differing = [
         line
-        for key, line in binding.differing(old["recipe"], recipe).items()
-        if not key.startswith(_FREE)
-        and not (key in _PLACES and old["data_fingerprint"] == fingerprint)
+        for key, line in binding.differing(old, new).items()
+        if not key.startswith(free)
     ]
     if differing:
         raise ValueError(
             f"{folder} was made by another recipe; these keys differ: "
             f"{'; '.join(differing)}. Use the old values or a fresh --workdir"
         )
-    if old["data_fingerprint"] != fingerprint:
+
+
+def _compare(folder: pathlib.Path, old: dict, recipe: dict, fingerprint: str) -> None:
+    same = old["data_fingerprint"] == fingerprint
+    _refuse(folder, old["recipe"], recipe, free=(*_FREE, *(_PLACES if same else ())))
+    if not same:
         raise ValueError(
             f"{folder} was made from other data (fingerprint "
             f"{old['data_fingerprint']}, now {fingerprint}). Restore the data or use a "

@@ -1,19 +1,22 @@
-"""How one instance differs from the base field: the six representations by name.
+"""How one instance differs from the base field: the representations by name.
 
 A new representation is one new file with a builder, and one line in `ADAPTERS`.
 """
 
 from collections.abc import Callable
 
+from wsjax.adapters import encoded as encoders
 from wsjax.adapters.lora import lora
 from wsjax.adapters.mask import masked
 from wsjax.adapters.mlora import mlora
+from wsjax.adapters.shifts import shifts
 from wsjax.adapters.whole import offset, whole
 from wsjax.types import Adapter
 
 __all__ = [
     "ADAPTERS",
     "by_name",
+    "encoded",
     "lora",
     "lora_asym",
     "masked",
@@ -21,6 +24,7 @@ __all__ = [
     "mlora_asym",
     "mlp_asym",
     "offset",
+    "shifts",
     "whole",
 ]
 
@@ -42,6 +46,19 @@ def mlora_asym(*, mask_seed: int = 0, **options) -> Adapter:
     return masked(mlora(**options), value=0.0, seed=mask_seed)
 
 
+def encoded(
+    *,
+    of: str,
+    size: tuple[int, ...],
+    width: int = 32,
+    hidden: int = 256,
+    **options,
+) -> Adapter:
+    """An adapter that a network predicts; `of` names it, and `options` are its own."""
+    inner = by_name(of, **options)
+    return encoders.encoded(inner, size=size, width=width, hidden=hidden)
+
+
 ADAPTERS: dict[str, Callable[..., Adapter]] = {
     "mlp": whole,
     "mlp_asym": mlp_asym,
@@ -49,6 +66,8 @@ ADAPTERS: dict[str, Callable[..., Adapter]] = {
     "lora_asym": lora_asym,
     "mlora": mlora,
     "mlora_asym": mlora_asym,
+    "shifts": shifts,
+    "encoded": encoded,
 }
 
 

@@ -10,7 +10,7 @@ from wsjax.cells.allotment import allot
 from wsjax.cells.coding import Code, code, filled
 from wsjax.cells.cutting import CODED, INSIDE, Layout, blocks, children, weights
 from wsjax.cells.packing import pack, unpack
-from wsjax.meshes.lattice import LARGEST
+from wsjax.meshes.levels import LARGEST
 from wsjax.types import Adapter, Params
 
 __all__ = ["cells"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from wsjax.meshes.lattice import REACH
+from wsjax.meshes.levels import REACH
 from wsjax.types import Params
 
 __all__ = ["Code", "code", "filled", "project"]

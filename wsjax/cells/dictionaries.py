@@ -7,20 +7,16 @@ every dictionary becomes the principal components of the cells that chose it (K-
 Bradley and Mangasarian 2000).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from wsjax.cells.coding import project
 from wsjax.cells.cutting import Layout
-from wsjax.meshes.lattice import LARGEST
-from wsjax.types import Params
+from wsjax.meshes.levels import LARGEST
+from wsjax.types import Batches, Params
 
 __all__ = ["learn"]
-
-Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
 
 _CELLS = 40_000  # Most cells that dictionaries are learnt from.
 _OF_A_SHAPE = 256  # Most cells of one shape, on each level.

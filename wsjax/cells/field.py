@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from wsjax.cells.cutting import Layout
-from wsjax.meshes import lattice
+from wsjax.meshes.levels import REACH
 from wsjax.types import Field, Params
 
 __all__ = ["field", "interpolated"]
@@ -21,7 +21,7 @@ def field(form: Layout, *, clamp: float) -> Field:
       form: see `Layout`.
       clamp: distance by which the values of the data set are divided.
     """
-    scale = lattice.REACH * 2.0 / form.lattice / clamp
+    scale = REACH * 2.0 / form.lattice / clamp
 
     def init(key: jax.Array) -> Params:
         del key  # Nothing is drawn: a base is learnt from shapes.

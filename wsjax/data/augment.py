@@ -4,9 +4,25 @@ Each copy gets weights of its own, so that a generator of weights sees it as ano
 instance; held-out pictures have no copies.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-__all__ = ["augmented"]
+__all__ = ["Changes", "augmented", "changed", "drawn"]
+
+
+class Changes(NamedTuple):
+    """How a copy of N pictures differs from them.
+
+    `mirrored`: whether left and right change places; `moves` `[N, 2]`: how far each is
+    moved down and right, as integers from 0 to `2 * shift`, `shift` being no move;
+    `gains` `[N, 1, 1, C]`: factors of the channels; None: no such change.
+    """
+
+    mirrored: bool
+    shift: int
+    moves: np.ndarray | None
+    gains: np.ndarray | None
 
 
 def augmented(
@@ -36,6 +52,22 @@ def augmented(
     Raises:
       ValueError: if `shift` or `colour` is negative, or nothing would change.
     """
+    size = len(pixels), pixels.shape[-1]
+    changes = drawn(*size, copy, seed=seed, flip=flip, shift=shift, colour=colour)
+    return changed(pixels, changes, slice(None))
+
+
+def drawn(
+    n: int,
+    channels: int,
+    copy: int,
+    *,
+    seed: int = 0,
+    flip: bool = False,
+    shift: int = 0,
+    colour: float = 0.0,
+) -> Changes:
+    """Draws the changes of one copy of `n` pictures; see `augmented`."""
     if shift < 0 or colour < 0:
         raise ValueError(
             f"shift={shift} and colour={colour} should not be negative; 0 is none"
@@ -46,25 +78,38 @@ def augmented(
             "one copy, the mirrored one"
         )
     generator = np.random.default_rng([seed, copy])
-    if flip and copy % 2 == 0:
-        pixels = pixels[:, :, ::-1]
-    if shift:
-        pixels = _shifted(pixels, generator, shift)
-    return _recoloured(pixels, generator, colour) if colour else pixels.copy()
+    moves = generator.integers(0, 2 * shift + 1, (n, 2)) if shift else None
+    shape = (n, 1, 1, channels)
+    gains = 1.0 + colour * generator.standard_normal(shape) if colour else None
+    return Changes(flip and copy % 2 == 0, shift, moves, gains)
 
 
-def _recoloured(pixels: np.ndarray, generator, colour: float) -> np.ndarray:
-    shape = (len(pixels), 1, 1, pixels.shape[-1])
-    changed = pixels * (1.0 + colour * generator.standard_normal(shape))
+def changed(pixels: np.ndarray, changes: Changes, rows: slice) -> np.ndarray:
+    """Changed copies `[n, H, W, C]` of some of the N pictures, whose pixels are given.
+
+    Args:
+      pixels: `[n, H, W, C]`, uint8 or float in [0, 1].
+      changes: of all N.
+      rows: where the n pictures lie among the N.
+    """
+    copied = pixels[:, :, ::-1] if changes.mirrored else pixels
+    if changes.moves is not None:
+        copied = _shifted(copied, changes.moves[rows], changes.shift)
+    if changes.gains is not None:
+        return _recoloured(copied, changes.gains[rows])
+    return copied.copy()
+
+
+def _recoloured(pixels: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    recoloured = pixels * gains
     if pixels.dtype == np.uint8:
-        return np.clip(np.round(changed), 0, 255).astype(np.uint8)
-    return np.clip(changed, 0.0, 1.0).astype(pixels.dtype)
+        return np.clip(np.round(recoloured), 0, 255).astype(np.uint8)
+    return np.clip(recoloured, 0.0, 1.0).astype(pixels.dtype)
 
 
-def _shifted(pixels: np.ndarray, generator, shift: int) -> np.ndarray:
+def _shifted(pixels: np.ndarray, moves: np.ndarray, shift: int) -> np.ndarray:
     padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift), (0, 0)), "edge")
     height, width = pixels.shape[1:3]
-    moves = generator.integers(0, 2 * shift + 1, (len(pixels), 2))
     return np.stack(
         [
             picture[y : y + height, x : x + width]

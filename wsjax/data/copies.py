@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from wsjax.data import pile
 from wsjax.data.decode import suffixes
 
 __all__ = ["groups_of_copies"]
@@ -41,44 +42,50 @@ def groups_of_copies(pixels: np.ndarray, names: list[str]) -> np.ndarray | None:
         )
         pairs.append((i, first.setdefault(_without_suffix(name), i)))
     kept = np.unique([i for _, i in pairs])
-    pairs += [(kept[i], kept[j]) for i, j in _near(pixels[kept])]
+    pairs += _near(pixels, kept)
     rows, columns = np.array(pairs).T
     links = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(names),) * 2)
     count, groups = connected_components(links, directed=False)
     return groups if count < len(names) else None
 
 
-def _near(pixels: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of different pictures that are nearly copies."""
-    flat = pixels.reshape(len(pixels), -1)
-    limits = _NEAR * np.array([picture.std() for picture in flat])
-    cells, share = _thumbnails(pixels)
+def _near(pixels: np.ndarray, kept: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of different pictures that are nearly copies, among the rows `kept`."""
+    limits = _NEAR * np.array([pixels[row].reshape(-1).std() for row in kept])
+    cells, share = _thumbnails(pixels, kept)
     # Means over cells of one size differ by no more than the pixels in them do.
     reach = limits * np.sqrt(cells.shape[1] / share)
     near = KDTree(cells).query_ball_point(cells, reach, return_sorted=True)
     pairs = []
     for i, candidates in enumerate(near):
         later = [j for j in candidates if j > i][:_MOST]
-        apart = flat[later].astype(np.float32) - flat[i]
+        if not later:
+            continue
+        own = pixels[kept[i]].reshape(-1)
+        apart = pixels[kept[later]].reshape(len(later), -1).astype(np.float32) - own
         same = np.sqrt(np.mean(apart**2, axis=1)) <= np.minimum(
             limits[i], limits[later]
         )
-        pairs += [(i, later[k]) for k in np.flatnonzero(same)]
+        pairs += [(kept[i], kept[later[k]]) for k in np.flatnonzero(same)]
     return pairs
 
 
-def _thumbnails(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+def _thumbnails(pixels: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, float]:
     """Means over cells of one size, and the share of the pixels that lie in cells."""
-    n, *sides, channels = pixels.shape
+    _, *sides, channels = pixels.shape
     height, width = (max(1, side // _SIDE) for side in sides)
     rows, columns = (
         min(_SIDE, side // step)
         for side, step in zip(sides, (height, width), strict=True)
     )
-    whole = pixels[:, : rows * height, : columns * width]
-    cells = whole.reshape(n, rows, height, columns, width, channels)
-    means = cells.mean(axis=(2, 4), dtype=np.float64).reshape(n, -1)
-    return means, whole[0].size / pixels[0].size
+
+    def means(block: np.ndarray) -> np.ndarray:
+        whole = pixels[block][:, : rows * height, : columns * width]
+        cells = whole.reshape(len(block), rows, height, columns, width, channels)
+        return cells.mean(axis=(2, 4), dtype=np.float64).reshape(len(block), -1)
+
+    share = rows * height * columns * width / (sides[0] * sides[1])
+    return np.concatenate([means(block) for block in pile.blocks(kept)]), share
 
 
 def _without_suffix(name: str) -> str:

@@ -6,19 +6,19 @@ Pixels are uint8 or lie in [0, 1]; values, the target of a field, lie in [-1, 1]
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wsjax.data import split
+from wsjax.data import pile, split
 from wsjax.data.copies import groups_of_copies
 from wsjax.data.folder import open_folder
 from wsjax.data.npz import open_npz
 from wsjax.data.ranges import Range, check_range, check_used
-from wsjax.data.resample import as_float, recolour, resize
+from wsjax.data.resample import recolour, resize
 from wsjax.data.source import BadInstance, Source, check_positive
 
 __all__ = ["Images", "fingerprint", "load_path", "to_pixels", "to_values"]
@@ -99,9 +99,9 @@ def fingerprint(images: Images) -> str:
     digest = hashlib.sha256(json.dumps(images.names).encode())
     for array in (images.pixels, images.labels):
         if array is not None:
-            array = np.ascontiguousarray(array)
             digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(array.tobytes())
+            for block in pile.blocks(array):
+                digest.update(block.tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -113,6 +113,8 @@ def load_path(
     channels: int | None = None,
     range: Sequence[float] | None = None,
     seed: int = 0,
+    most_bytes: int = pile.MOST_BYTES,
+    cache: str | os.PathLike | None = None,
 ) -> Images:
     """Loads the pictures of a folder or an `.npz`; see `open_folder`, `open_npz`.
 
@@ -130,6 +132,9 @@ def load_path(
       range: the values `(low, high)` of black and white, such as `(0, 1)` for masks;
         None takes those of the type of the pixels, see `wsjax.data.ranges`.
       seed: of the subset.
+      most_bytes: of decoded pixels that are kept in memory; more of them are written to
+        a file, and `pixels` is a read-only window on it.
+      cache: folder of that file; None: `$XDG_CACHE_HOME/wsjax/pictures`.
 
     Returns:
       The pictures, in the order of the source; uint8 if all are, else float32.
@@ -139,20 +144,22 @@ def load_path(
       ValueError: if `path` is None, an option or the source as a whole is wrong, the
         pictures differ in size, not one instance can be used, or all pictures together
         are nearly black or of one colour.
+      OSError: if the file of the pixels cannot be written.
     """
-    check_positive("size", size)
-    check_positive("n", n)
+    for name, value in {"size": size, "n": n, "most_bytes": most_bytes}.items():
+        check_positive(name, value)
     limits = check_range(range)
     if channels not in (None, 1, 3):
         raise ValueError(f"channels= needs 1 (grey), 3 (RGB) or None, got {channels!r}")
-    source = _open(path, limits)
+    source = _open(path, limits, most_bytes)
     rows = list(split.limited(len(source.names), n, source.labels, seed=seed))
-    pictures, skipped = _read(source, rows, size, channels, limits is not None)
-    pixels = _stacked(list(pictures.values()))
-    names = [source.names[i] for i in pictures]
+    with pile.opened(most_bytes=most_bytes, folder=cache) as (add, array):
+        kept, skipped = _read(source, rows, size, channels, limits is not None, add)
+        pixels = array()
+    names = [source.names[i] for i in kept]
     return Images(
         pixels,
-        None if source.labels is None else source.labels[list(pictures)],
+        None if source.labels is None else source.labels[kept],
         names,
         skipped | source.left_out,
         source.classes,
@@ -161,7 +168,9 @@ def load_path(
     )
 
 
-def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
+def _open(
+    path: str | os.PathLike | None, limits: Range | None, most_bytes: int
+) -> Source:
     if path is None or not os.fspath(path):
         raise ValueError(
             "a data path is required, got none; set path= to a folder of pictures or"
@@ -180,7 +189,7 @@ def _open(path: str | os.PathLike | None, limits: Range | None) -> Source:
             f"{path}: expected a folder of pictures or an .npz file, found a"
             f" {path.suffix or 'nameless'} file; give the folder it lies in, or convert"
         )
-    return open_npz(path, limits=limits)
+    return open_npz(path, limits=limits, held_bytes=most_bytes)
 
 
 def _read(
@@ -189,9 +198,11 @@ def _read(
     size: int | None,
     channels: int | None,
     has_range: bool,
-) -> tuple[dict[int, np.ndarray], dict[str, str]]:
-    """Reads some rows: `{row: pixels [H, W, C]}` and `{name: reason}`."""
-    pictures, skipped = {}, {}
+    add: Callable[[np.ndarray], None],
+) -> tuple[list[int], dict[str, str]]:
+    """Adds the pixels `[H, W, C]` of some rows: which ones, and `{name: reason}`."""
+    kept: list[int] = []
+    skipped, sides = {}, None
     darkest, brightest = 1.0, 0.0
     for i in rows:
         try:
@@ -204,32 +215,28 @@ def _read(
         brightest = max(brightest, float(picture.max()) / white)
         if channels is not None:
             picture = recolour(picture, channels)
-        pictures[i] = picture if size is None else resize(picture, size)
-        _check_same_size(source, pictures, i)
-    if not pictures:
+        picture = picture if size is None else resize(picture, size)
+        kept.append(i)
+        sides = sides or picture.shape[:2]
+        _check_same_size(source, kept, sides, picture.shape[:2])
+        add(picture)
+    if not kept:
         name, reason = next(iter(skipped.items()))
         raise ValueError(
             f"{source.where}: expected pictures, found {len(skipped)} instances and not"
             f" one that can be used; the first, {name}: {reason}; replace them"
         )
     check_used(source.where, darkest, brightest, has_range)
-    return pictures, skipped
+    return kept, skipped
 
 
-def _check_same_size(source: Source, pictures: dict[int, np.ndarray], i: int) -> None:
-    first = next(iter(pictures))
-    wanted, found = pictures[first].shape[:2], pictures[i].shape[:2]
+def _check_same_size(
+    source: Source, kept: list[int], wanted: tuple[int, ...], found: tuple[int, ...]
+) -> None:
     if found != wanted:
         raise ValueError(
-            f"{source.where}: expected pictures of one size, found {source.names[i]}"
-            f" with {found[0]}x{found[1]} pixels (height x width) after"
-            f" {source.names[first]} with {wanted[0]}x{wanted[1]}; size= resamples them"
+            f"{source.where}: expected pictures of one size, found"
+            f" {source.names[kept[-1]]} with {found[0]}x{found[1]} pixels (height x"
+            f" width) after {source.names[kept[0]]} with {wanted[0]}x{wanted[1]}; size="
+            " resamples them"
         )
-
-
-def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
-    """One array of all, RGB if any is, float if any is."""
-    widest = max(picture.shape[-1] for picture in pictures)
-    if len({picture.dtype for picture in pictures}) > 1:
-        pictures = [as_float(picture) for picture in pictures]
-    return np.stack([recolour(picture, widest) for picture in pictures])

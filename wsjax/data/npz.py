@@ -6,10 +6,12 @@ Arrays are read without pickle, and only if what they unpack to is bounded.
 import contextlib
 import lzma
 import math
+import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -47,7 +49,11 @@ _KEYS = {
 
 
 def open_npz(
-    path: Path, *, limits: Range | None = None, most_bytes: int = MOST_BYTES
+    path: Path,
+    *,
+    limits: Range | None = None,
+    most_bytes: int = MOST_BYTES,
+    held_bytes: int = MOST_BYTES,
 ) -> Source:
     """Opens an `.npz` of pictures.
 
@@ -62,6 +68,8 @@ def open_npz(
       limits: the values of black and white; None takes those that `wsjax.data.ranges`
         finds for the type and values of the array.
       most_bytes: what an array may unpack to if it is larger than the file.
+      held_bytes: a larger array that is not compressed is not read into memory; its
+        pictures are read from the file, each when it is needed.
 
     Returns:
       A source whose names are the row numbers. Arrays that are not read are left out
@@ -72,7 +80,7 @@ def open_npz(
         `most_bytes`, or is missing, or has the wrong rank, type or length, or more than
         half of the pictures are out of range; fewer of them are bad instances.
     """
-    arrays, unread = _load(path, most_bytes)
+    arrays, unread = _load(path, most_bytes, held_bytes)
     key, *_ = arrays
     names_of_labels = [name for name in arrays if name in _KEYS[key]]
     y = arrays[names_of_labels[0]] if names_of_labels else None
@@ -90,7 +98,9 @@ def open_npz(
     return Source(str(path), names, numbers, read, classes, unread, others)
 
 
-def _load(path: Path, most_bytes: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _load(
+    path: Path, most_bytes: int, held_bytes: int
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays that are read, the pictures first, and a line for each other one."""
     with contextlib.ExitStack() as stack:
         try:
@@ -110,7 +120,8 @@ def _load(path: Path, most_bytes: int) -> tuple[dict[str, np.ndarray], dict[str,
         stack.enter_context(archive)
         wanted = _wanted(path, archive.files)
         most = max(most_bytes, path.stat().st_size)
-        arrays = {key: _member(path, archive, key, most) for key in wanted}
+        bounds = most, held_bytes
+        arrays = {key: _member(path, archive, key, *bounds) for key in wanted}
         unread = f"another array; the pictures are read from {wanted[0]!r}"
         return arrays, {k: unread for k in archive.files if k not in wanted}
 
@@ -126,9 +137,11 @@ def _wanted(path: Path, found: list[str]) -> list[str]:
     )
 
 
-def _member(path: Path, archive: NpzFile, key: str, most: int) -> np.ndarray:
+def _member(path: Path, archive: NpzFile, key: str, most: int, held: int) -> np.ndarray:
     try:
-        size = _promised(path, key)
+        size, plain = _promised(path, key)
+        if plain and held < size <= most:
+            return _window(path, key)
         array = None if size > most else archive[key]
     except _UNREADABLE as error:
         raise ValueError(
@@ -146,23 +159,48 @@ def _member(path: Path, archive: NpzFile, key: str, most: int) -> np.ndarray:
     return array
 
 
-def _promised(path: Path, key: str) -> int:
-    """Bytes that reading an array allocates: what its header and the zip file claim."""
-    with contextlib.ExitStack() as stack:
-        archive = stack.enter_context(zipfile.ZipFile(path))
+@contextlib.contextmanager
+def _opened(path: Path, key: str) -> Iterator[tuple[zipfile.ZipInfo, IO[bytes]]]:
+    """Context with what the zip file says of an array, and the bytes of its file."""
+    with zipfile.ZipFile(path) as archive:
         name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
-        info = archive.getinfo(name)
-        file = stack.enter_context(archive.open(info))
-        version = npy.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"version {version} of the npy format")
-        read = (
-            npy.read_array_header_1_0
-            if version == (1, 0)
-            else npy.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-    return max(info.file_size, math.prod(shape) * dtype.itemsize)
+        with archive.open(info := archive.getinfo(name)) as file:
+            yield info, file
+
+
+def _promised(path: Path, key: str) -> tuple[int, bool]:
+    """Bytes that reading an array allocates: what its header and the zip file claim.
+
+    Also whether these bytes lie in the file as they are.
+    """
+    with _opened(path, key) as (info, file):
+        shape, _, dtype = _header(file)
+    plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1
+    return max(info.file_size, math.prod(shape) * dtype.itemsize), plain
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = npy.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"version {version} of the npy format")
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    return npy.read_array_header_2_0(file)
+
+
+def _window(path: Path, key: str) -> np.ndarray:
+    """A read-only window on an array that lies in the file as it is."""
+    with _opened(path, key) as (info, content):
+        while content.read(2**20):  # To its end, where its sum is compared.
+            pass
+    with path.open("rb") as file:
+        # Of 30 bytes, the last four are the lengths of what stands before the content.
+        file.seek(info.header_offset + 26)
+        file.seek(int(np.frombuffer(file.read(4), "<u2").sum()), os.SEEK_CUR)
+        shape, fortran, dtype = _header(file)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded")
+        return np.memmap(file, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
 def _rows(

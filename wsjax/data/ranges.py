@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from wsjax.data import pile
 from wsjax.data.resample import as_float, on_white
 from wsjax.data.source import BadInstance
 
@@ -164,6 +165,12 @@ def _inside(low, high, limits: Range):
 
 def _lowest_and_highest(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest finite value of each picture; inf and -inf if it has none."""
+    found = [_of_block(block) for block in pile.blocks(x)]
+    low, high = zip(*found, strict=True)
+    return np.concatenate(low), np.concatenate(high)
+
+
+def _of_block(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     axes = tuple(range(1, x.ndim))
     if x.dtype.kind != "f":
         return x.min(axis=axes), x.max(axis=axes)

@@ -101,8 +101,7 @@ class Stored(NamedTuple):
 
 def default_folder() -> Path:
     """`$XDG_CACHE_HOME/wsjax/shapes`, or `~/.cache/wsjax/shapes`."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "wsjax" / "shapes"
+    return files.cache_folder("shapes")
 
 
 def store(

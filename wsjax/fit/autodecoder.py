@@ -21,6 +21,7 @@ __all__ = [
     "State",
     "adam",
     "at_resolution",
+    "drawn",
     "make_advance",
     "mean_base",
     "reconstruct",
@@ -84,6 +85,10 @@ def make_advance(
     every instance, or all points if None. Pass the same key to all calls: each step
     derives its own from it.
 
+    Where the values of all N do not fit memory, `values` is `[steps, batch, P, C]`,
+    those of the instances that the steps draw (see `drawn`), and own coordinates are
+    `[steps, batch, P, D]`; the result is the same.
+
     Args:
       network: the modulated field.
       tx: optimiser of parameters and latents together.
@@ -107,15 +112,20 @@ def make_advance(
         return jnp.mean(jax.vmap(one, in_axes=(0, 0, None))(latents, values, common))
 
     def advance(key, state: State, coords, values, *, batch, steps, points=None):
-        def step(state, _):
-            step_key = jax.random.fold_in(key, state.step)
-            rows, place, target = _draw(step_key, coords, values, batch, points)
+        common = coords if coords.ndim == 2 else None
+        arrays = (values,) if coords.ndim == 2 else (values, coords)
+        ahead = values.ndim == 4
+
+        def step(state, given):
             latents = state.trained["latents"]
+            step_key = jax.random.fold_in(key, state.step)
+            size = len(latents), values.shape[-2]
+            rows, chosen = _draw(step_key, size, batch, points)
+            held = (given, None) if ahead else (arrays, rows)
+            data = [_taken(x, held[1], chosen) for x in held[0]]
             # Shared places stay out of the batch: their features are computed once.
-            common, data = (
-                (place, (target,)) if place.ndim == 2 else (None, (target, place))
-            )
-            gradients = in_chunks(functools.partial(objective, common), chunk=chunk)
+            place = common if common is None or chosen is None else common[chosen]
+            gradients = in_chunks(functools.partial(objective, place), chunk=chunk)
             error, (shared, own) = gradients(
                 state.trained["params"], latents[rows], *data
             )
@@ -126,28 +136,47 @@ def make_advance(
             average = optax.incremental_update(trained, state.average, 1.0 - decay)
             return State(state.step + 1, trained, average, opt_state), error
 
-        return jax.lax.scan(step, state, length=steps)
+        return jax.lax.scan(step, state, arrays if ahead else None, length=steps)
 
     static = ("batch", "points", "steps")
     return jax.jit(advance, static_argnames=static, donate_argnums=1)
 
 
+def drawn(
+    key: jax.Array, step: jax.Array, *, n: int, batch: int, steps: int
+) -> jax.Array:
+    """Instances `[steps, batch]` that `advance` draws of `n`, from a step on.
+
+    Args:
+      key: that of `advance`.
+      step: number of the first step, `State.step`.
+      n: N, the number of latents.
+      batch: instances per step.
+      steps: how many steps.
+    """
+    numbers = step + jnp.arange(steps)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+    return jax.vmap(lambda key: _draw(key, (n, 1), batch, None)[0])(keys)
+
+
 def _draw(
-    key: jax.Array,
-    coords: jax.Array,
-    values: jax.Array,
-    batch: int,
-    points: int | None,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Random instances `[B]`, places `[p, D]` or `[B, p, D]`, and values there."""
+    key: jax.Array, size: tuple[int, int], batch: int, points: int | None
+) -> tuple[jax.Array, jax.Array | None]:
+    """Random instances `[B]` of N, and points `[p]` of P, None for all of them."""
     rows_key, points_key = jax.random.split(key)
-    rows = jax.random.randint(rows_key, (batch,), 0, len(values))
-    shared = coords.ndim == 2
+    rows = jax.random.randint(rows_key, (batch,), 0, size[0])
     if points is None:
-        return rows, coords if shared else coords[rows], values[rows]
-    chosen = jax.random.randint(points_key, (points,), 0, values.shape[1])
-    place = coords[chosen] if shared else coords[rows[:, None], chosen[None]]
-    return rows, place, values[rows[:, None], chosen[None]]
+        return rows, None
+    return rows, jax.random.randint(points_key, (points,), 0, size[1])
+
+
+def _taken(
+    array: jax.Array, rows: jax.Array | None, chosen: jax.Array | None
+) -> jax.Array:
+    """Some rows and some points of `[N, P, ...]`; None: all."""
+    if rows is None:
+        return array if chosen is None else array[:, chosen]
+    return array[rows] if chosen is None else array[rows[:, None], chosen[None]]
 
 
 def mean_base(network: Modulated, trained: ArrayTree) -> Params:

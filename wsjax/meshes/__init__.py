@@ -13,6 +13,7 @@ __all__ = [
     "formats",
     "gltf",
     "lattice",
+    "levels",
     "mesh",
     "moments",
     "picture",

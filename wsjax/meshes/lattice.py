@@ -1,25 +1,21 @@
 """Signed distances of a mesh on a fine lattice, exact where its surface is near.
 
 The lattice has `CELLS` cells per side of [-1, 1]^3 and so `CELLS + 1` nodes, the first
-at -1 and the last at 1. A value is signed distance over `REACH` cells, cut to [-1, 1]
-and kept in a byte: -127 to 127, below 0 at the nodes that are inside and only there.
+at -1 and the last at 1. A value is signed distance over `levels.REACH` cells, cut to
+[-1, 1] and kept in a byte: -127 to 127, below 0 at the nodes that are inside and only
+there.
 """
 
 import numpy as np
 
 from wsjax.meshes.distance import signed_distance
+from wsjax.meshes.levels import LARGEST, REACH
 from wsjax.meshes.mesh import Mesh
 
-__all__ = ["CELLS", "LARGEST", "REACH", "VERSION", "distances"]
+__all__ = ["CELLS", "VERSION", "distances"]
 
 CELLS = 128
 """Cells per side; every mesh of a data set has the same."""
-
-REACH = 4.0
-"""Cells beyond which values do not grow."""
-
-LARGEST = 127.0
-"""What a byte holds for the value 1."""
 
 VERSION = 1
 """Grows when the same mesh gives another lattice than before."""

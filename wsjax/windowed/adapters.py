@@ -32,7 +32,7 @@ def gains(form: Layout, *, rank: int) -> Adapter:
         dictionary = base["dictionaries"]
         kernel = dictionary["atoms"][0, :, :rank]
         products = (cut(values, form) - dictionary["mean"]) @ kernel
-        return {"windows": {"gains": products / shares(kernel)}}
+        return {"windows": {"gains": products / shares(kernel)[None]}}
 
     return _closed(start, merge, solve)
 
@@ -63,7 +63,8 @@ def allotted(form: Layout, *, numbers: int) -> Adapter:
         return {"windows": none}
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
-        atoms, mean = (base["dictionaries"][k] for k in ("atoms", "mean"))
+        # A base from disk is of NumPy arrays, which no traced choice could index.
+        atoms, mean = (jnp.asarray(base["dictionaries"][k]) for k in ("atoms", "mean"))
         own = adapter["windows"]
         which, rank = ranks_of(own["choice"], len(mean), atoms.shape[-1])
         ends = jnp.cumsum(rank)

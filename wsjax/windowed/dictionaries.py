@@ -5,24 +5,22 @@ found by turns: every window chooses one, together with its rank at a common pri
 every dictionary becomes the principal components of the windows that chose it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsjax.types import Params
+from wsjax.types import Batches, Params
 from wsjax.windowed.allotment import errors, price, ranks_at
 from wsjax.windowed.cutting import Layout, cut
 from wsjax.windowed.field import with_picture
 
 __all__ = ["learn"]
 
-Batches = Callable[[], Iterator[Mapping[str, np.ndarray]]]
-
 _WINDOWS = 40_000  # Most windows that several dictionaries are learnt from.
-_TURNS = 12
+_TURNS = 6
 _PRICED = 2_048  # Windows by which the price of a number is found.
 _AT_ONCE = 1_024
 _PRIOR = 32.0  # Windows that all windows together count for in each dictionary.
