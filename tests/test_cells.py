@@ -184,3 +184,32 @@ def test_the_best_tree_is_found_beyond_prices_at_which_none_fits():
     # All split, they would take 216 bits, and there are 96.
     split = [jnp.full(COUNTS[0], SPLIT), jnp.zeros(COUNTS[1], int)]
     assert packing.usage(split, form) == (216, 0)
+
+
+def test_where_coded_cells_meet_the_field_is_the_mean_of_both(base):
+    adapter = cells.cells(FORM)
+    merge = jax.jit(
+        lambda own: adapter.merge(base, {"cells": own})["lattice"]["values"]
+    )
+    root = jnp.zeros(COUNTS[0], int).at[0].set(SPLIT)
+    numbers = jnp.zeros(FORM.coefficients).at[:6].set(jnp.arange(6.0) / 5.0 - 0.4)
+
+    def merged(kinds, coefficients):
+        """Cells 0 and 1, the second behind the first along the last axis."""
+        states = jnp.zeros(COUNTS[1], int).at[:2].set(jnp.array(kinds))
+        choices = jnp.zeros(COUNTS[1], int)
+        choices = choices.at[:2].set(
+            jnp.where(states[:2] >= CODED, jnp.array([5, 2]), 0)
+        )
+        words = PACK([root, states], [jnp.zeros(COUNTS[0], int), choices])
+        return np.asarray(merge({"tree": words, "coefficients": coefficients}))
+
+    both = merged([CODED, CODED + 1], numbers)
+    first = merged([CODED, OUTSIDE], numbers)
+    second = merged([OUTSIDE, CODED + 1], jnp.roll(numbers, -2))
+    wall = np.s_[:5, :5, 4]
+    mean = (first[wall] + second[wall]) / 2
+    np.testing.assert_allclose(both[wall], mean, atol=1e-6)
+    assert np.abs(first[wall] - second[wall]).max() > 0.1
+    np.testing.assert_allclose(both[:5, :5, :4], first[:5, :5, :4], atol=1e-6)
+    np.testing.assert_allclose(both[:5, :5, 5:9], second[:5, :5, 5:9], atol=1e-6)

@@ -112,7 +112,7 @@ def cells(
     clamp: float = 0.1,
     ranks: Mapping[str, Sequence[int]] | None = None,
     choices: int = 8,
-    share: float = 0.12,
+    share: float = 0.14,
 ) -> Family:
     """Codes in cells of an octree, for shapes; see `wsjax.cells`.
 
