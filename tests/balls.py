@@ -12,7 +12,6 @@ FORM = cells.layout(
     sides=(8, 4),
     ranks=((), (2, 4)),
     choices=3,
-    share=0.3,
 )
 AXIS = np.linspace(-1.0, 1.0, LATTICE + 1)
 NODES = np.stack(np.meshgrid(AXIS, AXIS, AXIS, indexing="ij"), axis=-1)

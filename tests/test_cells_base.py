@@ -105,9 +105,9 @@ def test_the_family_has_as_many_numbers_as_it_is_given(numbers):
 def test_what_is_impossible_is_refused():
     with pytest.raises(ValueError, match="cut out of shapes.*found a grid of 2 axes"):
         representations.by_name("cells", (28, 28), 1)
-    with pytest.raises(ValueError, match="numbers=50 .* leave 6 .* 8 or more"):
-        representations.by_name("cells", (24, 24, 24), 1, numbers=50)
-    options = {"numbers": 99, "lattice": 16, "choices": 3, "share": 0.3}
+    with pytest.raises(ValueError, match="numbers=7 cannot hold .* need 8"):
+        representations.by_name("cells", (24, 24, 24), 1, numbers=7)
+    options = {"numbers": 99, "lattice": 16, "choices": 3}
     with pytest.raises(ValueError, match=r"sides=\(8, 2\) should halve"):
         cells.layout(sides=(8, 2), ranks=((), (2,)), **options)
     with pytest.raises(ValueError, match="ranks=.* at most 5 for each of 2 levels"):

@@ -112,7 +112,6 @@ def cells(
     clamp: float = 0.1,
     ranks: Mapping[str, Sequence[int]] | None = None,
     choices: int = 8,
-    share: float = 0.14,
 ) -> Family:
     """Codes in cells of an octree, for shapes; see `wsjax.cells`.
 
@@ -126,7 +125,6 @@ def cells(
       ranks: how many coefficients a cell may have, by "coarse" and "fine", the cells of
         8 and of 4 lattice cells per side; None: the usual ones.
       choices: bits of the choice among dictionaries.
-      share: of the numbers that hold the octree and the choices.
 
     Raises:
       ValueError: if instances are no shapes, or see `wsjax.cells.cutting`.
@@ -144,7 +142,6 @@ def cells(
         sides=(32, 16, 8, 4),
         ranks=((), (), own["coarse"], own["fine"]),
         choices=choices,
-        share=share,
     )
 
     def learn(key: jax.Array, batches: Batches) -> Params:

@@ -29,25 +29,24 @@ class _Tried(NamedTuple):
 
 
 def cells(form: Layout) -> Adapter:
-    """`{"cells": {"tree": [words], "coefficients": [coefficients]}}`.
+    """`{"cells": {"numbers": [N]}}`: the tree of a shape, then its coefficients.
 
     The tree says which cells are split, which are coded with how many coefficients,
-    and by which dictionary: whole numbers of 24 bits, see `wsjax.cells.packing`. So
+    and by which dictionary: in whole numbers of 24 bits, see `wsjax.cells.packing`. So
     every number of a shape is counted. Steps on a loss move the coefficients alone,
     as the tree has no gradient. The start is an empty cube.
     """
 
     def start(base: Params) -> ArrayTree:
         del base
-        tree, numbers = jnp.zeros(form.words), jnp.zeros(form.coefficients)
-        return {"cells": {"tree": tree, "coefficients": numbers}}
+        return {"cells": {"numbers": jnp.zeros(form.numbers)}}
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
         del key
         return start(base)
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
-        values = _lattice(base["dictionaries"], adapter["cells"], form)
+        values = _lattice(base["dictionaries"], adapter["cells"]["numbers"], form)
         return {**base, "lattice": {"values": values}}
 
     def free(base: Params) -> ArrayTree:
@@ -55,14 +54,14 @@ def cells(form: Layout) -> Adapter:
 
     def solve(base: Params, lattice: jax.Array) -> ArrayTree:
         values = lattice.astype(float) / LARGEST
-        return {"cells": _solved(base["dictionaries"], values, form)}
+        return {"cells": {"numbers": _solved(base["dictionaries"], values, form)}}
 
     return Adapter(init, merge, merge, free, start, solve, ("lattice",))
 
 
-def _lattice(dictionaries: Params, own: ArrayTree, form: Layout) -> jax.Array:
+def _lattice(dictionaries: Params, numbers: jax.Array, form: Layout) -> jax.Array:
     """The values of all nodes; where coded cells meet, the mean of what they say."""
-    tree = unpack(own["tree"], form)
+    tree = unpack(numbers, form)
     shape = [form.lattice + 1] * 3
     total, count = jnp.zeros(shape), jnp.zeros(shape)
     for level, (side, ranks) in enumerate(zip(form.sides, form.ranks, strict=True)):
@@ -73,7 +72,7 @@ def _lattice(dictionaries: Params, own: ArrayTree, form: Layout) -> jax.Array:
             states >= CODED, size=form.most(level), fill_value=len(states)
         )
         found = [x.at[rows].get(mode="fill", fill_value=0) for x in _of(tree, level)]
-        values = _decoded(dictionaries[f"side{side}"], ranks, own, *found)
+        values = _decoded(dictionaries[f"side{side}"], ranks, numbers, *found)
         at = jnp.stack(jnp.unravel_index(rows, [form.count(level)] * 3), axis=1) * side
         inner = jnp.stack(
             jnp.unravel_index(jnp.arange(values.shape[1]), [side + 1] * 3)
@@ -90,9 +89,8 @@ def _of(tree, level):
     return tree.states[level], tree.choices[level], tree.places[level]
 
 
-def _decoded(dictionary, ranks, own, states, choices, places) -> jax.Array:
+def _decoded(dictionary, ranks, numbers, states, choices, places) -> jax.Array:
     """Values `[n, M]` of the nodes of n coded cells of one level."""
-    numbers = own["coefficients"]
     parts = jnp.zeros((len(states), dictionary["atoms"].shape[1]))
     for kind, rank in enumerate(ranks):
         table = dictionary[f"rank{rank}"]
@@ -119,8 +117,8 @@ def _whole(tree, form: Layout) -> jax.Array:
     return values
 
 
-def _solved(dictionaries: Params, values: jax.Array, form: Layout) -> ArrayTree:
-    """The tree and the coefficients that serve a lattice best."""
+def _solved(dictionaries: Params, values: jax.Array, form: Layout) -> jax.Array:
+    """The numbers `[N]` that serve a lattice best."""
     errors: list[jax.Array] = []
     tried: list[_Tried] = []
     for level, side in enumerate(form.sides):
@@ -128,16 +126,15 @@ def _solved(dictionaries: Params, values: jax.Array, form: Layout) -> ArrayTree:
         errors.append(wrong)
         tried.append(some)
     states = allot(errors, form)
-    words = pack(states, list(map(_choices, states, tried)), form)
-    numbers = jnp.zeros(form.coefficients)
-    places = unpack(words, form).places
+    numbers = pack(states, list(map(_choices, states, tried)), form)
+    places = unpack(numbers, form).places
     for own, at, (rows, codes) in zip(states, places, tried, strict=True):
         for kind, made in enumerate(codes):
             took = (own[rows] == CODED + kind)[:, None]
             order = at[rows][:, None] + jnp.arange(made.coefficients.shape[1])[None]
-            order = jnp.where(took, order, form.coefficients)
+            order = jnp.where(took, order, form.numbers)
             numbers = numbers.at[order].set(made.coefficients, mode="drop")
-    return {"tree": words, "coefficients": numbers}
+    return numbers
 
 
 def _choices(states: jax.Array, tried: _Tried) -> jax.Array:

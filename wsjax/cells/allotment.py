@@ -23,8 +23,7 @@ from wsjax.cells.packing import usage
 
 __all__ = ["allot"]
 
-_TRIED = 57  # Prices, half a unit apart in logarithms.
-_HALVINGS = 20  # Of the range between two of them.
+_HALVINGS = 40  # Of the range of prices, in logarithms.
 _LOWEST = 1e-6  # Lattice cells for a number; a tenth of what an int8 can tell.
 
 
@@ -36,23 +35,16 @@ def allot(errors: list[jax.Array], form: Layout) -> list[jax.Array]:
         gets wrong in each state; what stands for `SPLIT` is ignored.
       form: see `Layout`.
     """
-    tried = jnp.linspace(jnp.log(_LOWEST), jnp.log(2.0 * form.lattice**3), _TRIED)
-
-    def enough(logarithm: jax.Array) -> jax.Array:
-        bits, coefficients = usage(_states(errors, jnp.exp(logarithm), form), form)
-        held = bits <= form.words * WORD_BITS
-        return held & (coefficients <= form.coefficients)
+    highest = 2.0 * form.lattice**3
 
     def halve(_, bounds):
         low, high = bounds
         middle = (low + high) / 2.0
-        fits = enough(middle)
-        return jnp.where(fits, low, middle), jnp.where(fits, middle, high)
+        taken = usage(_states(errors, jnp.exp(middle), form), form)
+        enough = taken <= form.numbers
+        return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
 
-    # Higher prices do not always take fewer bits: cells that are split to the finest
-    # level and not coded may take more of them. So the lowest price is looked for.
-    first = jnp.argmax(jax.lax.map(enough, tried))
-    bounds = tried[jnp.maximum(first - 1, 0)], tried[first]
+    bounds = jnp.log(_LOWEST), jnp.log(highest)
     price = jnp.exp(jax.lax.fori_loop(0, _HALVINGS, halve, bounds)[1])
     return _states(errors, price, form)
 

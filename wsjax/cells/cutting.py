@@ -38,21 +38,15 @@ class Layout(NamedTuple):
     `lattice`: cells of the lattice per side; `sides`: lattice cells per side of the
     cells of each level, each half as many as before; `ranks`: for each level, how many
     coefficients a cell of it may have, none on a level whose cells are never coded;
-    `choices`: bits of the choice among a level's dictionaries; `words`: numbers that
-    hold bits; `coefficients`: numbers that are coefficients.
+    `choices`: bits of the choice among a level's dictionaries; `numbers`: of a shape in
+    all, those that hold bits and those that are coefficients.
     """
 
     lattice: int
     sides: tuple[int, ...]
     ranks: tuple[tuple[int, ...], ...]
     choices: int
-    words: int
-    coefficients: int
-
-    @property
-    def numbers(self) -> int:
-        """Numbers of one shape, all paid for."""
-        return self.words + self.coefficients
+    numbers: int
 
     @property
     def dictionaries(self) -> int:
@@ -71,7 +65,7 @@ class Layout(NamedTuple):
         """Coded cells that a level can have at most."""
         if not self.ranks[level]:
             return 0
-        return min(self.count(level) ** 3, self.coefficients // min(self.ranks[level]))
+        return min(self.count(level) ** 3, self.numbers // min(self.ranks[level]))
 
 
 def layout(
@@ -81,7 +75,6 @@ def layout(
     sides: tuple[int, ...],
     ranks: tuple[tuple[int, ...], ...],
     choices: int,
-    share: float,
 ) -> Layout:
     """A layout that is possible.
 
@@ -91,11 +84,10 @@ def layout(
       sides: as in `Layout`.
       ranks: as in `Layout`.
       choices: as in `Layout`.
-      share: of the numbers that hold bits.
 
     Raises:
       ValueError: if the cells do not fill the cube or do not halve, if there are more
-        ranks than states, or if the numbers cannot hold the states of the first level.
+        ranks than states, or too few numbers for the states of the first level.
     """
     halves = all(a == 2 * b for a, b in zip(sides, sides[1:], strict=False))
     if not halves or lattice % sides[0]:
@@ -107,14 +99,13 @@ def layout(
         raise ValueError(
             f"ranks={ranks} should be at most {most} for each of {len(sides)} levels"
         )
-    words = round(share * numbers)
     needed = -(-STATE_BITS * (lattice // sides[0]) ** 3 // WORD_BITS)
-    if words < needed or words >= numbers:
+    if numbers < needed:
         raise ValueError(
-            f"numbers={numbers} with share={share} leave {words} for the states of "
-            f"cells, which should be {needed} or more; take more numbers"
+            f"numbers={numbers} cannot hold the states of the largest cells, which "
+            f"need {needed}; take more"
         )
-    return Layout(lattice, sides, ranks, choices, words, numbers - words)
+    return Layout(lattice, sides, ranks, choices, numbers)
 
 
 def blocks(values: jax.Array, side: int) -> jax.Array:

@@ -3,7 +3,8 @@
 Its bits are the states of the cells, level by level and from the coarsest, those of
 cells whose parent is split alone; then for each coded cell, in the same order, its
 choice of dictionary. Each number holds `WORD_BITS` of them as a whole number, which
-float32 represents exactly. So nothing of the tree is free.
+float32 represents exactly; the coefficients of all coded cells follow, a number each,
+in the same order. So nothing of the tree is free.
 """
 
 from typing import NamedTuple
@@ -29,8 +30,8 @@ class Tree(NamedTuple):
 
     `states`: `OUTSIDE`, `INSIDE`, `SPLIT`, or `CODED` plus the place of the rank;
     `OUTSIDE` also where a parent is not split. `choices`: dictionaries of coded cells,
-    0 elsewhere. `places`: where the coefficients of a coded cell begin, and the count
-    of all coefficients elsewhere.
+    0 elsewhere. `places`: where among the numbers the coefficients of a coded cell
+    begin.
     """
 
     states: tuple[jax.Array, ...]
@@ -39,11 +40,12 @@ class Tree(NamedTuple):
 
 
 def pack(states: list[jax.Array], choices: list[jax.Array], form: Layout) -> jax.Array:
-    """The numbers `[words]` of a tree; `states` and `choices` as in `Tree`.
+    """The numbers `[N]` of a tree, with 0 for each coefficient.
 
-    A tree of more bits than there is room for is cut; see `usage`.
+    `states` and `choices` are as in `Tree`. A tree of more bits than there is room for
+    is cut; see `usage`.
     """
-    stream = jnp.zeros(form.words * WORD_BITS, int)
+    stream = jnp.zeros(form.numbers * WORD_BITS, int)
     end = jnp.array(0)
     active = jnp.ones(len(states[0]), bool)
     for level, own in enumerate(states):
@@ -56,13 +58,13 @@ def pack(states: list[jax.Array], choices: list[jax.Array], form: Layout) -> jax
     return (stream.reshape(-1, WORD_BITS) * powers[None]).sum(axis=1).astype(float)
 
 
-def unpack(words: jax.Array, form: Layout) -> Tree:
-    """The tree of numbers `[words]`; undoes `pack`.
+def unpack(numbers: jax.Array, form: Layout) -> Tree:
+    """The tree of a shape's numbers `[N]`; undoes `pack`.
 
     Numbers that no tree was packed into, such as generated ones, are rounded and cut;
     a state that a level does not have is `OUTSIDE`, as is what the numbers end before.
     """
-    whole = jnp.clip(jnp.round(words), 0, 2**WORD_BITS - 1).astype(int)
+    whole = jnp.clip(jnp.round(numbers), 0, 2**WORD_BITS - 1).astype(int)
     stream = (whole[:, None] >> jnp.arange(WORD_BITS)[None] & 1).reshape(-1)
     end, states, choices, places = jnp.array(0), [], [], []
     active = jnp.ones(form.count(0) ** 3, bool)
@@ -73,24 +75,30 @@ def unpack(words: jax.Array, form: Layout) -> Tree:
         states.append(jnp.where(active & possible, own, OUTSIDE))
         if not last:
             active = children(states[-1] == SPLIT)
-    begin = jnp.array(0)
-    for own, ranks in zip(states, form.ranks, strict=True):
+    for own in states:
         chosen, end = _read(stream, end, own >= CODED, form.choices)
         choices.append(chosen)
+    begin = _words(end)
+    for own, ranks in zip(states, form.ranks, strict=True):
         lengths = _lengths(own, ranks)
         places.append(begin + jnp.cumsum(lengths) - lengths)
         begin = begin + jnp.sum(lengths)
     return Tree(tuple(states), tuple(choices), tuple(places))
 
 
-def usage(states: list[jax.Array], form: Layout) -> tuple[jax.Array, jax.Array]:
-    """How many bits and how many coefficients a tree takes; `states` as in `Tree`."""
+def usage(states: list[jax.Array], form: Layout) -> jax.Array:
+    """How many numbers `[]` a tree and its coefficients take; `states` as in `Tree`."""
     bits, coefficients = jnp.array(STATE_BITS * len(states[0])), jnp.array(0)
     for own, ranks in zip(states, form.ranks, strict=True):
         bits = bits + 8 * STATE_BITS * jnp.sum(own == SPLIT)
         bits = bits + form.choices * jnp.sum(own >= CODED)
         coefficients = coefficients + jnp.sum(_lengths(own, ranks))
-    return bits, coefficients
+    return _words(bits) + coefficients
+
+
+def _words(bits: jax.Array) -> jax.Array:
+    """Numbers that so many bits fill."""
+    return -(-bits // WORD_BITS)
 
 
 def _lengths(states: jax.Array, ranks: tuple[int, ...]) -> jax.Array:
