@@ -32,7 +32,7 @@ ALLOWED = {
     "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
     "analysis": set(),
     "windowed": {"types"},
-    "cells": {"types"},
+    "cells": {"meshes", "types"},  # Its constants: see wsjax.meshes.levels.
     "representations": {"adapters", "cells", "types", "windowed"},
 }
 ONLY_IN = {

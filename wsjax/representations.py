@@ -4,16 +4,17 @@ Those of `wsjax.adapters` share one residual base field; each of these has a fie
 its own. A new one is one new builder, and one line in `FAMILIES`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 
+from wsjax import cells as octree
 from wsjax import windowed
 from wsjax.adapters import ADAPTERS
 from wsjax.types import Adapter, Batches, Field, Params
 
-__all__ = ["FAMILIES", "Family", "NAMES", "allotted", "by_name", "gains"]
+__all__ = ["FAMILIES", "Family", "NAMES", "allotted", "by_name", "cells", "gains"]
 
 
 class Family(NamedTuple):
@@ -102,7 +103,58 @@ def allotted(
     return Family(field, adapter, learn)
 
 
-FAMILIES: dict[str, Callable[..., Family]] = {"allotted": allotted, "gains": gains}
+def cells(
+    size: tuple[int, ...],
+    channels: int,
+    *,
+    numbers: int = 4000,
+    lattice: int = 128,
+    clamp: float = 0.1,
+    ranks: Mapping[str, Sequence[int]] | None = None,
+    choices: int = 8,
+) -> Family:
+    """Codes in cells of an octree, for shapes; see `wsjax.cells`.
+
+    Args:
+      size: of the grid that shapes share, three axes; any will do.
+      channels: 1.
+      numbers: of a shape in all, its octree included.
+      lattice: cells per side of the lattice of distances that is fitted, as
+        `wsjax.meshes.lattice` measures it.
+      clamp: distance by which the values of the data set are divided.
+      ranks: how many coefficients a cell may have, by "coarse" and "fine", the cells of
+        8 and of 4 lattice cells per side; None: the usual ones.
+      choices: bits of the choice among dictionaries.
+
+    Raises:
+      ValueError: if instances are no shapes, or see `wsjax.cells.cutting`.
+    """
+    if len(size) != 3 or channels != 1:
+        raise ValueError(
+            f"cells are cut out of shapes with 1 channel, found a grid of {len(size)} "
+            f"axes and {channels} channels; take another representation for pictures"
+        )
+    usual = {"coarse": (4, 8, 12, 16), "fine": (2, 4, 8, 12)}
+    own = {name: tuple(some) for name, some in {**usual, **(ranks or {})}.items()}
+    form = octree.layout(
+        numbers=numbers,
+        lattice=lattice,
+        sides=(32, 16, 8, 4),
+        ranks=((), (), own["coarse"], own["fine"]),
+        choices=choices,
+    )
+
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        return octree.learn(key, batches, form)
+
+    return Family(octree.field(form, clamp=clamp), octree.cells(form), learn)
+
+
+FAMILIES: dict[str, Callable[..., Family]] = {
+    "allotted": allotted,
+    "cells": cells,
+    "gains": gains,
+}
 
 NAMES = (*ADAPTERS, *FAMILIES)
 """The names of all representations, of either kind."""

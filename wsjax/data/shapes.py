@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsjax.data import sdf_parquet, shape_cache, shape_origins
+from wsjax.data import sdf_parquet, shape_cache, shape_lattice, shape_origins
 from wsjax.data.point_cloud_folder import has_clouds
 from wsjax.data.shape_cache import Origin
 from wsjax.data.source import BadInstance, check_positive
@@ -61,21 +61,23 @@ def read(shapes: Shapes, rows: Sequence[int], *names: str) -> tuple[np.ndarray, 
     Args:
       shapes: of N instances.
       rows: n numbers below N, in any order.
-      *names: of arrays, see `wsjax.meshes.sampling`.
+      *names: of arrays, see `wsjax.meshes.sampling`; "lattice" is measured when it is
+        first asked for, see `wsjax.meshes.lattice`.
 
     Returns:
-      An array `[n, ...]` for each name, as it was stored: float32, `inside` uint8.
+      An array `[n, ...]` for each name, as it was stored: float32, `inside` uint8,
+      `lattice` int8.
 
     Raises:
       ValueError: if there is no such array, if it has another size for another shape
         (as meshes do), or if a file is damaged or gone.
     """
     for name in names:
-        if name not in shape_cache.MEMBERS:
+        if name not in shape_lattice.MEMBERS:
             raise ValueError(
-                f"unknown array {name!r}; choose from {shape_cache.MEMBERS}"
+                f"unknown array {name!r}; choose from {shape_lattice.MEMBERS}"
             )
-    loaded = [shape_cache.load(shapes.files[row], names) for row in np.asarray(rows)]
+    loaded = [shape_lattice.load(shapes.files[row], names) for row in np.asarray(rows)]
     return tuple(
         _stack(name, [arrays[i] for arrays in loaded]) for i, name in enumerate(names)
     )

@@ -12,6 +12,8 @@ __all__ = [
     "doubled",
     "formats",
     "gltf",
+    "lattice",
+    "levels",
     "mesh",
     "moments",
     "picture",
