@@ -41,7 +41,9 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.base, config.adapter = _base(), _adapter()
     # Gains are solved. The others, which `experiments.plan` compares them with, take
     # steps, on all points and without a pull, neither of which is a constant of a set.
-    config.fit = sections.fit(steps=150, points=0, pull=0.0, compare=0, windowed=True)
+    config.fit = sections.fit(
+        steps=150, points=0, pull=0.0, compare=0, solved=tuple(sections.windows())
+    )
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()

@@ -29,9 +29,18 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant == "tiny":
         config = sections.tiny_shapes(sections.mesh_data(size=8, preset="coarse"))
         config.plan = sections.tiny_plan()
-        return config
-    config = shapes.get_config()
+        return _with_cells(config)
+    config = _with_cells(shapes.get_config())
     config.data = sections.mesh_data(size=20, preset="compact")
     config.plan = sections.shape_plan()
     config.diffusion.clusters = 0  # A folder may hold fewer shapes than clusters.
+    return config
+
+
+def _with_cells(config: ConfigDict) -> ConfigDict:
+    """The recipe, which also offers cells of an octree."""
+    with config.unlocked():
+        config.adapter.update(sections.cells())
+        for key in ("learning_rate", "pull"):
+            config.fit[key].cells = {"learning_rate": 0.02, "pull": 0.0}[key]
     return config

@@ -49,7 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         consensus=64,
         guess=0,  # No two patterns are alike, so no start can be predicted.
         compare=0,
-        windowed=True,
+        solved=tuple(sections.windows()),
     )
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()

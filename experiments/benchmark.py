@@ -80,6 +80,10 @@ def _rows(problem: Problem, n: int, part: str) -> np.ndarray:
     return np.resize(problem.data.rows(part)[::-1], n)
 
 
+def _read(problem: Problem, rows: np.ndarray) -> dict:
+    return problem.data.domain.read(rows, problem.form.adapter.reads)
+
+
 def _ours(problem: Problem) -> dict[str, float]:
     """Metrics of the recipe's fit, at the first of its steps to reach the target."""
     options, data = problem.config.benchmark, problem.data
@@ -88,13 +92,13 @@ def _ours(problem: Problem) -> dict[str, float]:
         before = costs.compile_seconds()
         many, shared, start_cost = _prepared(problem, steps)
         ones = np.ones(len(rows), np.float32)
-        _, quality, *_ = many(shared, data.domain.read(rows), ones)
+        _, quality, *_ = many(shared, _read(problem, rows), ones)
         reached = bool(np.mean(quality) >= options.target)
         if reached:
             break
     compiled = costs.compile_seconds() - before
     rows = _rows(problem, options.n, "validation")
-    arguments = shared, data.domain.read(rows), np.ones(len(rows), np.float32)
+    arguments = shared, _read(problem, rows), np.ones(len(rows), np.float32)
     fits, cost = _best(many, arguments, options.repeats)
     weights, quality, *_ = fits
     n = len(rows)

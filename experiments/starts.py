@@ -102,7 +102,8 @@ def _tried(
     options = fit_options_of(config)._replace(steps=steps)
     many = engine.lifted(options, form, data, _layout(options, root, form, data))
     rows = data.rows("validation")[: config.sweep.n]
-    stacked, ones = data.domain.read(rows), np.ones(len(rows), np.float32)
+    stacked = data.domain.read(rows, form.adapter.reads)
+    ones = np.ones(len(rows), np.float32)
     many(shared, *tree.row((stacked, ones), slice(options.group)))  # Compiles.
     best: tuple | None = None
     for rate in _RATES if 0 < steps < config.fit.steps else (1.0,):

@@ -112,7 +112,7 @@ def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
         function = getattr(sections, section)
         if shapes and section == "evaluate":
             function = sections.evaluate_shapes
-        own = {*sections.windows(), *FURTHER} if section == "adapter" else set()
+        own = {*representations.FAMILIES, *FURTHER} if section == "adapter" else set()
         assert set(config[section]) - own == defaults(function), section
     dimension = {"dim"} if shapes else set()
     assert set(config.base.field) == defaults(sections.field) | dimension
@@ -123,8 +123,8 @@ def test_every_key_of_a_section_is_one_of_its_defaults(name, variant):
 
 
 def representations_of(config):
-    """All adapters, perhaps without `FURTHER`; of the families all or none."""
-    own = set(representations.FAMILIES) if "gains" in config.adapter else set()
+    """All adapters, perhaps without `FURTHER`; those in closed form that it offers."""
+    own = set(representations.FAMILIES) & set(config.adapter)
     return set(adapters.ADAPTERS) - (FURTHER - set(config.adapter)) | own
 
 
@@ -161,7 +161,8 @@ def test_options_of_representations_are_those_the_library_takes(name, variant):
 def build(adapter, options):
     """A representation; an option that it does not have is a TypeError."""
     if adapter in representations.FAMILIES:
-        representations.by_name(adapter, (32, 32), 3, **options)
+        size = ((20,) * 3, 1) if adapter == "cells" else ((32, 32), 3)
+        representations.by_name(adapter, *size, **options)
         return
     if "field" in options:
         fields.mlp(**options.pop("field"), channels=1)

@@ -6,7 +6,7 @@ depend on the data, so every recipe gives its own:
   config.sample = sections.sample(n=2000)
 """
 
-from configs.sections.adapter import adapter, windows
+from configs.sections.adapter import adapter, cells, windows
 from configs.sections.base import base, budget, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
@@ -38,6 +38,7 @@ __all__ = [
     "benchmark",
     "brief_tune",
     "budget",
+    "cells",
     "check_variant",
     "diffusion",
     "encoder",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ml_collections import ConfigDict, config_dict
 
-__all__ = ["adapter", "windows"]
+__all__ = ["adapter", "cells", "windows"]
 
 Options = Mapping[str, object]
 
@@ -70,3 +70,12 @@ def windows(*, side: int = 8) -> dict[str, dict]:
             "dictionaries": 16,  # Of which each window chooses one.
         },
     }
+
+
+def cells(*, numbers: int = 4000) -> dict[str, dict]:
+    """Options of `cells`, for recipes of shapes.
+
+    Args:
+      numbers: of a shape in all, its octree included.
+    """
+    return {"cells": {"numbers": numbers}}

@@ -1,6 +1,6 @@
 """The section `fit`: how an adapter is fitted to each instance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ml_collections import ConfigDict, config_dict
 
@@ -17,7 +17,7 @@ _LEARNING_RATE = {
 }
 
 # Of steps that refine a solved fit. Gains have a variance of 1 on any data.
-_WINDOWED = {"gains": 0.02, "allotted": 0.02}
+_REFINING = 0.02
 
 
 def fit(
@@ -33,7 +33,7 @@ def fit(
     chunk: int = 0,
     group: int = 64,
     compare: int = 256,
-    windowed: bool = False,
+    solved: Sequence[str] = (),
 ) -> ConfigDict:
     """Fits by Adam from a common start, or from a start predicted for each instance.
 
@@ -54,10 +54,10 @@ def fit(
       group: instances per file of weights.
       compare: number of instances that `experiments.pipeline` fits with each of the
         other five representations; 0: none.
-      windowed: whether the recipe offers `gains` and `allotted`.
+      solved: representations in closed form that the recipe offers.
     """
-    own = _WINDOWED if windowed else {}
-    rates = {**_LEARNING_RATE, **own, **(learning_rate or {})}
+    rates = {**_LEARNING_RATE, **dict.fromkeys(solved, _REFINING)}
+    rates |= learning_rate or {}
     return config_dict.create(
         n=config_dict.placeholder(int),  # Number of instances to fit; None: all.
         steps=steps,

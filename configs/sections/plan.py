@@ -127,6 +127,7 @@ def shape_plan() -> ConfigDict:
     brief: Variant = {"consensus": 16, "rounds": 1, "guess": 0}
     fields = [{"features": width, "width": width} for width in (22, 32, 44)]
     variants: dict[str, list[Variant]] = {
+        "cells": [{"adapter": {"numbers": numbers}} for numbers in (1000, 2000, 4000)],
         "mlp": [
             {**brief, "learning_rate": (0.02, 0.04), "adapter": {"field": field}}
             for field in fields

@@ -63,7 +63,7 @@ def tiny_pictures(
         chunk=2,
         group=8,
         compare=8,
-        windowed=windowed,
+        solved=tuple(windows()) if windowed else (),
     )
     config.diffusion = _diffusion(diffusion(components=6, steps=40, every=10, draws=2))
     _judged(config, n=20)

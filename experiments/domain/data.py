@@ -27,8 +27,10 @@ class Domain(NamedTuple):
       view: name in metrics of the values on the common grid: "pixels" or "grid".
       classes: class names, indexed by label; None if the data name no classes.
       loss: the loss of a fit, `(predicted, true) -> []`.
-      read: `(rows [n]) -> dict` with `values` `[n, P, C]` on the grid; for shapes also
-        `points` `[n, M, 3]` and `targets` `[n, M, 1]`, the values at these points.
+      read: `(rows [n], also=()) -> dict` with `values` `[n, P, C]` on the grid; for
+        shapes also `points` `[n, M, 3]` and `targets` `[n, M, 1]`, the values at these
+        points. `also` names what else an adapter reads, such as the "lattice" of a
+        shape, which is measured when it is first asked for.
       train_on: `(rows, factor) -> (coords, values)` for training the base; pictures
         are downsampled by `factor`, shapes ignore it.
       shown: `(values [n, P, C]) -> [n, *size, C]`, clipped: pixels to [0, 1], values of
@@ -65,7 +67,7 @@ class Domain(NamedTuple):
     view: str
     classes: list[str] | None
     loss: Callable[[jax.Array, jax.Array], jax.Array]
-    read: Callable[[Rows], dict[str, np.ndarray]]
+    read: Callable[..., dict[str, np.ndarray]]
     train_on: Callable[[Rows, int], tuple[jax.Array, jax.Array]]
     shown: Callable[[np.ndarray], np.ndarray]
     notes: Callable[[int], dict]

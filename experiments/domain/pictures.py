@@ -1,7 +1,7 @@
 """The domain of pictures: fields are fitted to pixels."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,8 @@ def domain(source: images.Images, *, most_bytes: int = pile.MOST_BYTES) -> Domai
     size = source.pixels.shape[1:3]
     at_once = max(1, min(most_bytes, _SHRUNK) // (4 * source.pixels[0].size))
 
-    def read(rows: Rows) -> dict[str, np.ndarray]:
+    def read(rows: Rows, also: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        del also  # All that a picture has are its pixels.
         return {"values": images.to_values(source.pixels[rows])}
 
     def train_on(rows: Rows, factor: int) -> tuple[jax.Array, jax.Array]:

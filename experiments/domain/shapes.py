@@ -1,5 +1,7 @@
 """The domain of shapes: fields are fitted to distances or occupancy at points."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 from absl import logging
@@ -18,16 +20,18 @@ from wsjax.meshes.picture import picture
 
 _SIDE = 112  # Pixels per side of a shape's picture.
 _POINTS = 2048  # Points per shape that suffice to measure a PSNR.
+# What is always read of a shape, and what the cache calls it.
+_READ = {"values": "grid", "points": "points", "targets": "values"}
 _LOSSES = {"sdf": losses.clamped_error, "occupancy": losses.cross_entropy}
 
 
 def domain(source: Shapes, meshing: Meshing) -> Domain:
     """Builds the `Domain` of a set of shapes; `meshing`: how to extract surfaces."""
 
-    def read(rows: Rows) -> dict[str, np.ndarray]:
-        names = ("grid", "points", "values")
-        values, points, targets = shapes.read(source, rows, *names)
-        return {"values": values, "points": points, "targets": targets}
+    def read(rows: Rows, also: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        more = [name for name in also if name not in _READ]
+        arrays = shapes.read(source, rows, *_READ.values(), *more)
+        return dict(zip([*_READ, *more], arrays, strict=True))
 
     def train_on(rows: Rows, factor: int) -> tuple[np.ndarray, ...]:
         del factor  # Points have no resolution.

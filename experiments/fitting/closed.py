@@ -13,8 +13,8 @@ from wsjax.fields import render
 from wsjax.metrics.reconstruction import psnr
 from wsjax.representations import Family
 
-_AT_ONCE = 256  # Instances that are read at once.
-_SCORED = 256  # Training instances whose quality the metrics give.
+_AT_ONCE = 64  # Instances that are read at once.
+_SCORED = 64  # Training instances whose quality the metrics give.
 
 
 def learn(
@@ -29,18 +29,18 @@ def learn(
       key: consumed.
 
     Returns:
-      `n`, `steps` (0), the PSNR in dB of up to 256 training instances as they are
+      `n`, `steps` (0), the PSNR in dB of up to 64 training instances as they are
       fitted (`psnr_db_mean`) and as the base alone renders them
       (`psnr_db_folded_mean`), and the cost.
     """
     clock, rows = costs.now(), data.rows("train")
+    field, adapter = family.field, family.adapter
 
     def batches() -> Iterator[dict[str, np.ndarray]]:
         for begin in range(0, len(rows), _AT_ONCE):
-            yield data.domain.read(rows[begin : begin + _AT_ONCE])
+            yield data.domain.read(rows[begin : begin + _AT_ONCE], adapter.reads)
 
     base = family.learn(key, batches)
-    field, adapter = family.field, family.adapter
     assert adapter.solve is not None
     grid, solve = jnp.asarray(data.grid), adapter.solve
 
@@ -51,8 +51,8 @@ def learn(
         fitted = render(field, adapter.merge(base, own), grid)
         return psnr(fitted, values), psnr(render(field, base, grid), values)
 
-    few = data.domain.read(rows[:_SCORED])
-    reached, alone = jax.lax.map(qualities, few, batch_size=8)
+    few = data.domain.read(rows[:_SCORED], adapter.reads)
+    reached, alone = jax.lax.map(qualities, few, batch_size=2)
     checkpoint.save(folder / "folded", 0, base)
     return {
         "n": len(rows),

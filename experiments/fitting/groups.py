@@ -51,7 +51,7 @@ def fit_all(work: Work, begins: list[int], n: int) -> None:
             if (path := store.path_of(folder, int(rows[0]))).exists():
                 logging.warning("%s is not whole: fitting its instances again", path)
             clock = costs.now()
-            stacked = data.domain.read(rows)
+            stacked = data.domain.read(rows, form.adapter.reads)
             fits = engine.fit_rows(many, shared, stacked, options)
             finite, floor = engine.readable(stacked), options.floor
             instances = [

@@ -89,7 +89,8 @@ def _guarded(options, form, data) -> str:
     The cost is in mean PSNR, over the instances of the consensus start.
     """
     rows = data.rows("train")[: options.consensus]
-    stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
+    stacked = data.domain.read(rows, form.adapter.reads)
+    rate = np.ones(len(rows), np.float32)
     chunk = options.chunk or _CHUNKS["cpu" if _on_cpu() else "accelerator"][0]
     quality = {}
     arguments = _shared(options, form, data), stacked, rate

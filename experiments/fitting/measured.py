@@ -51,7 +51,8 @@ def measure(
     clock = costs.now()
     shared = common_start(options, form, data, many, data.rows("train"))
     metrics = {"start_cpu_seconds": costs.since(clock)["cpu_seconds"]}
-    stacked, rate = data.domain.read(rows), np.ones(len(rows), np.float32)
+    stacked = data.domain.read(rows, form.adapter.reads)
+    rate = np.ones(len(rows), np.float32)
     # Compiles what fits any number of instances up to a group.
     many(shared, *tree.row((stacked, rate), slice(0, 1)))
     found, spent = _timed(lambda: many(shared, stacked, rate))

@@ -95,14 +95,17 @@ def from_common(
     none = guess.constant(encode(start), size=size, components=components)
     many = engine.lifted(options, form, data, layout)
     parts = []
-    for stacked in _read(options, data, rows):
+    for stacked in _read(options, form, data, rows):
         fits = engine.fit_rows(many, (base, start, none), stacked, options)
         vectors = np.asarray(jax.vmap(encode)(fits.weights))
         parts.append(Refits(vectors, fits.quality, fits.good))
     return tree.concatenate(parts)
 
 
-def _read(options: FitOptions, data: Data, rows: np.ndarray) -> Iterator[dict]:
+def _read(
+    options: FitOptions, form: Representation, data: Data, rows: np.ndarray
+) -> Iterator[dict]:
     """Reads instances group by group, as points of shapes are many."""
     for begin in range(0, len(rows), options.group):
-        yield data.domain.read(rows[begin : begin + options.group])
+        part = rows[begin : begin + options.group]
+        yield data.domain.read(part, form.adapter.reads)
