@@ -20,8 +20,17 @@ __all__ = [
     "weights",
 ]
 
-OUTSIDE, INSIDE, SPLIT, CODED = range(4)
-"""States of a cell: constant, constant, cut in eight, or coded (and those above it)."""
+OUTSIDE = 0
+"""State of a cell that lies outside of the shape."""
+
+INSIDE = 1
+"""State of a cell that lies inside."""
+
+SPLIT = 2
+"""State of a cell that is cut in eight."""
+
+CODED = 3
+"""State of a cell with a code of the first rank; those above it have later ranks."""
 
 STATE_BITS = 3
 """Bits of a cell's state: three states without code, and at most five ranks."""
