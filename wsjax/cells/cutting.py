@@ -8,11 +8,11 @@ import jax.numpy as jnp
 __all__ = [
     "CODED",
     "INSIDE",
+    "Layout",
     "OUTSIDE",
     "SPLIT",
     "STATE_BITS",
     "WORD_BITS",
-    "Layout",
     "blocks",
     "children",
     "layout",
