@@ -68,7 +68,7 @@ def starts(
     many = over_instances(
         lambda shared, instance: encode(choose(shared, instance)), group=options.group
     )
-    return np.concatenate([many(shared, x) for x in _read(options, data, rows)])
+    return np.concatenate([many(shared, x) for x in _read(options, form, data, rows)])
 
 
 def from_common(
