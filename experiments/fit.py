@@ -163,7 +163,7 @@ def _metrics(config, folder, form, data, first, manifest) -> dict:
         "n_failed": len(instances) - done + skipped,
         "n_retried": sum(i["rate"] < 1 for i in instances),
         "numbers_per_field": numbers,
-        "steps": config.fit.steps,
+        "steps": fit_options_of(config).steps,
         "steps_mean": float(np.mean([i["steps"] for i in instances])),
         "psnr_db_mean": float(quality.mean()),
         "psnr_db_p05": float(np.quantile(quality, 0.05)),

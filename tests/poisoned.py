@@ -23,6 +23,7 @@ def recipe(path):
     """All that may learn does: a rehearsal, a guess, a latent by function, clusters."""
     config = images.get_config("tiny")
     config.data.path = str(path)
+    config.adapter.name = "mlora_asym"
     config.base.update(factors=(1,), batches=(4,), points=(9,), steps=(20,))
     config.base.rehearsal.update(episodes=2, steps=2)
     config.diffusion.update(latent="function_pca", components=6, clusters=3)

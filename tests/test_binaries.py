@@ -88,7 +88,7 @@ def test_own_pictures_go_through_and_a_bad_one_is_recorded(tmp_path, environment
         done = _run(binary, *common, env=environment)
         assert done.returncode == 0, done.stderr
     assert "n_failed 1" in done.stdout
-    manifest = (tmp_path / "run" / "fit" / "mlora_asym" / "manifest.json").read_text()
+    manifest = (tmp_path / "run" / "fit" / "gains" / "manifest.json").read_text()
     assert "broken.png" in manifest
 
 

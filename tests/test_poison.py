@@ -56,6 +56,7 @@ def fitted(tmp_path, unbroken, compiled, monkeypatch, capsys):
     def run(name, path, **options):
         folder = runs.begun(unbroken, tmp_path / name)
         config = images.get_config("tiny")
+        config.adapter.name = runs.NAME  # That of the base and the start.
         config.data.path = str(path)
         for key, value in options.items():
             config.fit[key] = value
