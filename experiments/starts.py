@@ -24,6 +24,7 @@ from experiments.fitting.smoothness import smoothness
 from experiments.fitting.start import common_start
 from experiments.recipe.fits import fit_options_of
 from experiments.recipe.opening import opened
+from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of, with_name
 from experiments.running import launch, run_folder
 from experiments.running.keys import keys
@@ -140,4 +141,4 @@ def _tried(
 
 
 if __name__ == "__main__":
-    launch.main(run)
+    launch.main(as_planned(run))

@@ -209,7 +209,7 @@ def test_diverged_instances_are_recorded_and_the_others_go_on(copy):
     lifted = engine.lifted(
         fit_options_of(config), form, data, engine.Layout(config.fit.chunk)
     )
-    domain = data.domain._replace(read=lambda rows: {"values": poisoned[rows]})
+    domain = data.domain._replace(read=lambda rows, also: {"values": poisoned[rows]})
     data = data._replace(domain=domain)
     work = groups.Work(fit_options_of(config), folder, form, data, lifted, shared)
     groups.fit_all(work, [0], 8)
