@@ -41,6 +41,5 @@ def _with_cells(config: ConfigDict) -> ConfigDict:
     """The recipe, which also offers cells of an octree."""
     with config.unlocked():
         config.adapter.update(sections.cells())
-        for key in ("learning_rate", "pull"):
-            config.fit[key].cells = {"learning_rate": 0.02, "pull": 0.0}[key]
+        config.fit.learning_rate.cells, config.fit.pull.cells = 0.02, 0.0
     return config

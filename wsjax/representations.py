@@ -58,11 +58,8 @@ def gains(
             "windows; take more numbers, or a larger side"
         )
 
-    def learn(key: jax.Array, batches: Batches) -> Params:
-        return windowed.learn(key, batches, form, dictionaries=1, atoms=rank, rank=rank)
-
-    field = windowed.field(form, dictionaries=1, atoms=rank)
-    return Family(field, windowed.gains(form, rank=rank), learn)
+    adapter = windowed.gains(form, rank=rank)
+    return _of_windows(form, adapter, dictionaries=1, atoms=rank, rank=rank)
 
 
 def allotted(
@@ -94,13 +91,8 @@ def allotted(
     # Few windows of natural pictures take more than a few times the mean.
     atoms = min(form.numbers, round(4.0 * rank) + 32)
 
-    def learn(key: jax.Array, batches: Batches) -> Params:
-        return windowed.learn(
-            key, batches, form, dictionaries=dictionaries, atoms=atoms, rank=rank
-        )
-
-    field = windowed.field(form, dictionaries=dictionaries, atoms=atoms)
-    return Family(field, adapter, learn)
+    sizes = {"dictionaries": dictionaries, "atoms": atoms}
+    return _of_windows(form, adapter, **sizes, rank=rank)
 
 
 def cells(
@@ -192,3 +184,22 @@ def _windows(
     if numbers is None:
         numbers = round(share * size[0] * size[1] * channels)
     return form, numbers
+
+
+def _of_windows(
+    form: windowed.Layout,
+    adapter: Adapter,
+    *,
+    dictionaries: int,
+    atoms: int,
+    rank: float,
+) -> Family:
+    """The adapter with its field; `rank` is the mean one that a base is learnt for."""
+
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        return windowed.learn(
+            key, batches, form, dictionaries=dictionaries, atoms=atoms, rank=rank
+        )
+
+    field = windowed.field(form, dictionaries=dictionaries, atoms=atoms)
+    return Family(field, adapter, learn)
