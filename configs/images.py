@@ -42,7 +42,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     # Gains are solved. The others, which `experiments.plan` compares them with, take
     # steps, on all points and without a pull, neither of which is a constant of a set.
     config.fit = sections.fit(
-        steps=150, points=0, pull=0.0, compare=0, solved=tuple(sections.windows())
+        steps=150, points=0, pull=0.0, compare=0, solved=("gains",)
     )
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()
@@ -86,7 +86,7 @@ def _adapter() -> ConfigDict:
         factors={"rank": 2, "biases": True},
         unmasked={"ranks": {"output": 1}},
         multiplicative={"start": "skip"},
-        windows=sections.windows(),
+        more=sections.gains(),
         name="gains",
     )
 

@@ -39,7 +39,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         factors={"rank": 4, "ranks": {"output": 0}},
         unmasked={},
         multiplicative={"start": "skip"},
-        windows=sections.windows(),
+        more=sections.gains(),
     )
     config.fit = sections.fit(
         steps=64,
@@ -49,7 +49,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         consensus=64,
         guess=0,  # No two patterns are alike, so no start can be predicted.
         compare=0,
-        solved=tuple(sections.windows()),
+        solved=("gains",),
     )
     config.diffusion = sections.diffusion()
     config.sample = sections.sample()

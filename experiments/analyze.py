@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from experiments import structure
 from experiments.domain.data import Data
-from experiments.domain.representation import Representation
+from experiments.domain.representation import Representation, modelled
 from experiments.fitting import layout, refit, start
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
@@ -65,7 +65,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     least = dimension.LEAST_FITS
     parts.check(fits, training=least, heldout=least, name=form.name)
     pixels = data.values(fits.rows).reshape(len(fits.rows), -1)
-    group = latent.groups(form.adapter.free(form.base))
+    group = latent.groups(modelled(form))
     scaled = latent.statistics(fits.vectors[~fits.heldout], group)
     weights = (fits.vectors - scaled["mean"]) / scaled["scale"]
     metrics = {

@@ -1,4 +1,6 @@
-"""Laws of fields of windows: what they can hold, how numbers are shared, how learnt."""
+"""Laws of fields of windows: what they can hold, which gains they keep, how learnt."""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -7,9 +9,10 @@ import pytest
 
 from wsjax import coords, fields, representations, windowed
 from wsjax.metrics.reconstruction import psnr
-from wsjax.windowed.allotment import errors, price, ranks_at, ranks_of
+from wsjax.windowed import cutting
 
 SIZE, CHANNELS = (12, 8), 2
+WINDOWS, VALUES = 6, 32
 
 
 def pictures(n, *, seed=0, size=SIZE):
@@ -29,8 +32,9 @@ def batches(values, at_once=16):
     return begin
 
 
-def learnt(name, values, **options):
-    family = representations.by_name(name, SIZE, CHANNELS, side=4, **options)
+def learnt(values, **options):
+    options = {"side": 4, **options}
+    family = representations.by_name("gains", SIZE, CHANNELS, **options)
     return family, family.learn(jax.random.key(3), batches(values))
 
 
@@ -58,7 +62,9 @@ def test_windows_join_to_the_picture_they_were_cut_from(size, side):
 
 
 @pytest.mark.parametrize(
-    "length, side, found", [(32, 8, 8), (28, 8, 7), (64, 8, 8), (13, 8, 13), (29, 8, 8)]
+    "length, side, found",
+    [(32, 8, 8), (28, 8, 7), (64, 8, 8), (13, 8, 13), (29, 8, 8)]
+    + [(28, None, 7), (64, None, 16), (256, None, 16), (3, None, 1)],
 )
 def test_a_side_is_the_nearest_that_divides_the_picture(length, side, found):
     assert windowed.layout((length, length), 1, side=side).side == (found, found)
@@ -66,7 +72,7 @@ def test_a_side_is_the_nearest_that_divides_the_picture(length, side, found):
 
 def test_a_field_has_the_values_of_its_lattice_and_is_linear_between():
     form = windowed.layout(SIZE, CHANNELS, side=4)
-    field = windowed.field(form, dictionaries=1, atoms=1)
+    field = windowed.field(form, atoms=1, candidates=1)
     values = jnp.asarray(pictures(1)[0])
     params = {"lattice": {"values": values.reshape(*SIZE, CHANNELS)}}
     grid = coords.grid(SIZE)
@@ -78,33 +84,67 @@ def test_a_field_has_the_values_of_its_lattice_and_is_linear_between():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["gains", "allotted"])
-def test_enough_numbers_hold_any_picture(name):
+def test_enough_numbers_hold_any_picture():
     """Also one in colour, where all training pictures are grey."""
-    most = 6 * 32 + (6 if name == "allotted" else 0)
     grey = np.repeat(pictures(40)[:, :, :1], 2, axis=2)
-    family, base = learnt(name, grey, numbers=most)
+    family, base = learnt(grey, numbers=WINDOWS * VALUES)
     noise = np.random.default_rng(1).uniform(-1, 1, (2, 96, 2)).astype(np.float32)
     _, quality = fitted(family, base, np.concatenate([noise, pictures(3, seed=5)]))
     # Double precision gives 100 dB or more; a missing atom leaves 15 dB.
     assert quality.min() > 60.0
 
 
-@pytest.mark.parametrize("name", ["gains", "allotted"])
-def test_more_numbers_are_better_and_never_exceeded(name):
+@pytest.mark.parametrize("candidates", [1.0, 3.0])
+def test_more_numbers_are_better_and_never_exceeded(candidates):
     train, others = pictures(60), pictures(12, seed=7)
     last = None
     for numbers in (24, 48, 96):
-        family, base = learnt(name, train, numbers=numbers)
+        family, base = learnt(train, numbers=numbers, candidates=candidates)
         own, quality = fitted(family, base, others)
         assert sum(x[0].size for x in jax.tree.leaves(own)) <= numbers
         assert last is None or quality.mean() > last + 3.0
         last = quality.mean()
 
 
-def test_gains_are_the_best_there_are():
-    """The gradient of the squared error at a solved fit is zero."""
-    family, base = learnt("gains", pictures(40), numbers=48)
+def test_a_choice_among_more_is_worth_its_bits():
+    train, others = pictures(200), pictures(20, seed=11)
+    same, chosen = (
+        fitted(*learnt(train, numbers=24, candidates=c), others)[1].mean()
+        for c in (1.0, 3.0)
+    )
+    assert chosen > same + 0.5
+
+
+def test_gains_are_the_best_that_so_many_can_be():
+    """Of all choices of three among ten, with the best gains for each."""
+    family, base = learnt(pictures(40), numbers=4, candidates=2.5)
+    every = windowed.gains(windowed.layout(SIZE, 2, side=4), numbers=10, candidates=10)
+    some = np.array(list(itertools.combinations(range(10), 3)))
+    grid = coords.grid(SIZE)
+
+    def render(params):
+        return fields.render(family.field, params, grid)
+
+    @jax.jit
+    def errors(value):
+        full = every.solve(base, value)["gains"]["numbers"]
+        marks = jnp.zeros((len(some), 10)).at[jnp.arange(len(some))[:, None], some]
+        tried = marks.set(1.0) * full[None]
+        own = render(family.adapter.merge(base, family.adapter.solve(base, value)))
+        others = jax.vmap(
+            lambda x: render(every.merge(base, {"gains": {"numbers": x}}))
+        )
+        squares = jnp.sum(jnp.square(others(tried) - value[None]), axis=(1, 2))
+        return jnp.sum(jnp.square(own - value)), squares
+
+    for value in jnp.asarray(pictures(4, seed=9)):
+        found, tried = errors(value)
+        np.testing.assert_allclose(found, tried.min(), rtol=1e-5)
+        assert np.median(tried) > 1.1 * found
+
+
+def test_the_gradient_at_a_solved_fit_is_zero():
+    family, base = learnt(pictures(40), numbers=48, candidates=1.0)
     value = jnp.asarray(pictures(1, seed=9)[0])
 
     def loss(own):
@@ -112,63 +152,78 @@ def test_gains_are_the_best_there_are():
         return jnp.mean(jnp.square(params["lattice"]["values"].reshape(96, 2) - value))
 
     own = family.adapter.solve(base, value)
-    slope = jax.grad(loss)(own)["windows"]["gains"]
-    start = jax.grad(loss)(family.adapter.centre(base))["windows"]["gains"]
+    slope = jax.grad(loss)(own)["gains"]["numbers"]
+    start = jax.grad(loss)(family.adapter.centre(base))["gains"]["numbers"]
     assert jnp.abs(slope).max() < 1e-4 * jnp.abs(start).max()
 
 
-def test_gains_have_variance_one_on_what_they_were_learnt_from():
-    train = 0.5 * pictures(200) + 0.4
-    family, base = learnt("gains", train, numbers=48)
-    gains = np.asarray(fitted(family, base, train)[0]["windows"]["gains"])
-    np.testing.assert_allclose(gains.reshape(-1, 8).mean(axis=0), 0.0, atol=1e-3)
-    np.testing.assert_allclose(gains.reshape(-1, 8).var(axis=0), 1.0, atol=1e-2)
+def test_candidates_are_the_gains_that_vary_most():
+    """A place that is the same in all pictures has none, where others have many."""
+    train = pictures(200)
+    family, base = learnt(train, numbers=48, candidates=1.0)
+    gains = np.asarray(fitted(family, base, train)[0]["gains"]["numbers"])
+    spread = gains.var(axis=0)
+    order = np.argsort(np.argsort(-spread))
+    assert np.corrcoef(order, np.arange(48))[0, 1] > 0.8
+    atoms = base["dictionary"]["atoms"].shape[-1]
+    place = np.asarray(base["dictionary"]["places"]) // atoms
+    flat = np.isin(np.arange(WINDOWS), (0,))  # Alone wholly within the flat part.
+    counts = np.bincount(place, minlength=WINDOWS)
+    assert counts[flat].max() < 0.5 * counts[~flat].min()
 
 
-def test_windows_share_numbers_as_no_other_sharing_would():
-    """Of all ways to share them in a case small enough to try each."""
-    drawn = np.random.default_rng(2)
-    atoms = np.linalg.qr(drawn.normal(size=(2, 6, 6)))[0][:, :, :3]
-    mean = drawn.normal(size=(2, 6))
-    found = {"mean": jnp.asarray(mean), "atoms": jnp.asarray(atoms)}
-    windows = jnp.asarray(drawn.normal(size=(3, 6)) * np.array([[3.0], [1.0], [0.1]]))
-    least = jnp.min(errors(found, windows)[0], axis=1)
-    sums = least[0][:, None, None] + least[1][None, :, None] + least[2][None, None, :]
-    used = np.indices((4, 4, 4)).sum(axis=0)
-    for budget in range(1, 9):
-        rank = ranks_at(least, price(least, budget))
-        assert rank.sum() <= budget
-        reached = sums[tuple(np.asarray(rank))]
-        # A price finds the best of all that take no more than it takes.
-        assert reached <= np.asarray(sums)[used <= int(rank.sum())].min() + 1e-5
+def test_places_have_atoms_of_their_own_as_far_as_pictures_tell(monkeypatch):
+    others = pictures(12, seed=7)
+    own = [fitted(*learnt(pictures(n), numbers=48), others)[1].mean() for n in (4, 300)]
+    monkeypatch.setattr(cutting, "_MOMENTS", 0)  # Now all places share their atoms.
+    same = [
+        fitted(*learnt(pictures(n), numbers=48), others)[1].mean() for n in (4, 300)
+    ]
+    assert own[0] > same[0] - 0.5
+    assert own[1] > same[1] + 1.0
 
 
-def test_no_number_is_left_over():
-    """Random windows gain from every atom, so that all numbers are worth taking."""
-    family, base = learnt("allotted", pictures(40), numbers=83)
-    noise = np.random.default_rng(4).uniform(-1, 1, (8, 96, 2)).astype(np.float32)
-    choice = np.asarray(fitted(family, base, noise)[0]["windows"]["choice"])
-    atoms = base["dictionaries"]["atoms"].shape[-1]
-    ranks = np.asarray(jax.vmap(lambda x: ranks_of(x, 16, atoms)[1])(choice))
-    assert ranks.sum(axis=1).tolist() == [83 - 6] * 8
+@pytest.mark.parametrize("numbers, candidates", [(30, 100), (30, 24), (100, 30)])
+def test_packing_keeps_the_largest_gains(numbers, candidates):
+    drawn = np.random.default_rng(numbers).normal(size=candidates).astype(np.float32)
+    found = windowed.packed(jnp.asarray(drawn), numbers)
+    assert len(found) == min(numbers, candidates)
+    again = np.asarray(windowed.unpacked(found, candidates))
+    count = windowed.kept(numbers, candidates)
+    largest = np.argsort(-np.abs(drawn))[:count]
+    np.testing.assert_array_equal(again[largest], drawn[largest])
+    assert np.count_nonzero(again) == count
+    np.testing.assert_array_equal(windowed.packed(jnp.asarray(again), numbers), found)
 
 
-@pytest.mark.parametrize("dictionary, rank", [(0, 0), (2, 5), (3, 7)])
-def test_a_choice_stands_for_a_dictionary_and_a_rank(dictionary, rank):
-    choice = jnp.array([dictionary * 8 + rank, dictionary * 8 + rank + 0.4, 1e9, -5.0])
-    which, found = ranks_of(choice, 4, 7)
-    assert which.tolist() == [dictionary, dictionary, 3, 0]
-    assert found.tolist() == [rank, rank, 7, 0]
+def test_numbers_that_nothing_was_packed_into_are_gains_too():
+    for numbers in (np.full(30, 1e9), np.full(30, -7.3), np.linspace(-3, 2**24, 30)):
+        gains = windowed.unpacked(jnp.asarray(numbers, jnp.float32), 100)
+        assert gains.shape == (100,) and jnp.isfinite(gains).all()
 
 
-def test_several_dictionaries_beat_one_and_are_the_same_every_time():
-    train, others = pictures(120), pictures(20, seed=11)
-    one = learnt("allotted", train, numbers=36, dictionaries=1)
-    some = learnt("allotted", train, numbers=36, dictionaries=4)
-    better = fitted(*some, others)[1].mean() - fitted(*one, others)[1].mean()
-    assert better > 0.5
-    again = learnt("allotted", train, numbers=36, dictionaries=4)[1]
-    jax.tree.map(np.testing.assert_array_equal, some[1], again)
+def test_the_opened_vector_is_what_a_picture_is_made_of():
+    """A picture is linear in it, which it is not in the numbers."""
+    family, base = learnt(pictures(40), numbers=40)
+    codec = family.adapter.opened(base)
+    own, others = (
+        family.adapter.solve(base, jnp.asarray(x)) for x in pictures(2, seed=8)
+    )
+    every = windowed.gains(
+        windowed.layout(SIZE, 2, side=4), numbers=120, candidates=120
+    )
+
+    def render(vector):
+        merged = every.merge(base, {"gains": {"numbers": vector}})
+        return merged["lattice"]["values"]
+
+    a, b = codec.encode(own), codec.encode(others)
+    expected = family.adapter.merge(base, own)["lattice"]["values"]
+    np.testing.assert_allclose(render(a), expected, atol=1e-6)
+    between = render((a + b) / 2)
+    np.testing.assert_allclose(between, (render(a) + render(b)) / 2, atol=1e-5)
+    again = codec.decode(a)["gains"]["numbers"]
+    np.testing.assert_array_equal(again, own["gains"]["numbers"])
 
 
 def test_a_base_is_the_same_however_it_is_read_and_ignores_what_is_not_finite():
@@ -180,25 +235,31 @@ def test_a_base_is_the_same_however_it_is_read_and_ignores_what_is_not_finite():
         for values, at_once in ((train, 50), (spoilt, 7))
     )
     for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
-        np.testing.assert_allclose(np.abs(a), np.abs(b), atol=2e-4)
+        np.testing.assert_allclose(a, b, atol=2e-4)
     with pytest.raises(ValueError, match="not one training picture is finite"):
         family.learn(jax.random.key(0), batches(spoilt[-1:]))
+
+
+def test_windows_of_large_pictures_share_their_atoms(monkeypatch):
+    small, large = (windowed.layout((n, n), 3, side=16) for n in (64, 1024))
+    assert small.groups == small.windows and large.groups == 1
+    monkeypatch.setattr(cutting, "_MOMENTS", 0)
+    family, base = learnt(pictures(60), numbers=60)
+    assert base["dictionary"]["mean"].shape == (1, VALUES)
+    assert fitted(family, base, pictures(12, seed=7))[1].mean() > 22.0
 
 
 @pytest.mark.parametrize(
     "options, told",
     [
-        ({"name": "gains", "size": (8, 8, 8)}, "windows are cut out of pictures"),
-        ({"name": "gains", "numbers": 5}, "at least one for each of the 6 windows"),
-        ({"name": "allotted", "numbers": 6}, "numbers=6 should be above the 6 windows"),
-        ({"name": "gains", "side": 0}, "side=0 should be 1 pixel or more"),
+        ({"size": (8, 8, 8)}, "windows are cut out of pictures"),
+        ({"numbers": 1}, "at least one gain"),
+        ({"side": 0}, "side=0 should be 1 pixel or more"),
+        ({"candidates": 0.5}, "candidates=0.5 should be 1 or more"),
         ({"name": "other"}, "unknown representation 'other'"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, told):
-    size = options.get("size", SIZE)
-    rest = {k: x for k, x in options.items() if k not in ("name", "size")}
+    rest = {"side": 4, "numbers": 48, "name": "gains", "size": SIZE, **options}
     with pytest.raises(ValueError, match=told):
-        representations.by_name(
-            options["name"], size, CHANNELS, **{"side": 4, "numbers": 48, **rest}
-        )
+        representations.by_name(channels=CHANNELS, **rest)

@@ -14,7 +14,7 @@ from wsjax import windowed
 from wsjax.adapters import ADAPTERS
 from wsjax.types import Adapter, Batches, Field, Params
 
-__all__ = ["FAMILIES", "Family", "NAMES", "allotted", "by_name", "cells", "gains"]
+__all__ = ["FAMILIES", "Family", "NAMES", "by_name", "cells", "gains"]
 
 
 class Family(NamedTuple):
@@ -33,66 +33,47 @@ def gains(
     channels: int,
     *,
     numbers: int | None = None,
-    share: float = 0.4,
-    side: int = 8,
-) -> Family:
-    """As many gains in every window of a picture; see `wsjax.windowed`.
-
-    Args:
-      size: height and width of the pictures, in pixels.
-      channels: C.
-      numbers: of an instance at most; each window has its whole part of them, no more
-        than it has values.
-      share: where `numbers` is None, they are this share of the picture's values.
-      side: pixels per side of a window, about; see `windowed.layout`.
-
-    Raises:
-      ValueError: if instances are no pictures, or if there are fewer numbers than
-        windows.
-    """
-    form, numbers = _windows(size, channels, numbers, share, side)
-    rank = min(numbers // form.windows, form.numbers)
-    if rank < 1:
-        raise ValueError(
-            f"{numbers} numbers should be at least one for each of the {form.windows} "
-            "windows; take more numbers, or a larger side"
-        )
-
-    adapter = windowed.gains(form, rank=rank)
-    return _of_windows(form, adapter, dictionaries=1, atoms=rank, rank=rank)
-
-
-def allotted(
-    size: tuple[int, ...],
-    channels: int,
-    *,
-    numbers: int | None = None,
     share: float = 0.2,
-    side: int = 8,
-    dictionaries: int = 16,
+    candidates: float = 3.0,
+    side: int | None = None,
 ) -> Family:
-    """A given count of numbers, shared among the windows; see `wsjax.windowed`.
+    """The gains of windows that serve a picture best; see `wsjax.windowed`.
 
     Args:
       size: height and width of the pictures, in pixels.
       channels: C.
-      numbers: of an instance in all.
+      numbers: of an instance in all, at most as many as it has values.
       share: where `numbers` is None, they are this share of the picture's values.
-      side: pixels per side of a window, about; see `windowed.layout`.
-      dictionaries: of which each window chooses one.
+      candidates: gains that a picture may keep, for each of its numbers; with 1 every
+        picture keeps the same.
+      side: pixels per side of a window, about; None: see `windowed.layout`.
 
     Raises:
-      ValueError: if instances are no pictures, or if there are not more numbers than
-        windows.
+      ValueError: if instances are no pictures, if candidates are below 1, or if there
+        are too few numbers; see `windowed.gains`.
     """
-    form, numbers = _windows(size, channels, numbers, share, side)
-    adapter = windowed.allotted(form, numbers=numbers)
-    rank = numbers / form.windows - 1.0
-    # Few windows of natural pictures take more than a few times the mean.
-    atoms = min(form.numbers, round(4.0 * rank) + 32)
+    if len(size) != 2:
+        raise ValueError(
+            f"windows are cut out of pictures, found a grid of {len(size)} axes; take "
+            "another representation for shapes"
+        )
+    if candidates < 1.0:
+        raise ValueError(
+            f"candidates={candidates} should be 1 or more for each number, such as 3"
+        )
+    form = windowed.layout((size[0], size[1]), channels, side=side)
+    if numbers is None:
+        numbers = round(share * size[0] * size[1] * channels)
+    most = min(round(candidates * numbers), form.windows * form.numbers)
+    # Few windows have more candidates than a few times the mean.
+    atoms = min(form.numbers, 4 * -(-most // form.windows))
+    adapter = windowed.gains(form, numbers=numbers, candidates=most)
 
-    sizes = {"dictionaries": dictionaries, "atoms": atoms}
-    return _of_windows(form, adapter, **sizes, rank=rank)
+    def learn(key: jax.Array, batches: Batches) -> Params:
+        del key  # Nothing is drawn.
+        return windowed.learn(batches, form, atoms=atoms, candidates=most)
+
+    return Family(windowed.field(form, atoms=atoms, candidates=most), adapter, learn)
 
 
 def cells(
@@ -143,7 +124,6 @@ def cells(
 
 
 FAMILIES: dict[str, Callable[..., Family]] = {
-    "allotted": allotted,
     "cells": cells,
     "gains": gains,
 }
@@ -169,37 +149,3 @@ def by_name(name: str, size: tuple[int, ...], channels: int, **options) -> Famil
             f"unknown representation {name!r}; choose one of {sorted(FAMILIES)}"
         )
     return FAMILIES[name](size, channels, **options)
-
-
-def _windows(
-    size: tuple[int, ...], channels: int, numbers: int | None, share: float, side: int
-) -> tuple[windowed.Layout, int]:
-    """How pictures are cut, and how many numbers each has."""
-    if len(size) != 2:
-        raise ValueError(
-            f"windows are cut out of pictures, found a grid of {len(size)} axes; take "
-            "another representation for shapes"
-        )
-    form = windowed.layout((size[0], size[1]), channels, side=side)
-    if numbers is None:
-        numbers = round(share * size[0] * size[1] * channels)
-    return form, numbers
-
-
-def _of_windows(
-    form: windowed.Layout,
-    adapter: Adapter,
-    *,
-    dictionaries: int,
-    atoms: int,
-    rank: float,
-) -> Family:
-    """The adapter with its field; `rank` is the mean one that a base is learnt for."""
-
-    def learn(key: jax.Array, batches: Batches) -> Params:
-        return windowed.learn(
-            key, batches, form, dictionaries=dictionaries, atoms=atoms, rank=rank
-        )
-
-    field = windowed.field(form, dictionaries=dictionaries, atoms=atoms)
-    return Family(field, adapter, learn)

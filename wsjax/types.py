@@ -45,6 +45,16 @@ class Field(NamedTuple):
         return self.head(params, self.features(params, coord))
 
 
+class Codec(NamedTuple):
+    """A map from one adapter to the vector that is diffused, and back.
+
+    `encode(adapter) -> [K]`; `decode([K]) -> adapter`.
+    """
+
+    encode: Callable[[ArrayTree], jax.Array]
+    decode: Callable[[jax.Array], ArrayTree]
+
+
 class Adapter(NamedTuple):
     """How one instance differs from the base field.
 
@@ -62,6 +72,9 @@ class Adapter(NamedTuple):
     `extend(key, base) -> base` adds the entries that the adapter reads beside those of
     the field, at their start, and returns a base that has them as it is; None where
     there are none.
+    `opened(base) -> codec` between an adapter and a vector whose entries mean the same
+    in every instance, for models of weights; its `decode` gives the adapter that is
+    nearest to any vector. None where the free entries are such a vector.
     """
 
     init: Callable[[jax.Array, Params], ArrayTree]
@@ -72,16 +85,7 @@ class Adapter(NamedTuple):
     solve: Callable[..., ArrayTree] | None = None
     reads: tuple[str, ...] = ("values",)
     extend: Callable[[jax.Array, Params], Params] | None = None
-
-
-class Codec(NamedTuple):
-    """An invertible map from one adapter to the vector that is diffused.
-
-    `encode(adapter) -> [K]`; `decode([K]) -> adapter`.
-    """
-
-    encode: Callable[[ArrayTree], jax.Array]
-    decode: Callable[[jax.Array], ArrayTree]
+    opened: Callable[[Params], Codec] | None = None
 
 
 class Process(NamedTuple):

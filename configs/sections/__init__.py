@@ -6,7 +6,7 @@ depend on the data, so every recipe gives its own:
   config.sample = sections.sample(n=2000)
 """
 
-from configs.sections.adapter import adapter, cells, windows
+from configs.sections.adapter import adapter, cells, gains
 from configs.sections.base import base, budget, encoder, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.data import image_data, mesh_data
@@ -47,6 +47,7 @@ __all__ = [
     "field",
     "fit",
     "functa_plan",
+    "gains",
     "generators",
     "image_data",
     "levers",
@@ -68,5 +69,4 @@ __all__ = [
     "tiny_plan",
     "tiny_shapes",
     "tune",
-    "windows",
 ]

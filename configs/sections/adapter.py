@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ml_collections import ConfigDict, config_dict
 
-__all__ = ["adapter", "cells", "windows"]
+__all__ = ["adapter", "cells", "gains"]
 
 Options = Mapping[str, object]
 
@@ -16,7 +16,7 @@ def adapter(
     factors: Options,
     unmasked: Options,
     multiplicative: Options,
-    windows: Mapping[str, Options] | None = None,
+    more: Mapping[str, Options] | None = None,
     name: str = "mlora_asym",
 ) -> ConfigDict:
     """Options of each representation.
@@ -35,8 +35,7 @@ def adapter(
         trainable numbers; a smaller rank of the output layer makes up for that.
       multiplicative: further options of `mlora` and `mlora_asym`, such as their
         `start`.
-      windows: options of `gains` and `allotted`, for recipes of pictures that offer
-        them.
+      more: options of further representations that the recipe offers, by name.
       name: the representation that the recipe fits.
     """
     return config_dict.create(
@@ -47,28 +46,23 @@ def adapter(
         lora_asym=dict(factors),
         mlora={**factors, **unmasked, **multiplicative},
         mlora_asym={**factors, **multiplicative},
-        **{key: dict(options) for key, options in (windows or {}).items()},
+        **{key: dict(options) for key, options in (more or {}).items()},
     )
 
 
-def windows(*, side: int = 8) -> dict[str, dict]:
-    """Options of `gains` and `allotted`, for recipes of pictures.
+def gains() -> dict[str, dict]:
+    """Options of `gains`, for recipes of pictures.
 
-    Their numbers follow from the size of the pictures by a share, unless a recipe gives
-    `numbers`.
-
-    Args:
-      side: pixels per side of a window, about: the divisor of the picture's length that
-        is nearest.
+    Their numbers follow from the size of the pictures by a share, and the side of a
+    window from their shorter side, unless a recipe gives them.
     """
     return {
-        "gains": {"numbers": config_dict.placeholder(int), "share": 0.4, "side": side},
-        "allotted": {
+        "gains": {
             "numbers": config_dict.placeholder(int),
             "share": 0.2,
-            "side": side,
-            "dictionaries": 16,  # Of which each window chooses one.
-        },
+            "candidates": 3.0,
+            "side": config_dict.placeholder(int),
+        }
     }
 
 

@@ -58,15 +58,14 @@ def plan(
 
 
 def picture_plan() -> ConfigDict:
-    """Gains and allotted numbers as shares of a picture's values."""
+    """Gains as shares of a picture's values, with and without a choice among more."""
     shares = (1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3)
     variants: dict[str, list[Variant]] = {
-        "allotted": [{"adapter": {"share": share}} for share in shares[:5]],
         "gains": [
-            {"adapter": {"share": share, "side": side}}
-            for side in (8, 16)
+            {"adapter": {"share": share, "candidates": candidates}}
+            for candidates in (1.0, 2.0, 3.0)
             for share in shares
-        ],
+        ]
     }
     # Fits in closed form cost so little that many can tell what all will be like.
     return plan(variants=variants, choose_from=("gains",), target=35.0, n=512)
@@ -95,8 +94,11 @@ def picture_curves() -> ConfigDict:
         )
     ]
     variants: dict[str, list[Variant]] = {
-        "allotted": [{"adapter": {"numbers": n}} for n in numbers],
-        "gains": [{"adapter": {"numbers": n}} for n in numbers],
+        "gains": [
+            {"adapter": {"numbers": n, "candidates": candidates}}
+            for candidates in (1.0, 3.0)
+            for n in numbers
+        ],
         "mlp": [
             {**brief, "learning_rate": (0.04, 0.08, 0.16), "adapter": {"field": field}}
             for field in fields

@@ -5,7 +5,7 @@ A tiny recipe has the keys of the full one, with values as small as the code all
 
 from ml_collections import ConfigDict, config_dict
 
-from configs.sections.adapter import adapter, windows
+from configs.sections.adapter import adapter, gains
 from configs.sections.base import base, budget, field, rehearsal
 from configs.sections.benchmark import benchmark
 from configs.sections.diffusion import diffusion
@@ -63,7 +63,7 @@ def tiny_pictures(
         chunk=2,
         group=8,
         compare=8,
-        solved=tuple(windows()) if windowed else (),
+        solved=("gains",) if windowed else (),
     )
     config.diffusion = _diffusion(diffusion(components=6, steps=40, every=10, draws=2))
     _judged(config, n=20)
@@ -151,8 +151,7 @@ def _adapter(**options: int) -> ConfigDict:
 
 def _windowed() -> ConfigDict:
     own = _adapter()
-    own.update(windows())
-    own.allotted.dictionaries = 2
+    own.update(gains())
     return own
 
 

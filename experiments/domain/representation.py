@@ -46,11 +46,23 @@ def start(folder: pathlib.Path, form: Representation) -> ArrayTree:
 
 
 def entries(form: Representation, first: ArrayTree) -> Codec:
-    """Codec between an adapter and the vector `[K]` of its free entries.
+    """Codec between an adapter and the vector `[K]` by which weights are modelled.
 
-    `decode` takes the frozen entries from `first`, an adapter such as the start.
+    That is the adapter's own (`Adapter.opened`), else the vector of its free entries;
+    `decode` then takes the frozen ones from `first`, an adapter such as the start.
     """
+    if form.adapter.opened is not None:
+        return form.adapter.opened(form.base)
     return latent.free_entries(form.adapter.free(form.base), first)
+
+
+def modelled(form: Representation) -> ArrayTree:
+    """Booleans with a True for each number of the vector of `entries`, in its order."""
+    if form.adapter.opened is None:
+        return form.adapter.free(form.base)
+    codec, centre = form.adapter.opened(form.base), form.adapter.centre(form.base)
+    vector = jax.eval_shape(codec.encode, centre)
+    return {form.name: {"opened": np.ones(vector.shape, bool)}}
 
 
 def quality(

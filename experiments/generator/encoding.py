@@ -17,6 +17,7 @@ from experiments.domain.data import Data
 from experiments.domain.representation import (
     Representation,
     entries,
+    modelled,
     renderer,
     start,
 )
@@ -150,7 +151,7 @@ def _latent(
     options: Latent, form: Representation, fits: Fitted, data: Data
 ) -> dict[str, np.ndarray]:
     train = fits.vectors[~fits.heldout]
-    group = latent.groups(form.adapter.free(form.base))
+    group = latent.groups(modelled(form))
     encoding = latent.statistics(train, group)
     if options.kind == "none":
         return encoding
@@ -178,7 +179,7 @@ def restore(
     options: Latent, folder: pathlib.Path, form: Representation
 ) -> dict[str, jax.Array]:
     """Reads the encoding that `save` wrote into `folder`, as JAX arrays."""
-    k = m = len(latent.groups(form.adapter.free(form.base)))
+    k = m = len(latent.groups(modelled(form)))
     shapes: dict[str, tuple[int, ...]] = {"mean": (k,), "scale": (k,)}
     if options.kind != "none":
         m = options.components

@@ -10,7 +10,7 @@ import json
 
 from ml_collections import ConfigDict
 
-from experiments.domain.representation import Representation
+from experiments.domain.representation import Representation, modelled
 from experiments.generator.encoding import LATENTS, Latent
 from experiments.generator.trained import Denoiser, Generator, Sampling
 from wsjax import models
@@ -117,7 +117,7 @@ def _denoiser(config: ConfigDict) -> Denoiser:
     options = config.diffusion[name].to_dict()
 
     def build(form: Representation, classes: int):
-        free = form.adapter.free(form.base)
+        free = modelled(form)
         return models.by_name(name, free, classes=classes, **options)
 
     return build

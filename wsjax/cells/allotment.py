@@ -9,12 +9,12 @@ level upwards, and the price is such that the numbers suffice (Chou, Lookabaugh 
 import jax
 import jax.numpy as jnp
 
+from wsjax.bits import WORD
 from wsjax.cells.cutting import (
     CODED,
     OUTSIDE,
     SPLIT,
     STATE_BITS,
-    WORD_BITS,
     Layout,
     children,
     sums,
@@ -59,7 +59,7 @@ def _states(errors: list[jax.Array], price: jax.Array, form: Layout) -> list[jax
         if below is None:
             split = jnp.full(len(total), jnp.inf)
         else:
-            split = sums(below) + price * 8 * STATE_BITS / WORD_BITS
+            split = sums(below) + price * 8 * STATE_BITS / WORD
         total = total.at[:, SPLIT].set(split)
         best.insert(0, jnp.argmin(total, axis=1))
         below = jnp.min(total, axis=1)
@@ -74,4 +74,4 @@ def _states(errors: list[jax.Array], price: jax.Array, form: Layout) -> list[jax
 def _cost(form: Layout, level: int) -> jax.Array:
     """Numbers that each state takes beside its own bits."""
     ranks = jnp.array(form.ranks[level], float)
-    return jnp.concatenate([jnp.zeros(CODED), ranks + form.choices / WORD_BITS])
+    return jnp.concatenate([jnp.zeros(CODED), ranks + form.choices / WORD])

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from wsjax.bits import WORD
+
 __all__ = [
     "CODED",
     "INSIDE",
@@ -12,7 +14,6 @@ __all__ = [
     "OUTSIDE",
     "SPLIT",
     "STATE_BITS",
-    "WORD_BITS",
     "blocks",
     "children",
     "layout",
@@ -34,9 +35,6 @@ CODED = 3
 
 STATE_BITS = 3
 """Bits of a cell's state: three states without code, and at most five ranks."""
-
-WORD_BITS = 24
-"""Bits that one float32 holds exactly, as a whole number."""
 
 _ATOMS = 16  # For each lattice cell of a side, which keeps nearly all of real shapes.
 
@@ -108,7 +106,7 @@ def layout(
         raise ValueError(
             f"ranks={ranks} should be at most {most} for each of {len(sides)} levels"
         )
-    needed = -(-STATE_BITS * (lattice // sides[0]) ** 3 // WORD_BITS)
+    needed = -(-STATE_BITS * (lattice // sides[0]) ** 3 // WORD)
     if numbers < needed:
         raise ValueError(
             f"numbers={numbers} cannot hold the states of the largest cells, which "

@@ -2,7 +2,7 @@
 
 Its bits are the states of the cells, level by level and from the coarsest, those of
 cells whose parent is split alone; then for each coded cell, in the same order, its
-choice of dictionary. Each number holds `WORD_BITS` of them as a whole number, which
+choice of dictionary. Each number holds `WORD` of them as a whole number, which
 float32 represents exactly; the coefficients of all coded cells follow, a number each,
 in the same order. So nothing of the tree is free.
 """
@@ -12,12 +12,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from wsjax.bits import WORD, from_numbers, to_numbers
 from wsjax.cells.cutting import (
     CODED,
     OUTSIDE,
     SPLIT,
     STATE_BITS,
-    WORD_BITS,
     Layout,
     children,
 )
@@ -45,7 +45,7 @@ def pack(states: list[jax.Array], choices: list[jax.Array], form: Layout) -> jax
     `states` and `choices` are as in `Tree`. A tree of more bits than there is room for
     is cut; see `usage`.
     """
-    stream = jnp.zeros(form.numbers * WORD_BITS, int)
+    stream = jnp.zeros(form.numbers * WORD, int)
     end = jnp.array(0)
     active = jnp.ones(len(states[0]), bool)
     for level, own in enumerate(states):
@@ -54,8 +54,7 @@ def pack(states: list[jax.Array], choices: list[jax.Array], form: Layout) -> jax
             active = children(active & (own == SPLIT))
     for own, chosen in zip(states, choices, strict=True):
         stream, end = _write(stream, end, own >= CODED, chosen, form.choices)
-    powers = 2 ** jnp.arange(WORD_BITS)
-    return (stream.reshape(-1, WORD_BITS) * powers[None]).sum(axis=1).astype(float)
+    return to_numbers(stream)
 
 
 def unpack(numbers: jax.Array, form: Layout) -> Tree:
@@ -64,8 +63,7 @@ def unpack(numbers: jax.Array, form: Layout) -> Tree:
     Numbers that no tree was packed into, such as generated ones, are rounded and cut;
     a state that a level does not have is `OUTSIDE`, as is what the numbers end before.
     """
-    whole = jnp.clip(jnp.round(numbers), 0, 2**WORD_BITS - 1).astype(int)
-    stream = (whole[:, None] >> jnp.arange(WORD_BITS)[None] & 1).reshape(-1)
+    stream = from_numbers(numbers)
     end, states, choices, places = jnp.array(0), [], [], []
     active = jnp.ones(form.count(0) ** 3, bool)
     for level, ranks in enumerate(form.ranks):
@@ -98,7 +96,7 @@ def usage(states: list[jax.Array], form: Layout) -> jax.Array:
 
 def _words(bits: jax.Array) -> jax.Array:
     """Numbers that so many bits fill."""
-    return -(-bits // WORD_BITS)
+    return -(-bits // WORD)
 
 
 def _lengths(states: jax.Array, ranks: tuple[int, ...]) -> jax.Array:

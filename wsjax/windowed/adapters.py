@@ -1,89 +1,43 @@
-"""What one picture adds to a base of windows: gains, or gains that are allotted."""
+"""What one picture adds to a base of windows: its gains."""
 
 import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.types import Adapter, Params
-from wsjax.windowed.allotment import allot, ranks_of, shares
+from wsjax.types import Adapter, Codec, Params
 from wsjax.windowed.cutting import Layout, cut
 from wsjax.windowed.field import with_picture
+from wsjax.windowed.packing import kept, packed, unpacked
 
-__all__ = ["allotted", "gains"]
-
-
-def gains(form: Layout, *, rank: int) -> Adapter:
-    """`{"windows": {"gains": [K, R]}}`: R gains in each of the K windows.
-
-    They start at 0, the mean of training windows. They belong to the first R atoms of
-    the base's only dictionary.
-    """
-
-    def start(base: Params) -> ArrayTree:
-        return {"windows": {"gains": jnp.zeros((form.windows, rank))}}
-
-    def merge(base: Params, adapter: ArrayTree) -> Params:
-        dictionary = base["dictionaries"]
-        kernel = dictionary["atoms"][0, :, :rank]
-        windows = dictionary["mean"] + adapter["windows"]["gains"] @ kernel.T
-        return with_picture(base, windows, form)
-
-    def solve(base: Params, values: jax.Array) -> ArrayTree:
-        dictionary = base["dictionaries"]
-        kernel = dictionary["atoms"][0, :, :rank]
-        products = (cut(values, form) - dictionary["mean"]) @ kernel
-        return {"windows": {"gains": products / shares(kernel)[None]}}
-
-    return _closed(start, merge, solve)
+__all__ = ["gains"]
 
 
-def allotted(form: Layout, *, numbers: int) -> Adapter:
-    """N numbers for the whole picture, where windows take as many as serve it best.
+def gains(form: Layout, *, numbers: int, candidates: int) -> Adapter:
+    """`{"gains": {"numbers": [N]}}`: the largest of M gains, and which they are.
 
-    `{"windows": {"choice": [K], "gains": [N - K]}}`: a window's choice is a whole
-    number that stands for its dictionary j and its rank r, j * (Q + 1) + r; the gains
-    of all windows follow each other. A choice costs a number, as a gain does.
+    See `wsjax.windowed.packing`. `Adapter.opened` gives the vector `[M]` of all gains,
+    0 where they are not kept, in the order of how much they vary in training pictures.
+    Steps on a loss move the kept gains alone, as a choice has no gradient. The start is
+    the mean of training pictures.
 
     Args:
       form: how a picture is cut.
-      numbers: N.
+      numbers: N; if there are no fewer than candidates, as many of them, and all gains
+        are kept.
+      candidates: M, gains that a picture may keep.
 
     Raises:
-      ValueError: if there are not more numbers than windows.
+      ValueError: if the numbers cannot hold the places of the candidates and one gain.
     """
-    if numbers <= form.windows:
+    if kept(numbers, candidates) < 1:
         raise ValueError(
-            f"numbers={numbers} should be above the {form.windows} windows, each of "
-            "which takes one for its choice; take more numbers, or a larger side"
+            f"numbers={numbers} should hold a bit for each of {candidates} candidates, "
+            "24 in a number, and at least one gain; take more numbers, or fewer "
+            "candidates"
         )
-    spare = numbers - form.windows
 
     def start(base: Params) -> ArrayTree:
-        none = {"choice": jnp.zeros(form.windows), "gains": jnp.zeros(spare)}
-        return {"windows": none}
-
-    def merge(base: Params, adapter: ArrayTree) -> Params:
-        # A base from disk is of NumPy arrays, which no traced choice could index.
-        atoms, mean = (jnp.asarray(base["dictionaries"][k]) for k in ("atoms", "mean"))
-        own = adapter["windows"]
-        which, rank = ranks_of(own["choice"], len(mean), atoms.shape[-1])
-        ends = jnp.cumsum(rank)
-        order = jnp.arange(atoms.shape[-1])[None]
-        places = (ends - rank)[:, None] + order
-        found = own["gains"][jnp.minimum(places, spare - 1)]
-        # Generated choices may ask for more gains than there are.
-        held = (order < rank[:, None]) & (places < spare)
-        added = jnp.einsum("kmq,kq->km", atoms[which], jnp.where(held, found, 0.0))
-        return with_picture(base, mean[which] + added, form)
-
-    def solve(base: Params, values: jax.Array) -> ArrayTree:
-        return {"windows": allot(base["dictionaries"], cut(values, form), spare)}
-
-    return _closed(start, merge, solve)
-
-
-def _closed(start, merge, solve) -> Adapter:
-    """An adapter with one start for all and all entries free, which `solve` fits."""
+        return {"gains": {"numbers": jnp.zeros(min(numbers, candidates))}}
 
     def init(key: jax.Array, base: Params) -> ArrayTree:
         del key
@@ -92,4 +46,33 @@ def _closed(start, merge, solve) -> Adapter:
     def free(base: Params) -> ArrayTree:
         return jax.tree.map(lambda x: jnp.ones(x.shape, bool), start(base))
 
-    return Adapter(init, merge, merge, free, start, solve)
+    def merge(base: Params, adapter: ArrayTree) -> Params:
+        mean, atoms, places = _parts(base)
+        own = unpacked(adapter["gains"]["numbers"], candidates)
+        spread = jnp.zeros(form.windows * atoms.shape[-1]).at[places].set(own)
+        spread = spread.reshape(len(mean), -1, atoms.shape[-1])
+        windows = mean[:, None] + jnp.einsum("gdr,gkr->gkd", atoms, spread)
+        return with_picture(base, windows.reshape(form.windows, -1), form)
+
+    def solve(base: Params, values: jax.Array) -> ArrayTree:
+        mean, atoms, places = _parts(base)
+        windows = cut(values, form).reshape(len(mean), -1, form.numbers)
+        products = jnp.einsum("gkd,gdr->gkr", windows - mean[:, None], atoms)
+        return {"gains": {"numbers": packed(products.reshape(-1)[places], numbers)}}
+
+    def opened(base: Params) -> Codec:
+        del base
+        return Codec(
+            lambda adapter: unpacked(adapter["gains"]["numbers"], candidates),
+            lambda vector: {"gains": {"numbers": packed(vector, numbers)}},
+        )
+
+    return Adapter(init, merge, merge, free, start, solve, opened=opened)
+
+
+def _parts(base: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
+    # A base from disk is of NumPy arrays, which no traced place could index.
+    mean, atoms, places = (
+        jnp.asarray(base["dictionary"][name]) for name in ("mean", "atoms", "places")
+    )
+    return mean, atoms, places

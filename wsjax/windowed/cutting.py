@@ -7,6 +7,9 @@ import jax.numpy as jnp
 
 __all__ = ["Layout", "cut", "joined", "layout"]
 
+_LARGEST = 16  # Pixels per side of the windows that follow from the picture's size.
+_MOMENTS = 2**27  # Second moments that are held at once: 1 GiB.
+
 
 class Layout(NamedTuple):
     """How a picture is cut.
@@ -36,10 +39,20 @@ class Layout(NamedTuple):
         """M, values in a window."""
         return self.side[0] * self.side[1] * self.channels
 
+    @property
+    def groups(self) -> int:
+        """G, groups of windows that share atoms: one for each place, or one for all.
 
-def layout(size: tuple[int, int], channels: int, *, side: int) -> Layout:
+        One for all where moments of each place, from which atoms are learnt, would fill
+        memory: such pictures have many windows.
+        """
+        return self.windows if self.windows * self.numbers**2 <= _MOMENTS else 1
+
+
+def layout(size: tuple[int, int], channels: int, *, side: int | None = None) -> Layout:
     """Windows of about `side` pixels that fill the picture, where there are such.
 
+    Without a side, a quarter of the picture's shorter one is taken, 16 pixels at most.
     On each axis the divisor of the picture's length that is nearest to `side`, from
     half to twice as long, is taken; without one, `side` itself. So 8 cuts 32 pixels
     into windows of 8, and 28 into windows of 7.
@@ -47,6 +60,8 @@ def layout(size: tuple[int, int], channels: int, *, side: int) -> Layout:
     Raises:
       ValueError: if `side` is below 1.
     """
+    if side is None:
+        side = min(max(min(size) // 4, 1), _LARGEST)
     if side < 1:
         raise ValueError(f"side={side} should be 1 pixel or more, such as 8")
 

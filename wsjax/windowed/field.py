@@ -9,31 +9,32 @@ from wsjax.windowed.cutting import Layout, joined
 __all__ = ["field", "picture_of", "with_picture"]
 
 
-def field(form: Layout, *, dictionaries: int, atoms: int) -> Field:
+def field(form: Layout, *, atoms: int, candidates: int) -> Field:
     """A bilinear field over the pixels of a picture.
 
     Its params are `lattice/values` `[H, W, C]`, which the field interpolates, and
-    `dictionaries` with `mean` `[J, M]` and `atoms` `[J, M, Q]`, from which adapters
-    compute the lattice of an instance. The columns of `atoms` are orthogonal; the
-    length of each is the standard deviation of training windows along it. Beyond the
-    centres of the outermost pixels the field is constant.
+    `dictionary`, from which adapters compute the lattice of an instance: for each group
+    of windows (`Layout.groups`) the `mean` `[G, M]` and orthonormal `atoms`
+    `[G, M, R]`; and for each gain that a picture may keep, its `places` `[candidates]`
+    among the R atoms of all windows. Beyond the centres of the outermost pixels the
+    field is constant.
 
     Args:
       form: how a picture is cut into windows of M values.
-      dictionaries: J.
-      atoms: Q, in each dictionary.
+      atoms: R, of each group.
+      candidates: gains that a picture may keep.
     """
     height, width = form.size
 
     def init(key: jax.Array) -> Params:
         del key  # Nothing is drawn: a base is learnt in closed form.
-        mean = jnp.zeros((dictionaries, form.numbers))
-        shape = (dictionaries, form.numbers, atoms)
-        return with_picture(
-            {"dictionaries": {"mean": mean, "atoms": jnp.zeros(shape)}},
-            jnp.broadcast_to(mean[0], (form.windows, form.numbers)),
-            form,
-        )
+        dictionary = {
+            "mean": jnp.zeros((form.groups, form.numbers)),
+            "atoms": jnp.zeros((form.groups, form.numbers, atoms)),
+            "places": jnp.arange(candidates, dtype=jnp.int32),
+        }
+        windows = jnp.zeros((form.windows, form.numbers))
+        return with_picture({"dictionary": dictionary}, windows, form)
 
     def features(params: Params, coord: jax.Array) -> jax.Array:
         del params
