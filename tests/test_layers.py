@@ -31,8 +31,9 @@ ALLOWED = {
     "models": {"types"},
     "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
     "analysis": set(),
-    "windowed": {"types"},
-    "cells": {"meshes", "types"},  # Its constants: see wsjax.meshes.levels.
+    "bits": set(),
+    "windowed": {"bits", "types"},
+    "cells": {"bits", "meshes", "types"},  # Its constants: see wsjax.meshes.levels.
     "representations": {"adapters", "cells", "types", "windowed"},
 }
 ONLY_IN = {
