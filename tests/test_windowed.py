@@ -183,25 +183,6 @@ def test_places_have_atoms_of_their_own_as_far_as_pictures_tell(monkeypatch):
     assert own[1] > same[1] + 1.0
 
 
-@pytest.mark.parametrize("numbers, candidates", [(30, 100), (30, 24), (100, 30)])
-def test_packing_keeps_the_largest_gains(numbers, candidates):
-    drawn = np.random.default_rng(numbers).normal(size=candidates).astype(np.float32)
-    found = windowed.packed(jnp.asarray(drawn), numbers)
-    assert len(found) == min(numbers, candidates)
-    again = np.asarray(windowed.unpacked(found, candidates))
-    count = windowed.kept(numbers, candidates)
-    largest = np.argsort(-np.abs(drawn))[:count]
-    np.testing.assert_array_equal(again[largest], drawn[largest])
-    assert np.count_nonzero(again) == count
-    np.testing.assert_array_equal(windowed.packed(jnp.asarray(again), numbers), found)
-
-
-def test_numbers_that_nothing_was_packed_into_are_gains_too():
-    for numbers in (np.full(30, 1e9), np.full(30, -7.3), np.linspace(-3, 2**24, 30)):
-        gains = windowed.unpacked(jnp.asarray(numbers, jnp.float32), 100)
-        assert gains.shape == (100,) and jnp.isfinite(gains).all()
-
-
 def test_the_opened_vector_is_what_a_picture_is_made_of():
     """A picture is linear in it, which it is not in the numbers."""
     family, base = learnt(pictures(40), numbers=40)
