@@ -42,4 +42,6 @@ def _with_cells(config: ConfigDict) -> ConfigDict:
     with config.unlocked():
         config.adapter.update(sections.cells())
         config.fit.learning_rate.cells, config.fit.pull.cells = 0.02, 0.0
+    # The pull of the drawn shapes is theirs alone; `experiments.plan` chooses rates.
+    config.fit.pull.update(dict.fromkeys(config.fit.pull, 0.0))
     return config

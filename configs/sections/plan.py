@@ -127,7 +127,11 @@ def functa_plan() -> ConfigDict:
 def shape_plan() -> ConfigDict:
     """From some 1,000 to 4,000 numbers per shape for each representation."""
     brief: Variant = {"consensus": 16, "rounds": 1, "guess": 0}
-    fields = [{"features": width, "width": width} for width in (22, 32, 44)]
+    fields = [
+        {"features": width, "width": width, "scale": scale}
+        for width in (22, 32, 44)
+        for scale in (1.0, 1.5, 2.5)
+    ]
     variants: dict[str, list[Variant]] = {
         "cells": [{"adapter": {"numbers": numbers}} for numbers in (1000, 2000, 4000)],
         "mlp": [
@@ -135,12 +139,12 @@ def shape_plan() -> ConfigDict:
             for field in fields
         ],
         "lora": [
-            {**brief, "learning_rate": (0.04,), "adapter": {"rank": rank}}
-            for rank in (1, 2, 4)
+            {**brief, "learning_rate": (0.02, 0.04), "adapter": {"rank": rank}}
+            for rank in (1, 2, 5)
         ],
         "mlora_asym": [
-            {**brief, "learning_rate": (0.08,), "adapter": {"rank": rank}}
-            for rank in (1, 2, 4)
+            {**brief, "learning_rate": (0.04, 0.08), "adapter": {"rank": rank}}
+            for rank in (1, 2, 5)
         ],
     }
     return plan(
