@@ -216,12 +216,16 @@ def _check(
         )
         return found
 
-    def base(line: dict) -> pathlib.Path:
-        return sweep.home(own, folder, line["name"], line["trial"]) / "base"
+    def base_seconds(line: dict) -> float:
+        """CPU-seconds of the base; a whole field has none."""
+        if standalone(with_name(own, line["name"])):
+            return 0.0
+        home = sweep.home(own, folder, line["name"], line["trial"])
+        return files.read_json(home / "base" / "metrics.json")["cpu_seconds"]
 
     checked.predictions(folder, part, again, quality)
     if part == "test":
-        checked.curves(folder, again, base, quality)
+        checked.curves(folder, again, base_seconds, quality)
 
 
 if __name__ == "__main__":

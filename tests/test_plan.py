@@ -170,6 +170,8 @@ def test_a_check_is_of_instances_that_the_plan_has_not_seen(copy, recipe, monkey
         curve = files.read_json(copy / "plan" / name / "metrics.json")
         key = f"psnr_db_{front.about(line)}"
         assert curve[key] == pytest.approx(line["psnr_db_mean"] - 0.25)
+        spent = curve[key.replace("psnr_db", "base_cpu_seconds")]
+        assert (spent == 0.0) == (name == "mlp")  # Whole fields have no base.
     calls.clear()
     plan.run(config, str(copy), again=("validation",))
     assert not calls

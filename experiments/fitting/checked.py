@@ -34,7 +34,7 @@ def predictions(folder: pathlib.Path, part: str, again: Again, quality: str) -> 
 def curves(
     folder: pathlib.Path,
     again: Again,
-    base: Callable[[dict], pathlib.Path],
+    base_seconds: Callable[[dict], float],
     quality: str,
 ) -> None:
     """Fits the best setting of each representation and size again.
@@ -47,7 +47,7 @@ def curves(
     Args:
       folder: plan/ of the run folder.
       again: fits a line to the instances that judge.
-      base: of a line, the folder of its base.
+      base_seconds: CPU-seconds that the base of a line took.
       quality: `psnr_db` or `iou`.
     """
     measure = f"{quality}_mean"
@@ -56,15 +56,13 @@ def curves(
         lines = front.settings(files.read_lines(path), measure)
         for line in front.best_of(lines, measure):
             judged, size = again(line), front.about(line)
-            spent = base(line) / "metrics.json"
-            cost = files.read_json(spent)["cpu_seconds"] if spent.exists() else 0.0
             own = found.setdefault(path.parent.name, {"n": judged["n"]})
             own |= {
                 f"numbers_{size}": line["numbers_per_field"],
                 f"{quality}_{size}": judged.get(measure),
                 f"{quality}_{size}_ci95": judged.get(f"{quality}_ci95"),
                 f"cpu_milliseconds_{size}": 1e3 * judged["cpu_seconds_per_field"],
-                f"base_cpu_seconds_{size}": cost,
+                f"base_cpu_seconds_{size}": base_seconds(line),
                 f"components_90_{size}": judged.get("components_90"),
                 f"fd_gaussian_{size}": judged.get("fd_gaussian"),
             }
