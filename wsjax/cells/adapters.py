@@ -46,7 +46,7 @@ def cells(form: Layout) -> Adapter:
         return start(base)
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
-        values = _lattice(base["dictionaries"], adapter["cells"]["numbers"], form)
+        values = _lattice(_of_base(base), adapter["cells"]["numbers"], form)
         return {**base, "lattice": {"values": values}}
 
     def free(base: Params) -> ArrayTree:
@@ -54,9 +54,14 @@ def cells(form: Layout) -> Adapter:
 
     def solve(base: Params, lattice: jax.Array) -> ArrayTree:
         values = lattice.astype(float) / LARGEST
-        return {"cells": {"numbers": _solved(base["dictionaries"], values, form)}}
+        return {"cells": {"numbers": _solved(_of_base(base), values, form)}}
 
     return Adapter(init, merge, merge, free, start, solve, ("lattice",))
+
+
+def _of_base(base: Params) -> Params:
+    # A base from disk is of NumPy arrays, which no traced choice could index.
+    return jax.tree.map(jnp.asarray, base["dictionaries"])
 
 
 def _lattice(dictionaries: Params, numbers: jax.Array, form: Layout) -> jax.Array:
