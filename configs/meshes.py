@@ -9,18 +9,21 @@ are listed in a CSV file (`--config.data.labels=meshes/index.csv`;
 Each shape is moved and scaled such that its bounding box is centred at 0 with a longest
 side of 1.8; the manifest of the fits records the `centre` and `scale` of each shape.
 
-All sections but `data` are as in configs/shapes.py, except that the denoiser is not
-conditioned on clusters. This recipe has no results of its own; those of similar data
-are in configs/shapes.md. It costs as much for as many shapes.
+Most sections are as in configs/shapes.py, but nothing pulls weights towards their
+start, the denoiser is not conditioned on clusters, and `experiments.plan` chooses rank
+and rate. Results: configs/meshes.md.
 
-Variant: `configs/meshes.py:tiny` runs the same code.
+Variants: `configs/meshes.py:cells` stores shapes most accurately, as codes in cells of
+an octree (`wsjax.cells`), which `experiments.train_base`, `experiments.fit` and
+`experiments.export_meshes` make; no generator learns these. `configs/meshes.py:tiny`
+runs the same code as the recipe.
 """
 
 from ml_collections import ConfigDict
 
 from configs import sections, shapes
 
-VARIANTS = ("full", "tiny")
+VARIANTS = ("full", "tiny", "cells")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -34,6 +37,10 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.data = sections.mesh_data(size=20, preset="compact")
     config.plan = sections.shape_plan()
     config.diffusion.clusters = 0  # A folder may hold fewer shapes than clusters.
+    if variant == "cells":
+        config.adapter.name, config.plan.first = "cells", False
+        # Each takes some 300 MB while it is fitted.
+        config.fit.update(chunk=2, compare=0)
     return config
 
 
