@@ -45,6 +45,8 @@ def get_config(variant: str = "full") -> ConfigDict:
         steps=150, points=0, pull=0.0, compare=0, solved=("gains",)
     )
     config.diffusion = sections.diffusion()
+    # Atoms are orthonormal: components of gains are components of the pictures.
+    config.diffusion.latent = "pca"
     config.sample = sections.sample()
     config.evaluate = sections.evaluate()
     config.analyze = sections.analyze()
