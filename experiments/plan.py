@@ -89,6 +89,8 @@ def run(
     found, failed = parts.each(
         names, lambda name: sweep.swept(own, folder, data, name, rows)
     )
+    if not set(found) & set(config.plan.choose_from):
+        parts.refuse(failed, "representations")  # Why nothing can be chosen.
     lines = [line for some in found.values() for line in some]
     quality = "psnr_db" if data.domain.overlap is None else "iou"
     metrics = _choose(config, folder, lines, quality)

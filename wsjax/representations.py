@@ -4,6 +4,7 @@ Those of `wsjax.adapters` share one residual base field; each of these has a fie
 its own. A new one is one new builder, and one line in `FAMILIES`.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -49,22 +50,24 @@ def gains(
       side: pixels per side of a window, about; None: see `windowed.layout`.
 
     Raises:
-      ValueError: if instances are no pictures, if candidates are below 1, or if there
-        are too few numbers; see `windowed.gains`.
+      ValueError: if instances are no pictures, if a number is out of range, or if
+        there are too few of them; see `windowed.gains` and `windowed.layout`.
     """
     if len(size) != 2:
         raise ValueError(
             f"windows are cut out of pictures, found a grid of {len(size)} axes; take "
             "another representation for shapes"
         )
-    if candidates < 1.0:
+    if not 1.0 <= candidates < math.inf or not 0.0 < share <= 1.0:
         raise ValueError(
-            f"candidates={candidates} should be 1 or more for each number, such as 3"
+            f"candidates={candidates} should be 1 or more for each number, such as 3, "
+            f"and share={share} above 0 and at most 1"
         )
     form = windowed.layout((size[0], size[1]), channels, side=side)
+    values = size[0] * size[1] * channels
     if numbers is None:
-        numbers = round(share * size[0] * size[1] * channels)
-    most = min(round(candidates * numbers), form.windows * form.numbers)
+        numbers = max(round(share * values), 1)
+    most = min(round(candidates * numbers), values)
     # Few windows have more candidates than a few times the mean.
     atoms = min(form.numbers, 4 * -(-most // form.windows))
     adapter = windowed.gains(form, numbers=numbers, candidates=most)

@@ -59,11 +59,12 @@ RANGES = (
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.neighbours evaluate.points evaluate.references
         evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
-        mesh.coarse mesh.resolution plan.checked plan.n plan.numbers
+        mesh.coarse mesh.resolution plan.checked plan.numbers
         reconstruction.n sample.calls sample.chunk sample.n sample.steps
         sweep.consensus sweep.n tune.batches
         """.split(),
     ),
+    Range("2 or more, and whole", lambda x: _whole(x, 2), ["plan.n"]),
     Range(
         "0 or more, and whole",
         lambda x: _whole(x, 0),
@@ -91,6 +92,11 @@ RANGES = (
         benchmark.plain_rates budget diffusion.flow.scale evaluate.onnx_std
         fit.learning_rate.* fit.slower mesh.slope plan.seconds tune.learning_rates
         """.split(),
+    ),
+    Range(
+        "a number of 1 or more",
+        lambda x: _between(x, 1.0, math.inf),
+        ["adapter.*.candidates"],
     ),
     Range(
         "a number of 0 or more",

@@ -18,7 +18,7 @@ def gains(form: Layout, *, numbers: int, candidates: int) -> Adapter:
     See `wsjax.windowed.packing`. `Adapter.opened` gives the vector `[M]` of all gains,
     0 where they are not kept, in the order of how much they vary in training pictures.
     Steps on a loss move the kept gains alone, as a choice has no gradient. The start is
-    the mean of training pictures.
+    the mean of training pictures. Numbers of fewer than 32 bits lose the choice.
 
     Args:
       form: how a picture is cut.

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 __all__ = ["Layout", "cut", "joined", "layout"]
 
@@ -48,6 +49,21 @@ class Layout(NamedTuple):
         """
         return self.windows if self.windows * self.numbers**2 <= _MOMENTS else 1
 
+    @property
+    def inside(self) -> np.ndarray:
+        """`[G, M]` booleans: which values of a group's windows lie in the picture.
+
+        All of them where windows share their atoms.
+        """
+        if self.groups == 1:
+            return np.ones((1, self.numbers), bool)
+        (rows, columns), (h, w) = self.counts, self.side
+        y = np.arange(rows * h).reshape(rows, h) < self.size[0]
+        x = np.arange(columns * w).reshape(columns, w) < self.size[1]
+        found = y[:, None, :, None, None] & x[None, :, None, :, None]
+        found = np.broadcast_to(found, (rows, columns, h, w, self.channels))
+        return found.reshape(self.windows, self.numbers)
+
 
 def layout(size: tuple[int, int], channels: int, *, side: int | None = None) -> Layout:
     """Windows of about `side` pixels that fill the picture, where there are such.
@@ -58,7 +74,7 @@ def layout(size: tuple[int, int], channels: int, *, side: int | None = None) -> 
     into windows of 8, and 28 into windows of 7.
 
     Raises:
-      ValueError: if `side` is below 1.
+      ValueError: if `side` is below 1, or far too large.
     """
     if side is None:
         side = min(max(min(size) // 4, 1), _LARGEST)
@@ -69,7 +85,14 @@ def layout(size: tuple[int, int], channels: int, *, side: int | None = None) -> 
         near = [n for n in range(-(-side // 2), 2 * side + 1) if length % n == 0]
         return min(near, key=lambda n: abs(n - side), default=min(side, length))
 
-    return Layout((size[0], size[1]), (fitting(size[0]), fitting(size[1])), channels)
+    form = Layout((size[0], size[1]), (fitting(size[0]), fitting(size[1])), channels)
+    if form.numbers**2 > _MOMENTS:
+        most = int((_MOMENTS**0.5 / channels) ** 0.5)
+        raise ValueError(
+            f"side={side} makes windows of {form.numbers} values, whose second moments "
+            f"would fill memory; take {most} or less, such as 16"
+        )
+    return form
 
 
 def cut(values: jax.Array, form: Layout) -> jax.Array:

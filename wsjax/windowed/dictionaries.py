@@ -1,8 +1,9 @@
 """Learn the atoms of windows from training pictures.
 
-The windows of one place have a mean and principal components of their own, as far as
-there are pictures to tell: all windows together count for as many pictures as a window
-has values. Of the atoms of all places those that vary most become candidates.
+The windows of one place have a mean of their own, and principal components as far as
+there are pictures to tell them: how windows of all places vary counts for as many
+pictures as a window has values. Of the atoms of all places those that vary most become
+candidates.
 """
 
 from collections.abc import Iterator
@@ -19,15 +20,15 @@ from wsjax.windowed.field import with_picture
 __all__ = ["learn"]
 
 
+_BEYOND = -1.0  # Variance of a value beyond the picture: below that of any other.
+
+
 class _Moments(NamedTuple):
-    """Of `n` windows in each of G groups.
+    """Of `n` windows in each of G groups: `mean` `[G, M]`, `covariance` `[G, M, M]`."""
 
-    `total` `[G, M]` is their sum, `scatter` `[G, M, M]` that of their outer products.
-    """
-
-    n: float
-    total: np.ndarray
-    scatter: np.ndarray
+    n: int
+    mean: np.ndarray
+    covariance: np.ndarray
 
 
 def learn(batches: Batches, form: Layout, *, atoms: int, candidates: int) -> Params:
@@ -49,12 +50,21 @@ def learn(batches: Batches, form: Layout, *, atoms: int, candidates: int) -> Par
             "no dictionary can be learnt: not one training picture is finite; mend "
             "the data"
         )
-    found = [_components(moments, group, atoms) for group in range(form.groups)]
+    found = [
+        (own, *_components(moments, group, inside, atoms))
+        for group, (own, inside) in enumerate(
+            zip(moments.mean, form.inside, strict=True)
+        )
+    ]
     mean, kernel, variance = map(np.stack, zip(*found, strict=True))
     each = np.repeat(variance, form.windows // form.groups, axis=0).reshape(-1)
     places = np.argsort(-each, kind="stable")[:candidates]
-    dictionary = {"mean": mean, "atoms": kernel, "places": places.astype(np.int32)}
-    windows = np.repeat(mean, form.windows // form.groups, axis=0)
+    dictionary = {
+        "mean": mean.astype(np.float32),
+        "atoms": kernel,
+        "places": places.astype(np.int32),
+    }
+    windows = np.repeat(dictionary["mean"], form.windows // form.groups, axis=0)
     base = {"dictionary": jax.tree.map(jnp.asarray, dictionary)}
     return with_picture(base, jnp.asarray(windows), form)
 
@@ -77,21 +87,26 @@ def _moments(windows: Iterator[np.ndarray], form: Layout) -> _Moments:
         n, total = n + some.shape[1], total + exact.sum(axis=1)
         for group, rows in enumerate(exact):  # All at once would double the memory.
             scatter[group] += rows.T @ rows
-    return _Moments(float(n), total, scatter)
+    mean = total / max(n, 1)
+    for group, own in enumerate(mean):
+        scatter[group] = scatter[group] / max(n, 1) - np.outer(own, own)
+    return _Moments(n, mean, scatter)
 
 
 def _components(
-    moments: _Moments, group: int, atoms: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean `[M]`, orthonormal atoms `[M, R]` and variance along them, of one group."""
-    groups, values = moments.total.shape
-    prior = values / (moments.n * groups) if groups > 1 else 0.0
-    weight = moments.n * (1.0 + prior * groups)
-    mean = (moments.total[group] + prior * moments.total.sum(axis=0)) / weight
-    second = moments.scatter[group] + prior * moments.scatter.sum(axis=0)
-    variance, vectors = np.linalg.eigh(second / weight - np.outer(mean, mean))
+    moments: _Moments, group: int, inside: np.ndarray, atoms: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal atoms `[M, R]` and variance along them, of one group.
+
+    `inside` `[M]`: values that lie within the picture; only these have atoms.
+    """
+    own, weight = moments.covariance[group], len(inside) / (moments.n + len(inside))
+    if len(moments.mean) > 1:
+        own = (1.0 - weight) * own + weight * moments.covariance.mean(axis=0)
+    own = np.where(inside[:, None] & inside[None], own, _BEYOND * np.eye(len(own)))
+    variance, vectors = np.linalg.eigh(own)
     variance, vectors = variance[::-1][:atoms], vectors[:, ::-1][:, :atoms]
     # Their signs are open: the largest entry of each is positive.
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
-    return mean.astype(np.float32), vectors.astype(np.float32), variance
+    return vectors.astype(np.float32), variance
