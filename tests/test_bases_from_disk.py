@@ -1,4 +1,4 @@
-"""A base that was read from disk, which is of NumPy arrays, works in traced code."""
+"""Bases and weights from disk, which are NumPy arrays, work as others do."""
 
 import jax
 import jax.numpy as jnp
@@ -30,3 +30,6 @@ def test_a_base_of_numpy_arrays_is_one_like_any_other(example):
     again = jax.jit(lambda x: adapter.solve(stored, x))(jnp.asarray(read))
     found = jax.jit(lambda a: adapter.merge(stored, a))(again)["lattice"]["values"]
     np.testing.assert_array_equal(found, expected)
+    numbers = jax.tree.map(np.asarray, own)
+    found = adapter.merge(stored, numbers)["lattice"]["values"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -46,7 +46,8 @@ def cells(form: Layout) -> Adapter:
         return start(base)
 
     def merge(base: Params, adapter: ArrayTree) -> Params:
-        values = _lattice(_of_base(base), adapter["cells"]["numbers"], form)
+        numbers = jnp.asarray(adapter["cells"]["numbers"])
+        values = _lattice(_of_base(base), numbers, form)
         return {**base, "lattice": {"values": values}}
 
     def free(base: Params) -> ArrayTree:

@@ -35,6 +35,7 @@ def unpacked(numbers: jax.Array, candidates: int) -> jax.Array:
     Numbers that nothing was packed into may mark more gains than there are: these are
     0, too.
     """
+    numbers = jnp.asarray(numbers)  # Those from disk are NumPy arrays.
     begin = words(len(numbers), candidates)
     if not begin:
         return numbers
