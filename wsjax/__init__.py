@@ -19,6 +19,7 @@ import lazy_loader
 __all__ = [
     "adapters",
     "analysis",
+    "bits",
     "cells",
     "checkpoint",
     "coords",
