@@ -52,7 +52,9 @@ def tiny_pictures(
         learning_rate=0.03,
         rehearsal=_rehearsal(episodes),
     )
-    config.adapter = _windowed() if windowed else _adapter()
+    config.adapter = _adapter()
+    if windowed:
+        config.adapter.update(gains())
     config.fit = fit(
         steps=8,
         points=48,
@@ -147,12 +149,6 @@ def _adapter(**options: int) -> ConfigDict:
         unmasked={"ranks": {"output": 1}},
         multiplicative={"start": "ones", "spread": 0.1},
     )
-
-
-def _windowed() -> ConfigDict:
-    own = _adapter()
-    own.update(gains())
-    return own
 
 
 def _diffusion(section: ConfigDict) -> ConfigDict:
