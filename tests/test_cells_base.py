@@ -76,14 +76,23 @@ def test_the_field_is_trilinear_between_nodes(base):
     np.testing.assert_allclose(halved, 0.5 * values[8, 8, 8][None], rtol=1e-5)
 
 
-def test_blocks_share_their_walls_and_weights_fill_a_cell():
+def test_nodes_share_their_walls_and_weights_fill_a_cell():
     values = jnp.arange(5.0**3).reshape(5, 5, 5)
-    found = cutting.blocks(values, 2).reshape(2, 2, 2, 3, 3, 3)
-    np.testing.assert_array_equal(found[0, 0, 0], values[:3, :3, :3])
-    np.testing.assert_array_equal(found[1, 0, 1], values[2:, :3, 2:])
+    found = cutting.nodes(values, 2, jnp.array([0, 5])).reshape(2, 3, 3, 3)
+    np.testing.assert_array_equal(found[0], values[:3, :3, :3])
+    np.testing.assert_array_equal(found[1], values[2:, :3, 2:])
     assert cutting.weights(4).sum() == pytest.approx(1.0)
     # An eighth of a node's volume lies in each of the cells that share a corner.
     assert cutting.weights(4)[0] == pytest.approx(1 / 8 / 64)
+
+
+def test_means_of_cells_weigh_their_nodes():
+    values = jax.random.normal(jax.random.key(0), [17] * 3)
+    for level, found in enumerate(cutting.means(values, FORM)):
+        side, count = FORM.sides[level], FORM.count(level) ** 3
+        cells_of = cutting.nodes(values, side, jnp.arange(count))
+        wanted = cells_of @ cutting.weights(side)
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_children_and_sums_belong_to_each_other():

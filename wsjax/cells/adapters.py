@@ -1,31 +1,16 @@
 """What one shape adds to a base of cells: its octree, and the codes of its cells."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from chex import ArrayTree
 
-from wsjax.cells.allotment import allot
-from wsjax.cells.coding import Code, code, filled
-from wsjax.cells.cutting import CODED, INSIDE, Layout, blocks, children, weights
-from wsjax.cells.packing import pack, unpack
+from wsjax.cells.cutting import CODED, INSIDE, Layout, children
+from wsjax.cells.packing import unpack
+from wsjax.cells.solving import solved
 from wsjax.meshes.levels import LARGEST
 from wsjax.types import Adapter, Params
 
 __all__ = ["cells"]
-
-_AT_ONCE = 64  # Cells that are coded at once.
-
-
-class _Tried(NamedTuple):
-    """Cells of a level that may be coded, and for each rank of it their codes.
-
-    `rows` `[n]` are their places among all cells of the level.
-    """
-
-    rows: jax.Array
-    codes: list[Code]
 
 
 def cells(form: Layout) -> Adapter:
@@ -55,7 +40,7 @@ def cells(form: Layout) -> Adapter:
 
     def solve(base: Params, lattice: jax.Array) -> ArrayTree:
         values = lattice.astype(float) / LARGEST
-        return {"cells": {"numbers": _solved(_of_base(base), values, form)}}
+        return {"cells": {"numbers": solved(_of_base(base), values, form)}}
 
     return Adapter(init, merge, merge, free, start, solve, ("lattice",))
 
@@ -121,58 +106,3 @@ def _whole(tree, form: Layout) -> jax.Array:
     for axis in range(3):
         values = jnp.take(values, cell, axis=axis)
     return values
-
-
-def _solved(dictionaries: Params, values: jax.Array, form: Layout) -> jax.Array:
-    """The numbers `[N]` that serve a lattice best."""
-    errors: list[jax.Array] = []
-    tried: list[_Tried] = []
-    for level, side in enumerate(form.sides):
-        wrong, some = _level(dictionaries, blocks(values, side), form, level)
-        errors.append(wrong)
-        tried.append(some)
-    states = allot(errors, form)
-    numbers = pack(states, list(map(_choices, states, tried)), form)
-    places = unpack(numbers, form).places
-    for own, at, (rows, codes) in zip(states, places, tried, strict=True):
-        for kind, made in enumerate(codes):
-            took = (own[rows] == CODED + kind)[:, None]
-            order = at[rows][:, None] + jnp.arange(made.coefficients.shape[1])[None]
-            order = jnp.where(took, order, form.numbers)
-            numbers = numbers.at[order].set(made.coefficients, mode="drop")
-    return numbers
-
-
-def _choices(states: jax.Array, tried: _Tried) -> jax.Array:
-    """The dictionary `[n^3]` of each coded cell of a level, 0 for others."""
-    choices = jnp.zeros(len(states), int)
-    for kind, made in enumerate(tried.codes):
-        took = states[tried.rows] == CODED + kind
-        choices = choices.at[tried.rows].add(jnp.where(took, made.choice, 0))
-    return choices
-
-
-def _level(
-    dictionaries: Params, nodes: jax.Array, form: Layout, level: int
-) -> tuple[jax.Array, _Tried]:
-    """Errors of all states of all cells of a level, and the codes that were tried.
-
-    No more cells are tried than could be paid for: those that are most mixed.
-    """
-    side, ranks = form.sides[level], form.ranks[level]
-    volume = weights(side)
-    inside = filled(nodes) @ volume
-    errors = [inside, 1.0 - inside, jnp.zeros_like(inside)]
-    rows = jnp.argsort(-jnp.minimum(inside, 1.0 - inside))[: form.most(level)]
-    codes: list[Code] = []
-    if ranks:
-        dictionary = dictionaries[f"side{side}"]
-
-        def one(cell: jax.Array) -> list[Code]:
-            tables = [dictionary[f"rank{rank}"] for rank in ranks]
-            return [code(dictionary["atoms"], t, cell, volume) for t in tables]
-
-        codes = jax.lax.map(one, nodes[rows], batch_size=_AT_ONCE)
-    unknown = jnp.full(len(nodes), jnp.inf)
-    errors.extend(unknown.at[rows].set(made.error) for made in codes)
-    return jnp.stack(errors, axis=1) * side**3, _Tried(rows, codes)

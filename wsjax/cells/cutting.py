@@ -14,9 +14,10 @@ __all__ = [
     "OUTSIDE",
     "SPLIT",
     "STATE_BITS",
-    "blocks",
     "children",
     "layout",
+    "means",
+    "nodes",
     "sums",
     "weights",
 ]
@@ -115,18 +116,35 @@ def layout(
     return Layout(lattice, sides, ranks, choices, numbers)
 
 
-def blocks(values: jax.Array, side: int) -> jax.Array:
-    """The nodes of every cell, `[n^3, (side + 1)^3]`, from a lattice `[L + 1] * 3`.
+def nodes(values: jax.Array, side: int, rows: jax.Array) -> jax.Array:
+    """The nodes `[n, (side + 1)^3]` of cells `[n]` of a lattice `[L + 1] * 3`.
 
     Nodes on the walls between cells belong to each of them.
     """
     count = (values.shape[0] - 1) // side
-    places = jnp.arange(count)[:, None] * side + jnp.arange(side + 1)[None]
-    # One axis after the other: the indices of all at once would fill memory.
+
+    def one(row: jax.Array) -> jax.Array:
+        at = [place * side for place in jnp.unravel_index(row, [count] * 3)]
+        return jax.lax.dynamic_slice(values, at, [side + 1] * 3).reshape(-1)
+
+    return jax.vmap(one)(rows)
+
+
+def means(values: jax.Array, form: Layout) -> list[jax.Array]:
+    """The mean `[n^3]` of values at nodes over each cell, for every level.
+
+    In `weights` of the nodes: it is the mean of the cell's lattice cells, each of which
+    has the mean of its corners.
+    """
     for axis in range(3):
-        values = jnp.take(values, places.reshape(-1), axis=axis)
-    cut = values.reshape([count, side + 1] * 3).transpose(0, 2, 4, 1, 3, 5)
-    return cut.reshape(count**3, (side + 1) ** 3)
+        low = jax.lax.slice_in_dim(values, 0, -1, axis=axis)
+        high = jax.lax.slice_in_dim(values, 1, None, axis=axis)
+        values = (low + high) / 2.0
+    shape = [length for _ in range(3) for length in (form.count(-1), form.sides[-1])]
+    found = [values.reshape(shape).mean(axis=(1, 3, 5)).reshape(-1)]
+    for _ in form.sides[1:]:
+        found.insert(0, sums(found[0]) / 8.0)
+    return found
 
 
 def weights(side: int) -> jax.Array:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsjax.cells.coding import project
+from wsjax.cells.coding import flats, project
 from wsjax.cells.cutting import Layout
 from wsjax.meshes.levels import LARGEST
 from wsjax.types import Batches, Params
@@ -113,7 +113,7 @@ def _components(cells: np.ndarray, count: int) -> np.ndarray:
 def _several(
     drawn: np.random.Generator, parts: np.ndarray, starts: np.ndarray, rank: int
 ) -> Params:
-    """Dictionaries of one rank, as `project` takes them, from points to start at."""
+    """Dictionaries of one rank, as `flats` takes them, from points to start at."""
     scale = np.square(parts).mean()
     table = {"mean": starts, "kernel": np.zeros((*starts.shape, rank), np.float32)}
     for _ in range(_TURNS):
@@ -142,8 +142,8 @@ def _group(
 
 @jax.jit
 def _project(table: Params, parts: jax.Array) -> tuple[jax.Array, jax.Array]:
-    one = jax.vmap(lambda part: project(table, part))
-    choice, _, squares = one(parts)
+    own = flats(table)
+    choice, _, squares = jax.vmap(lambda part: project(own, part))(parts)
     return choice, jnp.maximum(squares, 0.0)
 
 
