@@ -19,7 +19,7 @@ from wsjax.types import Params
 
 __all__ = ["Code", "Flats", "filled", "flats", "project", "projected", "refined"]
 
-_STEPS = 4  # Of Newton's method, after the projection.
+_STEPS = 8  # Of Newton's method, after the projection.
 _SHARPNESS = 4.0 * REACH  # Of a sigmoid whose slope at 0 is that of `filled`.
 _PRIOR = 0.02  # Weight of squared coefficients, whose variance in training is 1.
 _FLATTEST = 0.02  # Least curvature, as a share of the largest that is possible.
