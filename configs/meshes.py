@@ -15,15 +15,16 @@ and rate. Results: configs/meshes.md.
 
 Variants: `configs/meshes.py:cells` stores shapes most accurately, as codes in cells of
 an octree (`wsjax.cells`), which `experiments.train_base`, `experiments.fit` and
-`experiments.export_meshes` make; no generator learns these. `configs/meshes.py:tiny`
-runs the same code as the recipe.
+`experiments.export_meshes` make; no generator learns these. `configs/meshes.py:long` is
+for `experiments.plan`: it fits standalone MLPs for as long as cells take.
+`configs/meshes.py:tiny` runs the same code as the recipe.
 """
 
 from ml_collections import ConfigDict
 
 from configs import sections, shapes
 
-VARIANTS = ("full", "tiny", "cells")
+VARIANTS = ("full", "tiny", "cells", "long")
 
 
 def get_config(variant: str = "full") -> ConfigDict:
@@ -41,6 +42,11 @@ def get_config(variant: str = "full") -> ConfigDict:
         config.adapter.name, config.plan.first = "cells", False
         # Each takes some 300 MB while it is fitted.
         config.fit.update(chunk=2, compare=0)
+    if variant == "long":
+        config.fit.steps = 1200
+        with config.plan.unlocked():
+            config.plan.variants = {"mlp": config.plan.variants["mlp"]}
+        config.plan.choose_from = ("mlp",)
     return config
 
 
