@@ -27,6 +27,7 @@ from experiments.judging import (
     baselines,
     copies,
     judge,
+    likeness,
     samples,
     scores,
     trials,
@@ -118,6 +119,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     )
     made = seen(*_samples(study))
     metrics = scores.figures(study.judging, jury, made)
+    metrics |= likeness.figures(study.judging, jury, made)
     trivial, drawn = _baselines(study, jury, seen, metrics)
     audited = _audited(study, jury, made, drawn)
     metrics |= audited.pop(name) | _others(study, jury, render)
@@ -172,7 +174,9 @@ def _baselines(
         return {}, {k: samples.of_values(jury, render(x)) for k, x in adapters.items()}
     made = {name: seen(n, x, np.full(n, -1)) for name, x in adapters.items()}
     figures = {
-        name: scores.figures(judging, jury, x, like=like) for name, x in made.items()
+        name: scores.figures(judging, jury, x, like=like)
+        | likeness.figures(judging, jury, x, like=like)
+        for name, x in made.items()
     }
     return figures, made
 

@@ -29,7 +29,8 @@ ALLOWED = {
     "meshes": {"coords"},
     "diffusion": {"types"},  # Meets the models in a binary, as a function argument.
     "models": {"types"},
-    "metrics": {"machine", "exchange"},  # Weights of a judge that others trained.
+    # Weights of a judge that others trained; the network that tells samples apart.
+    "metrics": {"exchange", "machine", "models"},
     "analysis": set(),
     "bits": set(),
     "windowed": {"bits", "types"},

@@ -23,6 +23,9 @@ def evaluate() -> ConfigDict:
         confident=0.9,  # Lowest probability of the top class that counts as recognised.
         repeats=8,  # Random draws of sets that each distance is averaged over.
         control=4,  # How often the audit is tried on real instances.
+        # Most looks, 50 steps apart, at a network that learns to tell samples from
+        # rebuilt test instances.
+        looks=40,
     )
 
 

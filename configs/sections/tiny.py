@@ -162,7 +162,7 @@ def _diffusion(section: ConfigDict) -> ConfigDict:
 
 
 def _evaluate(section: ConfigDict) -> ConfigDict:
-    section.update(components=4, repeats=2, control=1)
+    section.update(components=4, repeats=2, control=1, looks=1)
     return section
 
 

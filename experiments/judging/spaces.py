@@ -30,7 +30,8 @@ class Judging(NamedTuple):
     features are scaled to length 1; `neighbours`: the k of precision and recall;
     `confident`: class probability that counts as recognised; `repeats`: random draws of
     sets that each distance is averaged over; `control`: how often real instances are
-    audited in place of samples; `seed` of the run.
+    audited in place of samples; `looks`: most looks at a network of the two-sample
+    test; `seed` of the run.
     """
 
     features: Sequence[str]
@@ -43,6 +44,7 @@ class Judging(NamedTuple):
     confident: float
     repeats: int
     control: int
+    looks: int
     seed: int
 
 

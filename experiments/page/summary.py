@@ -7,6 +7,7 @@ _COLUMNS = {
     "FD": "fd_F_test",
     "MMD-G": "mmd_gaussian_F_test",
     "MMD-P": "mmd_polynomial_F_test",
+    "told apart": "two_sample_accuracy",
     "precision": "precision_F_test",
     "recall": "recall_F_test",
     "novelty": "novelty_function",

@@ -1,9 +1,10 @@
 """The range of every number in a recipe."""
 
 import fnmatch
+import functools
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flax.traverse_util import flatten_dict
@@ -57,11 +58,11 @@ RANGES = (
         diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
         diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
         diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
-        evaluate.components evaluate.neighbours evaluate.points evaluate.references
-        evaluate.repeats fit.consensus fit.group fit.n fit.steps mesh.chunk
-        mesh.coarse mesh.resolution plan.checked plan.numbers
-        reconstruction.n sample.calls sample.chunk sample.n sample.steps
-        sweep.consensus sweep.n tune.batches
+        evaluate.components evaluate.looks evaluate.neighbours evaluate.points
+        evaluate.references evaluate.repeats fit.consensus fit.group fit.n fit.steps
+        mesh.chunk mesh.coarse mesh.resolution plan.checked plan.numbers
+        reconstruction.n sample.calls sample.chunk sample.n sample.steps sweep.consensus
+        sweep.n tune.batches
         """.split(),
     ),
     Range("2 or more, and whole", lambda x: _whole(x, 2), ["plan.n"]),
@@ -152,9 +153,12 @@ def check(config: ConfigDict) -> None:
                     )
 
 
-def ranges_of(key: str) -> Iterator[Range]:
+@functools.cache
+def ranges_of(key: str) -> tuple[Range, ...]:
     """The ranges that a key of a recipe, or of one of its generators, has to keep."""
     key = re.sub(r"^generators\.[^.]+\.", "", key)
-    for wanted in RANGES:
-        if any(fnmatch.fnmatchcase(key, pattern) for pattern in wanted.keys):
-            yield wanted
+    return tuple(
+        wanted
+        for wanted in RANGES
+        if any(fnmatch.fnmatchcase(key, pattern) for pattern in wanted.keys)
+    )

@@ -15,12 +15,15 @@ __all__ = [
     "features",
     "generation",
     "imagenet_features",
+    "octaves",
     "onnx_features",
     "projection",
     "random_conv",
     "reconstruction",
     "shape_sets",
     "shapes",
+    "topology",
+    "two_sample",
     "verdict",
 ]
 
