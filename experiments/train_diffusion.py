@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
-from experiments.generator import choice, conditions, distil, encoding, trained
+from experiments.generator import choice, conditions, distil, encoding, network
 from experiments.generator.distil import Lesson
 from experiments.generator.trained import Generator
 from experiments.recipe import divergence
@@ -122,21 +122,24 @@ def _of_fits(
     if _newest(folder / "encoding") is None:
         latent_options, seed = generator.latent, generator.seed
         made = encoding.make(latent_options, form, fits, data, seed=seed)
+        if generator.denoiser.grid:
+            network.paint(folder, form, fits, data, made)
         encoding.save(folder, made)
     code = encoding.restore(generator.latent, folder, form)
     vectors = np.asarray(encoding.project(fits.vectors, code))
     told = generator.conditional, data, code
     labels = conditions.labels(*told, vectors, fits.rows)
     examples = train.Examples(vectors, labels)
-    module = generator.denoiser(form, len(conditions.shares(*told)))
-    params = module.init(
-        keys(generator.seed)["denoiser"],
-        jnp.zeros(latent.size(code)),
-        jnp.zeros(()),
-        jnp.asarray(-1),
-        train=False,
+    built = network.network(
+        generator.denoiser,
+        folder,
+        form,
+        data,
+        size=latent.size(code),
+        classes=len(conditions.shares(*told)),
     )
-    return Lesson(trained.applied(module), params, examples, fits.heldout)
+    params = built.init(keys(generator.seed)["denoiser"])
+    return Lesson(built.apply, params, examples, fits.heldout)
 
 
 def _check_split(heldout: np.ndarray) -> None:

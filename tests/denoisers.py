@@ -12,6 +12,8 @@ OPTIONS = {
     "lora_transformer": {"width": 6, "rank_width": 9, "depth": 1, "heads": 2},
     "flat_transformer": {"width": 6, "depth": 1, "heads": 2},
     "tensor_transformer": {"width": 6, "depth": 1, "heads": 2},
+    # As many values as the vector has numbers: for it, a grid of one channel.
+    "grid_mixer": {"size": (9, 9, 1), "patch": 3, "width": 6, "depth": 1},
 }
 LOW_RANK = ("lora", "lora_asym", "mlora", "mlora_asym")
 BASE = {

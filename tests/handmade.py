@@ -51,6 +51,13 @@ GENERATED = {
     "confident_fraction_floor": 0.95,
     "class_fraction_min": 0.0625,
     "failed_fraction": 0.0125,
+    "two_sample_accuracy": 0.6875,
+    "two_sample_accuracy_ci95": 0.09375,
+    "two_sample_accuracy_floor": 0.5125,
+    "octave_power_ratio_min": 0.75,
+    "octave_power_ratio_max": 1.25,
+    "octave_power_ratio_min_floor": 0.9375,
+    "octave_power_ratio_max_floor": 1.0625,
     **AUDITED,
 }
 # What a rival changes of it.

@@ -48,5 +48,5 @@ def test_the_rival_has_the_field_of_hyperdiffusion():
     clean, draw, t = np.ones(3), np.zeros(3), np.array(0.5)
     assert process.loss(clean, clean, draw, t) == 0
     form = representation.representation_of(config, pathlib.Path(), (20, 20, 20, 1))
-    module = generator_of(config).denoiser(form, 0)
+    module = generator_of(config).denoiser.build(form, 0, (20, 20, 20, 1))
     assert len(module.tensors) == 8  # Its tokens.

@@ -3,12 +3,11 @@
 import pathlib
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
 from configs import digits
-from experiments.generator import conditions, encoding
+from experiments.generator import conditions, encoding, network
 from experiments.recipe import dataset, representation
 from experiments.recipe.generator import generator_of
 from wsjax import checkpoint, costs, latent, store
@@ -47,14 +46,14 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     code = encoding.make(generator.latent, form, found, data, seed=config.seed)
     home = path / "diffusion" / NAME
     encoding.save(home, code)
+    if generator.denoiser.grid:
+        network.paint(home, form, found, data, code)
     count = len(conditions.shares(generator.conditional, data, code))
-    module = generator.denoiser(form, count)
-    shapes = jax.eval_shape(
-        lambda key: module.init(
-            key, jnp.zeros(latent.size(code)), jnp.zeros(()), -1, train=False
-        ),
-        jax.random.key(0),
+    size = latent.size(code)
+    built = network.network(
+        generator.denoiser, home, form, data, size=size, classes=count
     )
+    shapes = jax.eval_shape(built.init, jax.random.key(0))
     draws = np.random.default_rng(0)
     random = jax.tree.map(
         lambda x: draws.normal(scale=0.3, size=x.shape).astype(np.float32), shapes

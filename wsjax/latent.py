@@ -3,7 +3,8 @@
     adapter --flatten--> free entries [K] --standardise--> [K] --project--> [M]
 
 Frozen entries are left out. Each arrow but the last has an exact inverse; the
-projection keeps the M directions that vary most.
+projection keeps the M directions that vary most. `canvas` maps vectors to values on a
+grid, for denoisers that work there.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from wsjax.types import Codec
 
 __all__ = [
     "average_gram",
+    "canvas",
     "codec",
     "free_entries",
     "groups",
@@ -160,6 +162,43 @@ def average_gram(
 
     pairs = jnp.asarray(vectors), jnp.asarray(points)
     return np.asarray(jnp.mean(jax.lax.map(gram, pairs), axis=0))
+
+
+_RIDGE = 1e-6  # Of the mean square of a vector's numbers.
+_UNSEEN = 1e-3  # Directions of less effect on values, of the largest, are left out.
+
+
+def canvas(vectors: np.ndarray, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The linear map between vectors and values on a grid, by least squares.
+
+    A denoiser that works in function space sees `vector @ lift`, and its answer comes
+    back by `@ lower`. Where weights render linearly, that is what they show.
+
+    Args:
+      vectors: `[N, M]`, as the denoiser is given weights.
+      values: `[N, P]`, what the same weights show on the grid.
+
+    Returns:
+      `{"lift": [M, P], "lower": [P, M]}` float32. Rows of `lift` have length 1 on
+      average, so that noise of variance 1 has M / P per cell; `lower` is its
+      pseudo-inverse.
+
+    Raises:
+      ValueError: if the sets are empty or differ in length, or no value ever varies.
+    """
+    if not len(vectors) or len(vectors) != len(values):
+        raise ValueError(
+            f"need as many vectors as values, got {len(vectors)} and {len(values)}"
+        )
+    x, y = (np.float64(a) - np.mean(a, axis=0, dtype=float) for a in (vectors, values))
+    moments = x.T @ x
+    ridge = _RIDGE * max(np.trace(moments) / len(moments), np.finfo(float).tiny)
+    lift = np.linalg.solve(moments + ridge * np.eye(len(moments)), x.T @ y)
+    length = np.sqrt(np.mean(np.square(lift).sum(axis=1)))
+    if not length:
+        raise ValueError("all these weights show the same values; give some that vary")
+    lift = (lift / length).astype(np.float32)
+    return {"lift": lift, "lower": np.linalg.pinv(lift, rcond=_UNSEEN)}
 
 
 def project(entries: jax.Array, encoding: dict[str, jax.Array]) -> jax.Array:

@@ -93,4 +93,6 @@ def _denoisers(*, width: int, dropout: float) -> dict[str, object]:
         "lora_transformer": {**transformer, "rank_width": 64, "dropout": 0.1},
         "flat_transformer": {**transformer, "dropout": 0.1},
         "tensor_transformer": {**transformer, "dropout": 0.0},
+        # Sees what a vector shows on the grid: for pictures and shapes in their places.
+        "grid_mixer": {"patch": 7, "width": 160, "depth": 4, "dropout": 0.0},
     }

@@ -16,7 +16,7 @@ from chex import ArrayTree
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation
-from experiments.generator import conditions, encoding, trained
+from experiments.generator import conditions, encoding, network, trained
 from experiments.generator.trained import Generator, Trained
 from experiments.running.keys import keys
 from wsjax import fit
@@ -80,10 +80,13 @@ def lesson(
     code = encoding.restore(teacher.latent, place, form)
     # Every process must call this: Orbax saves a checkpoint collectively.
     encoding.save(folder, jax.tree.map(np.asarray, code))
-    apply = trained.applied(learner.denoiser(form, len(known.shares)))
+    counts = {"size": known.size, "classes": len(known.shares)}
+    if learner.denoiser.grid:
+        network.repaint(place, folder, data, known.size)
+    built = network.network(learner.denoiser, folder, form, data, **counts)
     examples = _pairs(teacher, known, pairs)
     heldout = np.arange(len(examples.vectors)) % _HELDOUT == 0
-    return Lesson(apply, known.params, examples, heldout)
+    return Lesson(built.apply, known.params, examples, heldout)
 
 
 def _pairs(teacher: Generator, known: Trained, n: int) -> Examples:

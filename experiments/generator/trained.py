@@ -2,18 +2,18 @@
 
 import pathlib
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from chex import ArrayTree
-from flax import linen
 
 from experiments.domain.data import Data
 from experiments.domain.representation import Representation, start
 from experiments.generator import conditions, encoding
 from experiments.generator.encoding import Latent
+from experiments.generator.network import Denoiser, network
 from experiments.running import run_folder
 from wsjax import checkpoint, latent
 from wsjax.diffusion import SAMPLERS, guided, noised
@@ -21,19 +21,14 @@ from wsjax.fit.instance import finite
 from wsjax.types import Codec, Process, Sampler
 
 __all__ = [
-    "Denoiser",
     "Generator",
     "Sampling",
     "Trained",
-    "applied",
     "drawer",
     "ender",
     "load",
     "sampler",
 ]
-
-Denoiser: TypeAlias = Callable[[Representation, int], linen.Module]
-"""`denoiser(form, classes)` builds the network; with 0 classes it ignores labels."""
 
 
 class Sampling(NamedTuple):
@@ -63,8 +58,8 @@ class Generator(NamedTuple):
     """A generator as a recipe describes it, trained or not.
 
     `key`: "ours", or the key of a rival in the recipe's `generators`; `name` of its
-    folders; `process` that adds noise; `denoiser`: builds its network; `latent`: in
-    which the network works; `conditional`: whether it is conditioned on the class;
+    folders; `process` that adds noise; `denoiser`: its network; `latent`: in which
+    vectors are noised; `conditional`: whether it is conditioned on the class;
     `sampling`: how samples are drawn; `seed` of the run.
     """
 
@@ -117,30 +112,19 @@ def load(
     first = start(root / "fit" / form.name, form)
     size = latent.size(code)
     shares = conditions.shares(generator.conditional, data, code)
-    module = generator.denoiser(form, len(shares))
-    like = jax.jit(module.init, static_argnames="train")(
-        jax.random.key(0), jnp.zeros(size), jnp.zeros(()), jnp.asarray(-1), train=False
+    built = network(
+        generator.denoiser, folder, form, data, size=size, classes=len(shares)
     )
+    like = jax.jit(built.init)(jax.random.key(0))
     return Trained(
         checkpoint.restore(folder / "chosen", 0, like),
-        applied(module),
+        built.apply,
         generator.process,
         encoding.codec(form, first, code),
         size,
         shares,
         code.get("centres"),
     )
-
-
-def applied(module: linen.Module) -> Callable[..., jax.Array]:
-    """Builds `apply(params, noisy, t, label, key)`; `key` None turns dropout off."""
-
-    def apply(params, noisy, t, label, key):
-        if key is None:
-            return module.apply(params, noisy, t, label, train=False)
-        return module.apply(params, noisy, t, label, train=True, rngs={"dropout": key})
-
-    return apply
 
 
 def sampler(sampling: Sampling, process: Process, *, begin: float = 1.0) -> Sampler:

@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from experiments.domain.representation import Representation, modelled
 from experiments.generator.encoding import LATENTS, Latent
-from experiments.generator.trained import Denoiser, Generator, Sampling
+from experiments.generator.network import Denoiser
+from experiments.generator.trained import Generator, Sampling
 from wsjax import models
 from wsjax.diffusion import PROCESSES
 
@@ -114,13 +115,13 @@ def _denoiser(config: ConfigDict) -> Denoiser:
         raise ValueError(
             f"diffusion.denoiser={name!r}; choose one of {sorted(models.DENOISERS)}"
         )
-    options = config.diffusion[name].to_dict()
+    options, grid = config.diffusion[name].to_dict(), name in models.ON_GRID
 
-    def build(form: Representation, classes: int):
-        free = modelled(form)
-        return models.by_name(name, free, classes=classes, **options)
+    def build(form: Representation, classes: int, shape: tuple[int, ...]):
+        own = options | ({"size": shape} if grid else {})
+        return models.by_name(name, modelled(form), classes=classes, **own)
 
-    return build
+    return Denoiser(build, grid)
 
 
 def _latent(config: ConfigDict) -> Latent:

@@ -55,9 +55,9 @@ RANGES = (
         base.field.width base.n base.rehearsal.batch base.rehearsal.chunk
         base.rehearsal.every base.rehearsal.points base.rehearsal.steps base.steps
         benchmark.*_n benchmark.*steps benchmark.n benchmark.repeats
-        diffusion.*.depth diffusion.*.heads diffusion.*width diffusion.accumulate
-        diffusion.batch diffusion.components diffusion.ddpm.steps diffusion.draws
-        diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
+        diffusion.*.depth diffusion.*.heads diffusion.*.patch diffusion.*width
+        diffusion.accumulate diffusion.batch diffusion.components diffusion.ddpm.steps
+        diffusion.draws diffusion.every diffusion.gram.* diffusion.pairs diffusion.steps
         evaluate.components evaluate.looks evaluate.neighbours evaluate.points
         evaluate.references evaluate.repeats fit.consensus fit.group fit.n fit.steps
         mesh.chunk mesh.coarse mesh.resolution plan.checked plan.numbers

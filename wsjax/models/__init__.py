@@ -9,18 +9,22 @@ import flax.linen as nn
 from chex import ArrayTree
 
 from wsjax.models.flat_transformer import FlatTransformer, sizes
+from wsjax.models.grid_mixer import GridMixer
 from wsjax.models.lora_encoder import LoraTransformer, layout
 from wsjax.models.residual_mlp import ResidualMlp
 from wsjax.models.tensor_transformer import TensorTransformer, tensors
 
 __all__ = [
     "DENOISERS",
+    "ON_GRID",
     "FlatTransformer",
+    "GridMixer",
     "LoraTransformer",
     "ResidualMlp",
     "TensorTransformer",
     "by_name",
     "flat_transformer",
+    "grid_mixer",
     "layout",
     "lora_transformer",
     "residual_mlp",
@@ -64,6 +68,12 @@ def tensor_transformer(
     return TensorTransformer(tensors(free), width=width, heads=heads, **options)
 
 
+def grid_mixer(free: ArrayTree, **options) -> nn.Module:
+    """A network on values on a grid, to which vectors are mapped."""
+    del free  # Knows nothing of the layers.
+    return GridMixer(**options)
+
+
 def _check_heads(name: str, width: int, heads: int) -> None:
     if heads < 1 or width % heads:
         raise ValueError(f"{name}={width} is not a multiple of heads={heads}")
@@ -74,7 +84,10 @@ DENOISERS: dict[str, Callable[..., nn.Module]] = {
     "lora_transformer": lora_transformer,
     "flat_transformer": flat_transformer,
     "tensor_transformer": tensor_transformer,
+    "grid_mixer": grid_mixer,
 }
+ON_GRID = ("grid_mixer",)
+"""Denoisers of values on a grid, which also need its `size`, instead of vectors."""
 
 
 def by_name(name: str, free: ArrayTree, *, classes: int = 0, **options) -> nn.Module:
