@@ -125,7 +125,7 @@ def run(config: ConfigDict, workdir: str) -> dict[str, float]:
     metrics |= audited.pop(name) | _others(study, jury, render)
     trivial = {key: trivial.get(key, {}) | figures for key, figures in audited.items()}
     print_table(judge.first_feature(jury), {name: metrics, **trivial})
-    _draw(study, jury, made)
+    _draw(study, jury, made, jax.jit(jax.vmap(codec.decode)))
     _keep_baselines(study, recipe.adapter.name, metrics, trivial)
     metrics |= costs.since(clock)
     return run_folder.close(study.folder, f"evaluate {name}", metrics)
@@ -220,26 +220,27 @@ def _keep_baselines(study: Study, home: str, metrics: dict, baselines: dict) -> 
         for name in study.rivals:
             path = evaluated / name / "metrics.json"
             if path.exists():
-                rivals[name] = files.read_json(path)
+                found = files.read_json(path)
+                rivals[name] = {k: x for k, x in found.items() if k not in costs.KEYS}
     elif (path := evaluated / home / "baselines.json").exists():
         files.write_json(path, files.read_json(path) | {study.name: metrics})
-    for rival in rivals.values():
-        for cost in costs.KEYS:
-            rival.pop(cost, None)
     files.write_json(study.folder / "baselines.json", {**baselines, **rivals})
 
 
-def _draw(study: Study, jury: judge.Judge, made) -> None:
-    """Draws samples with their nearest training instances, and fits with originals."""
-    (form, fits, decode), taught = study.fields, study.data.rows("train")
+def _draw(study: Study, jury: judge.Judge, made, decode: Callable) -> None:
+    """Draws samples beside real things, and fits below originals."""
+    (form, fits, fitted_of), taught = study.fields, study.data.rows("train")
     view = study.data.domain.views(form)
     _, indices = judge.nearest(judge.flat(made.values[:_SHOWN]), jury.taught())
     sampled = tree.row(made.adapters, slice(_SHOWN))
     sheets.nearest(study.folder, view, sampled, taught[indices])
+    first = tree.row(made.adapters, slice(sheets.SIDE**2))
+    again = decode(jury.vectors[jury.heldout][: sheets.SIDE**2])
+    sheets.beside(study.folder, view, first, again)
     chosen = np.flatnonzero(jury.heldout)[:12]
     instances = store.manifest(study.root / "fit" / form.name)["instances"]
     rows = fits.rows[chosen]
-    fitted = decode(fits.vectors[chosen])
+    fitted = fitted_of(fits.vectors[chosen])
     described = [instances[row] for row in rows]
     sheets.reconstructions(study.folder, view, fitted, rows, described)
     study.data.domain.examples(form, study.folder, fitted, rows)

@@ -200,6 +200,7 @@ def _pictures(study: Study) -> dict[str, dict | None]:
     losses = ("loss_train", "loss_validation")
     return {
         "reconstructions": embed.picture(folder["evaluate"] / "reconstructions.png"),
+        "beside": embed.picture(folder["evaluate"] / "beside.png", sheet=True),
         "nearest": embed.picture(folder["evaluate"] / "nearest.png", sheet=True),
         "baselines": embed.picture(folder["evaluate"] / "baselines.png"),
         "samples": embed.picture(folder["samples"] / "samples.png", sheet=True),

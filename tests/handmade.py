@@ -185,7 +185,8 @@ def _write_studies(folder):
 def _write_pictures(folder):
     noise = np.random.default_rng(0).random((20, 12, 12, 1), np.float32)
     evaluated = folder / "evaluate" / OWN
-    figures.save_sheet(evaluated / "nearest.png", noise)
+    for sheet in ("beside", "nearest"):
+        figures.save_sheet(evaluated / f"{sheet}.png", noise)
     figures.save_sheet(folder / "samples" / OWN / "samples.png", noise)
     empty = figures.png(Figure())
     files.write_bytes(evaluated / "reconstructions.png", empty)

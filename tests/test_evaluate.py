@@ -96,7 +96,7 @@ def test_every_generator_gets_the_same_finite_figures(study):
         assert f"fd_{space}_unlimited" in own
         low, mean, high = (own[f"excess_{space}{end}"] for end in ("_low", "", "_high"))
         assert low < mean < high
-    for picture in ("nearest", "baselines", "reconstructions"):
+    for picture in ("beside", "nearest", "baselines", "reconstructions"):
         header = (study / "evaluate" / NAME / f"{picture}.png").read_bytes()[:4]
         assert header == b"\x89PNG"
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.denoisers import build
+from wsjax import models
 from wsjax.models.grid_mixer import from_patches, to_patches
 
 SIZES = [((6, 6, 1), 3), ((7, 5, 2), 3), ((4, 6, 5, 1), 2), ((3, 3, 3), 4)]
@@ -71,3 +72,13 @@ def test_weights_belong_to_places():
     for name in ("_Own_0", "_Own_1", "_Own_2", "_Own_3"):
         of_place = np.abs(slopes[name]["kernel"]).max(axis=(1, 2))
         assert of_place[3] > 0 and not np.delete(of_place, 3).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "patch"),
+    [((28, 28, 1), 7), ((64, 48, 3), 8), ((3, 9, 1), 1), ((20, 20, 20, 1), 5)],
+)
+def test_a_patch_follows_from_the_grid_unless_it_is_given(size, patch):
+    options = {"size": size, "width": 4, "depth": 1}
+    assert models.by_name("grid_mixer", {}, **options).patch == patch
+    assert models.by_name("grid_mixer", {}, patch=2, **options).patch == 2

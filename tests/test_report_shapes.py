@@ -212,7 +212,7 @@ def test_a_browser_draws_the_shapes_and_nothing_sticks_out(
     assert found["title"] == f"shapes as {OWN} weights"
     assert found["broken"] == 0 and found["overflow"] == 0 and not found["hacked"]
     assert [alt.split()[0] for alt in found["alts"]] == (
-        ["Generated", "Two", "Sheet", "Sheet", "Training", "Training", "t-SNE"]
+        ["Generated", *("Two",) * 2, "Sheet", "Sheet", "Training", "Training", "t-SNE"]
         + ["Share", "Rows", "Eight", "Sheet", "A", "Quality"]
     )
     result = json.loads(found["text"].partition("RESULT")[2].rpartition("END")[0])

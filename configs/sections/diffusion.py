@@ -94,5 +94,8 @@ def _denoisers(*, width: int, dropout: float) -> dict[str, object]:
         "flat_transformer": {**transformer, "dropout": 0.1},
         "tensor_transformer": {**transformer, "dropout": 0.0},
         # Sees what a vector shows on the grid: for pictures and shapes in their places.
-        "grid_mixer": {"patch": 7, "width": 160, "depth": 4, "dropout": 0.0},
+        "grid_mixer": {
+            "patch": config_dict.placeholder(int),  # Cells per side; None: a quarter.
+            **{"width": 160, "depth": 4, "dropout": 0.0},
+        },
     }

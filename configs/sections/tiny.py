@@ -158,7 +158,7 @@ def _diffusion(section: ConfigDict) -> ConfigDict:
     section.lora_transformer.update(width=16, rank_width=8, depth=1, heads=2)
     section.flat_transformer.update(width=16, depth=1, heads=2)
     section.tensor_transformer.update(width=16, depth=1, heads=2)
-    section.grid_mixer.update(patch=4, width=8, depth=1)
+    section.grid_mixer.update(width=8, depth=1)
     return section
 
 

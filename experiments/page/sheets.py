@@ -10,7 +10,10 @@ from experiments.domain.views import Views
 from experiments.page import figures
 from wsjax import files, tree
 
-__all__ = ["baselines", "nearest", "reconstructions"]
+__all__ = ["SIDE", "baselines", "beside", "nearest", "reconstructions"]
+
+SIDE = 10
+"""Samples per side of each half of beside.png."""
 
 _ROW = 12  # Samples of each trivial generator on baselines.png.
 
@@ -30,6 +33,30 @@ def nearest(
     both = np.stack(pair, axis=1)
     both = both.reshape(-1, *both.shape[2:])
     figures.save_sheet(folder / "nearest.png", both, zoom=view.zoom)
+
+
+def beside(
+    folder: pathlib.Path, view: Views, sampled: ArrayTree, rebuilt: ArrayTree
+) -> None:
+    """Writes beside.png: samples to the left, rebuilt test instances to the right.
+
+    Args:
+      folder: to write into.
+      view: renders adapters.
+      sampled: stacked adapters of the first samples, at most `SIDE` squared.
+      rebuilt: stacked adapters of as many test instances or fewer.
+    """
+    sheets = [view.of_adapters(stacked) for stacked in (sampled, rebuilt)]
+    white = np.ones_like(sheets[0][:1])
+    rows = []
+    for first in range(0, len(sheets[0]), SIDE):
+        halves = [sheet[first : first + SIDE] for sheet in sheets]
+        filled = [np.concatenate([x, *[white] * (SIDE - len(x))]) for x in halves]
+        rows += [filled[0], white, filled[1]]
+    pictures = np.concatenate(rows)
+    figures.save_sheet(
+        folder / "beside.png", pictures, columns=2 * SIDE + 1, zoom=view.zoom
+    )
 
 
 def baselines(folder: pathlib.Path, view: Views, made: dict[str, ArrayTree]) -> None:

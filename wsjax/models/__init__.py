@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+_PATCH = 8  # Cells per side of the largest patch that follows from a grid.
+
+
 def residual_mlp(free: ArrayTree, **options) -> nn.Module:
     """A network on the whole vector: for linear latents."""
     del free  # Knows nothing of the layers.
@@ -68,10 +71,17 @@ def tensor_transformer(
     return TensorTransformer(tensors(free), width=width, heads=heads, **options)
 
 
-def grid_mixer(free: ArrayTree, **options) -> nn.Module:
-    """A network on values on a grid, to which vectors are mapped."""
+def grid_mixer(
+    free: ArrayTree, *, size: tuple[int, ...], patch: int | None = None, **options
+) -> nn.Module:
+    """A network on values on a grid `size`, to which vectors are mapped.
+
+    Without a `patch` its side is a quarter of the grid's shortest one, 8 cells at most.
+    """
     del free  # Knows nothing of the layers.
-    return GridMixer(**options)
+    if patch is None:
+        patch = min(max(min(size[:-1]) // 4, 1), _PATCH)
+    return GridMixer(size, patch, **options)
 
 
 def _check_heads(name: str, width: int, heads: int) -> None:
