@@ -23,12 +23,13 @@ def figures(
 ) -> dict[str, float]:
     """How samples differ from rebuilt held-out instances as wholes.
 
-    `two_sample_accuracy`: share of things that a network tells right, with half the
-    width of its 95 % interval over things. `octave_power_ratio_min` and `_max`: of all
-    octaves. Of shapes also `stray_fraction`, the share with more than one body,
-    `hole_fraction`, that with a handle or a cavity, and the means of bodies and
-    handles. Keys that end in `_floor` are the same of rebuilt training instances, as
-    many as there are samples; those of counts are of the held-out ones themselves.
+    `two_sample_accuracy`: share of things that a network, which learns from training
+    instances too, tells right, with half the width of its 95 % interval over things.
+    `octave_power_ratio_min` and `_max`: of all octaves. Of shapes also
+    `stray_fraction`, the share with more than one body, `hole_fraction`, that with a
+    handle or a cavity, and the means of bodies and handles. Keys that end in `_floor`
+    are the same of rebuilt training instances, half of them or as many as there are
+    samples; those of counts are of the held-out instances themselves.
 
     Args:
       judging: the settings.
@@ -38,15 +39,20 @@ def figures(
         samples, floors are copied from there instead of measured again.
     """
     heldout, n = judge.rebuilt[judge.heldout], len(made.values)
-    found = _compared(judging, made.values, heldout) | _counted(made.values)
+    train = judge.rebuilt[~judge.heldout]
+    found = _compared(judging, made.values, heldout, train) | _counted(made.values)
     if like is not None and like["n_sampled"] == n:
         return found | {f"{key}_floor": like[f"{key}_floor"] for key in found}
-    train = judge.rebuilt[~judge.heldout][:n]
-    floors = _compared(judging, train, heldout) | _counted(heldout)
+    # The network must not learn that the same things are of either set.
+    some = min(n, len(train) // 2)
+    floors = _compared(judging, train[:some], heldout, train[some:])
+    floors |= _counted(heldout)
     return found | {f"{key}_floor": value for key, value in floors.items()}
 
 
-def _compared(judging: Judging, values: np.ndarray, heldout: np.ndarray) -> dict:
+def _compared(
+    judging: Judging, values: np.ndarray, heldout: np.ndarray, train: np.ndarray
+) -> dict[str, float]:
     ratios = power_ratios(values, heldout)
     known = ratios[np.isfinite(ratios)]  # Flat things have power in no octave.
     found = {
@@ -55,7 +61,8 @@ def _compared(judging: Judging, values: np.ndarray, heldout: np.ndarray) -> dict
     }
     if (n := min(len(values), len(heldout))) < LEAST:
         return found
-    share = two_sample(values, heldout, seed=judging.seed, looks=judging.looks)
+    options = {"seed": judging.seed, "looks": judging.looks}
+    share = two_sample(values, heldout, more=train, **options)
     spread = float(np.sqrt(share * (1 - share) / (2 * n)))
     return found | {
         "two_sample_accuracy": share,

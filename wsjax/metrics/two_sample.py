@@ -36,56 +36,75 @@ class _Lesson(NamedTuple):
 
 
 def two_sample(
-    ours: np.ndarray, real: np.ndarray, *, seed: int = 0, looks: int = 40
+    ours: np.ndarray,
+    real: np.ndarray,
+    *,
+    more: np.ndarray | None = None,
+    seed: int = 0,
+    looks: int = 40,
 ) -> float:
     """Share of things that a trained network assigns to the right set.
 
     The classifier two-sample test (Lopez-Paz and Oquab 2017) by a convolutional
-    network. Equally many things of both sets, at random, are halved; one network learns
-    on each half, is taken as it was when it told a quarter of that apart best, and the
-    other half judges it.
+    network. Both sets are halved at random. One network learns from each half, from
+    equally many things of both sets, is taken as it was when it told a quarter of them
+    apart best, and is judged by the other half.
 
     Args:
       ours: `[N, *size, C]` samples on a grid of two or three axes.
       real: `[M, *size, C]` things to tell them from.
+      more: `[L, *size, C]` real things to learn from beside each half of `real`, such
+        as training instances: few things teach a network little, and what it cannot
+        tell apart an eye may.
       seed: of the draw, the networks and the order of their lessons.
       looks: at most so often is a network looked at, after 50 steps of 64 things each.
 
     Returns:
-      The share, 0.5 where the sets are not told apart, over 2 min(N, M) things.
+      The share, 0.5 where the sets are not told apart, over some 2 min(N, M) things.
 
     Raises:
       ValueError: if a set has fewer than `LEAST` things, or the shapes differ.
     """
     ours, real = np.asarray(ours, np.float32), np.asarray(real, np.float32)
-    if ours.shape[1:] != real.shape[1:] or len(ours.shape) not in (4, 5):
-        raise ValueError(
-            "need two sets [N, H, W, C] or [N, D, H, W, C] of one size, got "
-            f"{ours.shape} and {real.shape}"
-        )
-    if (n := min(len(ours), len(real))) < LEAST:
-        raise ValueError(f"need {LEAST} things or more in each set, got {n}")
+    more = real[:0] if more is None else np.asarray(more, np.float32)
+    _check(ours, real, more)
     generator = np.random.default_rng(seed)
-    chosen = [x[generator.permutation(len(x))[:n]] for x in (ours, real)]
-    middle, spread = np.mean(chosen[1]), np.std(chosen[1])
-    scaled = [(x - middle) / (spread or 1.0) for x in chosen]
-    halves = [_joined([x[i::2] for x in scaled], generator) for i in (0, 1)]
-    right = [
-        _right(halves[i], halves[1 - i], real.shape[1:-1], seed + i, looks)
-        for i in (0, 1)
-    ]
+    middle, spread = np.mean(real), np.std(real) or 1.0
+    ours, real, more = (
+        (generator.permutation(x) - middle) / spread for x in (ours, real, more)
+    )
+    right = []
+    for i in (0, 1):
+        known = [ours[i::2], np.concatenate([real[i::2], more])]
+        lesson = _joined(known, generator)
+        test = _joined([ours[1 - i :: 2], real[1 - i :: 2]], generator)
+        right.append(_right(lesson, test, real.shape[1:-1], seed + i, looks))
     return float(np.mean(np.concatenate(right)))
 
 
+def _check(ours: np.ndarray, real: np.ndarray, more: np.ndarray) -> None:
+    size = ours.shape[1:]
+    if any(x.shape[1:] != size for x in (real, more)) or ours.ndim not in (4, 5):
+        raise ValueError(
+            "need sets [N, H, W, C] or [N, D, H, W, C] of one size, got "
+            f"{ours.shape} and {real.shape}"
+            + (f", and {more.shape} to learn from" if len(more) else "")
+        )
+    if (n := min(len(ours), len(real))) < LEAST:
+        raise ValueError(f"need {LEAST} things or more in each set, got {n}")
+
+
 def _joined(sets: list[np.ndarray], generator: np.random.Generator) -> _Lesson:
-    """Both sets in one random order, each thing as values `[P, C + 1]`.
+    """As many of both sets, in one random order, each thing as values `[P, C + 1]`.
 
     The last channel is constant: the network scales what it sees at each place to one
     size, and could not tell pale things from others without it.
     """
-    things = np.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in sets])
+    n = min(map(len, sets))
+    sets = [generator.permutation(x)[:n] for x in sets]
+    things = np.concatenate([x.reshape(n, -1, x.shape[-1]) for x in sets])
     things = np.pad(things, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
-    labels = np.repeat(np.arange(len(sets), dtype=np.float32), [len(x) for x in sets])
+    labels = np.repeat(np.arange(len(sets), dtype=np.float32), n)
     order = generator.permutation(len(things))
     return _Lesson(things[order], labels[order])
 
