@@ -8,7 +8,7 @@ from wsjax.metrics.two_sample import LEAST, two_sample
 N = 240
 
 
-def blobs(seed, *, n=N, size=(12, 12)):
+def blobs(seed, *, n=N, size=(8, 8)):
     """Smooth bumps at random places: `[n, *size, 1]`."""
     generator = np.random.default_rng(seed)
     axes = np.meshgrid(*[np.linspace(-1, 1, side) for side in size], indexing="ij")
@@ -50,9 +50,9 @@ def test_light_and_contrast_of_all_change_nothing(real):
 
 
 def test_shapes_are_told_apart_and_a_seed_repeats():
-    size = (8, 8, 8)
+    size = (5, 6, 4)
     ours, real = 0.5 * blobs(3, n=60, size=size), blobs(4, n=90, size=size)
-    once, again = (two_sample(ours, real, seed=5, looks=8) for _ in range(2))
+    once, again = (two_sample(ours, real, seed=5, looks=4) for _ in range(2))
     assert once == again > 0.8
 
 
@@ -60,9 +60,9 @@ def test_more_things_to_learn_from_show_what_few_do_not(real):
     """A network that has seen a dozen things misses what hundreds teach it."""
     values = blobs(1, n=24)
     blurred = (np.roll(values, 1, 1) + values + np.roll(values, -1, 1)) / 3
-    more = blobs(2, n=400)
+    more = blobs(2, n=200)
     found = [
-        two_sample(np.tile(blurred, (20, 1, 1, 1)), real[:24], more=x, looks=12)
+        two_sample(np.tile(blurred, (10, 1, 1, 1)), real[:24], more=x, looks=12)
         for x in (None, more)
     ]
     assert found[1] > 0.9 > 0.8 > found[0]

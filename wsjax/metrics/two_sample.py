@@ -21,6 +21,7 @@ LEAST = 8
 
 _STEPS = 50  # Between two looks at what is for choosing.
 _PATIENCE = 8  # Looks without a lower loss that end a lesson.
+_AT_ONCE = 10  # Of these, to keep memory low.
 _BATCH = 64
 _FLIP = 0.05  # Chance that a label lies: keeps the network from certainty.
 
@@ -114,22 +115,32 @@ def _right(
 ) -> np.ndarray:
     """Which things of `test` a network that learnt from `lesson` tells right, `[n]`."""
     start, advance, logits = _learner(size)
+    generator = np.random.default_rng(seed)
     cut = max(1, len(lesson.real) // 4)
     own, kept = (
         _Lesson(*(x[part] for x in lesson)) for part in (slice(cut, None), slice(cut))
     )
-    key = jax.random.key(seed)
-    params = start(key, own.things[0])
+    params = start(jax.random.key(seed), own.things[0])
     state, best = (params, _optimiser().init(params)), (np.inf, 0, params)
     for i in range(looks):
-        state = advance(state, jax.random.fold_in(key, i), *own)
-        told = logits(state[0], kept.things)
+        for _ in range(_STEPS // _AT_ONCE):
+            rows = generator.integers(len(own.real), size=(_AT_ONCE, _BATCH))
+            state = advance(state, own.things[rows], own.real[rows])
+        told = _told(logits, state[0], kept.things)
         loss = float(optax.sigmoid_binary_cross_entropy(told, kept.real).mean())
         if loss < best[0]:
             best = loss, i, state[0]
         if i - best[1] >= _PATIENCE:
             break
-    return (np.asarray(logits(best[2], test.things)) > 0) == (test.real > 0.5)
+    return (_told(logits, best[2], test.things) > 0) == (test.real > 0.5)
+
+
+def _told(logits: Callable, params: ArrayTree, things: np.ndarray) -> np.ndarray:
+    """Logits `[n]` of things, some at once, so that all sets share one program."""
+    filled = np.resize(things, (-(-len(things) // _BATCH) * _BATCH, *things.shape[1:]))
+    blocks = filled.reshape(-1, _BATCH, *things.shape[1:])
+    found = [np.asarray(logits(params, block)) for block in blocks]
+    return np.concatenate(found)[: len(things)]
 
 
 @functools.cache
@@ -152,15 +163,15 @@ def _learner(size: tuple[int, ...]) -> tuple[Callable, Callable, Callable]:
         return optax.sigmoid_binary_cross_entropy(guess, target).mean()
 
     @jax.jit
-    def advance(state: tuple, key: jax.Array, things: jax.Array, real: jax.Array):
-        def step(state, some):
+    def advance(state: tuple, things: jax.Array, real: jax.Array):
+        """One step for each batch, `[steps, B, P, C + 1]` and `[steps, B]`."""
+
+        def step(state, batch):
             params, moments = state
-            slopes = jax.grad(loss)(params, things[some], real[some])
+            slopes = jax.grad(loss)(params, *batch)
             updates, moments = _optimiser().update(slopes, moments, params)
             return (optax.apply_updates(params, updates), moments), None
 
-        shape = _STEPS, min(_BATCH, len(things))
-        rows = jax.random.randint(key, shape, 0, len(things))
-        return jax.lax.scan(step, state, rows)[0]
+        return jax.lax.scan(step, state, (things, real))[0]
 
     return jax.jit(network.init), advance, logits
