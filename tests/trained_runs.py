@@ -10,7 +10,7 @@ from configs import digits
 from experiments.generator import conditions, encoding, network
 from experiments.recipe import dataset, representation
 from experiments.recipe.generator import generator_of
-from wsjax import checkpoint, costs, latent, store
+from wsjax import checkpoint, costs, store
 
 NAME = "mlora_asym"
 
@@ -49,10 +49,8 @@ def folder(path: pathlib.Path, config: ConfigDict) -> pathlib.Path:
     if generator.denoiser.grid:
         network.paint(home, form, found, data, code)
     count = len(conditions.shares(generator.conditional, data, code))
-    size = latent.size(code)
-    built = network.network(
-        generator.denoiser, home, form, data, size=size, classes=count
-    )
+    own = generator.denoiser, generator.process
+    built = network.network(*own, home, form, data, code, classes=count)
     shapes = jax.eval_shape(built.init, jax.random.key(0))
     draws = np.random.default_rng(0)
     random = jax.tree.map(

@@ -102,6 +102,7 @@ class Process(NamedTuple):
     loss: Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
     clean: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
     noise: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+    linear: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]

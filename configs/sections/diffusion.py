@@ -58,6 +58,9 @@ def diffusion(
             **{key: value for key, value in gram.items() if value is not None},
         },
         **_denoisers(width=width, dropout=dropout),
+        # Whether it learns what the best linear denoiser misses; for latents, whose
+        # numbers are uncorrelated.
+        precondition=False,
         # Generator from which this one is distilled: "ours" or a key of the section
         # `generators`; "": none, and it is trained on fits.
         teacher="",

@@ -80,10 +80,10 @@ def lesson(
     code = encoding.restore(teacher.latent, place, form)
     # Every process must call this: Orbax saves a checkpoint collectively.
     encoding.save(folder, jax.tree.map(np.asarray, code))
-    counts = {"size": known.size, "classes": len(known.shares)}
     if learner.denoiser.grid:
         network.repaint(place, folder, data, known.size)
-    built = network.network(learner.denoiser, folder, form, data, **counts)
+    own, count = (learner.denoiser, learner.process), len(known.shares)
+    built = network.network(*own, folder, form, data, code, classes=count)
     examples = _pairs(teacher, known, pairs)
     heldout = np.arange(len(examples.vectors)) % _HELDOUT == 0
     return Lesson(built.apply, known.params, examples, heldout)

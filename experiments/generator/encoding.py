@@ -2,8 +2,8 @@
 
 An encoding is a dictionary of arrays, saved beside the denoiser's checkpoints: `mean`
 and `scale` `[K]` standardise the free entries; for a latent, `project` `[K, M]` and
-`lift` `[M, K]` map to it and back; with clusters, `centres` `[G, M]` and `shares`
-`[G]`.
+`lift` `[M, K]` map to it and back; `spread` `[M]` is the deviation of each number of a
+vector in training; with clusters, `centres` `[G, M]` and `shares` `[G]`.
 """
 
 import pathlib
@@ -138,6 +138,7 @@ def make(
     """
     encoding = _latent(latent_options, form, fits, data)
     vectors = np.asarray(project(fits.vectors[~fits.heldout], encoding))
+    encoding["spread"] = vectors.std(axis=0)
     g = latent_options.clusters
     return encoding | conditions.clusters(g, vectors, seed=seed)
 
@@ -184,6 +185,7 @@ def restore(
     if options.kind != "none":
         m = options.components
         shapes |= {"project": (k, m), "lift": (m, k)}
+    shapes["spread"] = (m,)
     if g := options.clusters:
         shapes |= {"centres": (g, m), "shares": (g,)}
     like = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}

@@ -16,6 +16,8 @@ from experiments.domain.representation import Representation, entries, renderer
 from experiments.generator import encoding
 from experiments.generator.encoding import Fitted
 from wsjax import checkpoint, fit, latent
+from wsjax.diffusion.precondition import preconditioned
+from wsjax.types import Process
 
 __all__ = ["Denoiser", "Network", "network", "paint", "repaint"]
 
@@ -27,11 +29,13 @@ class Denoiser(NamedTuple):
 
     `build(form, classes, shape)` gives the module; with 0 classes it ignores labels.
     `shape` `(*size, C)` is that of the grid that all instances share; `grid`: whether
-    the module takes values on this grid and not vectors.
+    the module takes values on this grid and not vectors; `precondition`: whether it
+    learns what the best linear denoiser misses.
     """
 
     build: Callable[[Representation, int, tuple[int, ...]], linen.Module]
     grid: bool
+    precondition: bool
 
 
 class Network(NamedTuple):
@@ -47,28 +51,32 @@ class Network(NamedTuple):
 
 def network(
     denoiser: Denoiser,
+    process: Process,
     folder: pathlib.Path,
     form: Representation,
     data: Data,
+    code: dict[str, jax.Array],
     *,
-    size: int,
     classes: int,
 ) -> Network:
     """Builds the network of a generator.
 
     Args:
       denoiser: which one.
+      process: that it is trained with.
       folder: of the generator; for a network on the grid `paint` put a canvas there.
       form: the representation.
       data: the data set, for the shape of the grid.
-      size: M, numbers in a vector.
+      code: the encoding.
       classes: of its labels; 0: it ignores them.
     """
-    module, inputs = denoiser.build(form, classes, data.shape), size
-    apply = _applied(module)
+    module = denoiser.build(form, classes, data.shape)
+    apply, inputs = _applied(module), (size := latent.size(code))
     if denoiser.grid:
         inputs = math.prod(data.shape)
         apply = _on_canvas(apply, _restored(folder, size, inputs))
+    if denoiser.precondition:
+        apply = preconditioned(process, apply, code["spread"])
     given = jnp.zeros(inputs), jnp.zeros(()), jnp.asarray(-1)
     return Network(lambda key: module.init(key, *given, train=False), apply)
 

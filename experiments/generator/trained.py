@@ -112,9 +112,8 @@ def load(
     first = start(root / "fit" / form.name, form)
     size = latent.size(code)
     shares = conditions.shares(generator.conditional, data, code)
-    built = network(
-        generator.denoiser, folder, form, data, size=size, classes=len(shares)
-    )
+    own = generator.denoiser, generator.process
+    built = network(*own, folder, form, data, code, classes=len(shares))
     like = jax.jit(built.init)(jax.random.key(0))
     return Trained(
         checkpoint.restore(folder / "chosen", 0, like),

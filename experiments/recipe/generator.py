@@ -121,7 +121,7 @@ def _denoiser(config: ConfigDict) -> Denoiser:
         own = options | ({"size": shape} if grid else {})
         return models.by_name(name, modelled(form), classes=classes, **own)
 
-    return Denoiser(build, grid)
+    return Denoiser(build, grid, config.diffusion.precondition)
 
 
 def _latent(config: ConfigDict) -> Latent:
@@ -178,6 +178,7 @@ def _check_alike(learner: ConfigDict, teacher: ConfigDict) -> None:
         ("adapter", "name"),
         ("diffusion", "denoiser"),
         ("diffusion", "latent"),
+        ("diffusion", "precondition"),
         ("diffusion", "conditional"),
         ("diffusion", "clusters"),
     ]:

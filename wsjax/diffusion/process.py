@@ -63,7 +63,10 @@ def ddpm(
         signal, noise = levels(t)
         return (noisy - signal * prediction) / jnp.maximum(noise, _SMALLEST)
 
-    return Process(draw_time, levels, loss, clean, noise)
+    def linear(t, spread):
+        return _linear(*levels(t), spread, predicts)
+
+    return Process(draw_time, levels, loss, clean, noise, linear)
 
 
 def flow(*, location: float = 0.0, scale: float = 1.0, floor: float = 0.1) -> Process:
@@ -97,7 +100,21 @@ def flow(*, location: float = 0.0, scale: float = 1.0, floor: float = 0.1) -> Pr
     def noise(noisy, prediction, t):
         return (noisy - (1.0 - t) * prediction) / jnp.maximum(t, _SMALLEST)
 
-    return Process(draw_time, levels, loss, clean, noise)
+    def linear(t, spread):
+        return _linear(*levels(t), spread, "clean")
+
+    return Process(draw_time, levels, loss, clean, noise, linear)
+
+
+def _linear(
+    signal: jax.Array, noise: jax.Array, spread: jax.Array, predicts: str
+) -> tuple[jax.Array, jax.Array]:
+    """Of Gaussian numbers the posterior mean, which is linear, and its deviation."""
+    total = jnp.square(signal * spread) + jnp.square(noise)
+    total = jnp.maximum(total, _SMALLEST**2)
+    if predicts == "clean":
+        return signal * jnp.square(spread) / total, spread * noise / jnp.sqrt(total)
+    return noise / total, signal * spread / jnp.sqrt(total)
 
 
 PROCESSES = {"ddpm": ddpm, "flow": flow}
