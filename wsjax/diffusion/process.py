@@ -64,7 +64,8 @@ def ddpm(
         return (noisy - signal * prediction) / jnp.maximum(noise, _SMALLEST)
 
     def linear(t, spread):
-        return _linear(*levels(t), spread, predicts)
+        signal, noise = levels(t)
+        return _linear(signal, noise, spread, predicts)
 
     return Process(draw_time, levels, loss, clean, noise, linear)
 
@@ -101,7 +102,8 @@ def flow(*, location: float = 0.0, scale: float = 1.0, floor: float = 0.1) -> Pr
         return (noisy - (1.0 - t) * prediction) / jnp.maximum(t, _SMALLEST)
 
     def linear(t, spread):
-        return _linear(*levels(t), spread, "clean")
+        signal, noise = levels(t)
+        return _linear(signal, noise, spread, "clean")
 
     return Process(draw_time, levels, loss, clean, noise, linear)
 
