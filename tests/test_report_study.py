@@ -155,7 +155,7 @@ def test_pictures_of_the_map_are_left_out_where_they_are_missing(folder, name, a
     (folder / "analyze" / OWN / f"{name}.png").unlink()
     page = _page(folder)
     assert f'alt="{alt}' not in page
-    assert page.count("<img") == 11 and NOT_RUN not in handmade.text(page)
+    assert page.count("<img") == 12 and NOT_RUN not in handmade.text(page)
 
 
 def test_what_classes_are_read_off_stands_in_one_table(folder):
