@@ -19,15 +19,20 @@ def test_every_process_enters_the_save_of_a_learners_encoding(
     learner = teacher._replace(name="one_step")
     (tmp_path / "diffusion" / teacher.name / "chosen").mkdir(parents=True)
     entered = []
-    known = SimpleNamespace(shares=np.zeros(0), params={})
+    known = SimpleNamespace(shares=np.zeros(0), params={}, size=6)
+    built = SimpleNamespace(apply=None)
     pairs = Examples(np.zeros((20, 6)), np.zeros(20), np.zeros((20, 6)))
     monkeypatch.setattr("jax.process_index", lambda: process)
     monkeypatch.setattr(distil.trained, "load", lambda *_: known)
-    monkeypatch.setattr(distil.trained, "applied", lambda _: None)
+    monkeypatch.setattr(distil.network, "network", lambda *_, **__: built)
+    monkeypatch.setattr(
+        distil.network, "repaint", lambda source, *args: entered.append(args)
+    )
     monkeypatch.setattr(distil, "_pairs", lambda *_: pairs)
     monkeypatch.setattr(distil.encoding, "restore", lambda *_: {"mean": np.zeros(6)})
     monkeypatch.setattr(distil.encoding, "save", lambda *args: entered.append(args))
-    learner = learner._replace(denoiser=lambda *_: None)
+    learner = learner._replace(denoiser=learner.denoiser._replace(grid=True))
     folder = tmp_path / "diffusion" / learner.name
     distil.lesson(learner, teacher, tmp_path, folder, None, None, pairs=20)
-    assert [place for place, _ in entered] == [folder]
+    # The encoding, and the canvas of a network on the grid.
+    assert [place for place, *_ in entered] == [folder, folder]

@@ -115,7 +115,7 @@ def _denoiser(config: ConfigDict) -> Denoiser:
         raise ValueError(
             f"diffusion.denoiser={name!r}; choose one of {sorted(models.DENOISERS)}"
         )
-    options, grid = config.diffusion[name].to_dict(), name in models.ON_GRID
+    options, grid = config.diffusion[name].to_dict(), name in models.DENOISERS_ON_GRID
 
     def build(form: Representation, classes: int, shape: tuple[int, ...]):
         own = options | ({"size": shape} if grid else {})

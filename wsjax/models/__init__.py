@@ -16,7 +16,7 @@ from wsjax.models.tensor_transformer import TensorTransformer, tensors
 
 __all__ = [
     "DENOISERS",
-    "ON_GRID",
+    "DENOISERS_ON_GRID",
     "FlatTransformer",
     "GridMixer",
     "LoraTransformer",
@@ -96,7 +96,7 @@ DENOISERS: dict[str, Callable[..., nn.Module]] = {
     "tensor_transformer": tensor_transformer,
     "grid_mixer": grid_mixer,
 }
-ON_GRID = ("grid_mixer",)
+DENOISERS_ON_GRID = ("grid_mixer",)
 """Denoisers of values on a grid, which also need its `size`, instead of vectors."""
 
 
