@@ -1,11 +1,11 @@
 """A denoiser in function space: a mixer of patches whose weights belong to places.
 
 The noisy vector comes as values on a grid, to which `wsjax.latent.canvas` maps it. The
-grid is cut into patches, one token each. In every block tokens
-exchange what they know by one matrix per channel (MLP-Mixer, Tolstikhin et al. 2021),
-then each goes through a small MLP whose weights belong to its place, as in locally
-connected layers. Where parts of instances have their places, such as the sleeves of
-centred clothes, that costs as much as shared weights, and learns more of them.
+grid is cut into patches, one token each. In every block tokens exchange what they know
+by one matrix per channel (MLP-Mixer, Tolstikhin et al. 2021), then each goes through a
+small MLP whose weights belong to its place, as in locally connected layers. Where parts
+of instances have their places, such as the sleeves of centred clothes, that costs as
+much as shared weights, and learns more of them.
 """
 
 import math
@@ -54,7 +54,7 @@ class GridMixer(nn.Module):
         """Predicts what the process asks for, on the grid."""
         condition = layers.condition(t, label, width=self.width, classes=self.classes)
         patches = to_patches(noisy, self.size, self.patch)
-        modulate = jax.vmap(layers.modulate, in_axes=(0, None, None))
+        modulate = layers.modulate_tokens
         x = _Own(self.width)(patches)
         for _ in range(self.depth):
             parts = layers.Modulation(self.width, 6)(condition)

@@ -13,6 +13,7 @@ __all__ = [
     "TokenMlp",
     "condition",
     "modulate",
+    "modulate_tokens",
     "norm",
     "time_features",
 ]
@@ -104,6 +105,11 @@ def modulate(x: jax.Array, shift: jax.Array, scale: jax.Array) -> jax.Array:
     return x * (1.0 + scale) + shift
 
 
+def modulate_tokens(x: jax.Array, shift: jax.Array, scale: jax.Array) -> jax.Array:
+    """`modulate` of each token `[T, width]`, all alike."""
+    return jax.vmap(modulate, in_axes=(0, None, None))(x, shift, scale)
+
+
 class TokenMlp(nn.Module):
     """Two layers with GELU on one token."""
 
@@ -133,10 +139,9 @@ class DitBlock(nn.Module):
         """`[T, width]`, `[width]` -> `[T, width]`; the identity at the start."""
         parts = Modulation(self.width, 6)(condition)
         shift, scale, gate, shift_mlp, scale_mlp, gate_mlp = parts
-        per_token = jax.vmap(modulate, in_axes=(0, None, None))
-        x = per_token(norm(tokens), shift, scale)
+        x = modulate_tokens(norm(tokens), shift, scale)
         x = nn.MultiHeadDotProductAttention(self.heads)(x)
         tokens = tokens + gate[None] * x
-        x = per_token(norm(tokens), shift_mlp, scale_mlp)
+        x = modulate_tokens(norm(tokens), shift_mlp, scale_mlp)
         x = TokenMlp(self.width, dropout=self.dropout)(x, train=train)
         return tokens + gate_mlp[None] * x

@@ -38,5 +38,4 @@ class Trunk(nn.Module):
             block = layers.DitBlock(self.width, self.heads, self.dropout)
             x = block(x, condition, train=train)
         shift, scale = layers.Modulation(self.width, 2)(condition)
-        modulate = jax.vmap(layers.modulate, in_axes=(0, None, None))
-        return modulate(layers.norm(x), shift, scale)
+        return layers.modulate_tokens(layers.norm(x), shift, scale)
